@@ -1,0 +1,94 @@
+// The explicit table of protocols. YAML keys, metric labels, report headings and every test suite iterate it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "protocols/directory.h"
+#include "protocols/machine.h"
+#include "protocols/transaction.h"
+
+namespace geocommit {
+
+/// What a node still knows of a transaction that has no machine on it (engine/memory.h).
+struct Remembered {
+  SiteState state{SiteState::unknown};  ///< committed, aborted, or unknown.
+  bool voted_read_only{};
+  bool below_watermark{};  ///< Its coordinator has finished with it: every participant that had to know, knows.
+  bool same_epoch{};       ///< The message's to_epoch is this node's epoch (or it carries none).
+  bool own_transaction{};  ///< Its coordinator is this node.
+};
+
+/// What to do with a message about a transaction that has no machine here.
+enum class OrphanAction : std::uint8_t {
+  ignore,
+  reply,         ///< Send `reply` (from/to/txn filled by the engine when left empty).
+  make_machine,  ///< Make a machine for the addressed role and step it with the message.
+};
+struct OrphanRule {
+  OrphanAction action{OrphanAction::ignore};
+  Message reply;
+  std::string_view note;  ///< "decision-for-unknown-transaction" and the like: an alarm that is counted. Empty: none.
+};
+
+enum class Guarantee : std::uint8_t { atomic, compensated };
+enum class FaultModel : std::uint8_t { crashes, crashes_and_partitions };  ///< Under what it never splits.
+
+/// The closed-form cost of one fault-free commit with n participants (PROTOCOLS section 10), held by tests to what
+/// runs.
+struct CostRow {
+  std::uint32_t messages{};
+  std::uint32_t forced_writes{};
+  std::uint32_t delays_to_decision{};
+};
+
+/// Where a request is executed: the coordinator, the protocol among the sites, and each site's work.
+struct Route {
+  RegionId coordinator_region;
+  std::uint8_t protocol{};      ///< wire_id of the (inner) commit protocol.
+  std::vector<SiteWork> sites;  ///< Ascending by node id; never empty.
+};
+
+/// A row of commit machines (2pc, 3pc), or a router over another row (home-region).
+struct Protocol {
+  std::string_view name;    ///< YAML key, metric label: "2pc".
+  std::string_view title;   ///< Report heading: "Two-phase commit, presumed abort".
+  std::string_view source;  ///< Paper, venue, year, section.
+  std::string_view folder;  ///< Under protocols/.
+  std::uint8_t wire_id{};   ///< Stable for ever: it is in logs and on the wire. 0 is no protocol.
+  Guarantee guarantee{Guarantee::atomic};
+  FaultModel safe_under{FaultModel::crashes_and_partitions};
+  bool ships_to_replicas{};  ///< Replicated placement: writes go to the home only and are shipped outward in order.
+  std::unique_ptr<CommitMachine> (*make)(Role, const TxnContext&){};  ///< nullptr for a router.
+  std::string_view (*kind_name)(std::uint8_t kind){};                 ///< "PREPARE"; "?" if there is none.
+  MessageClass (*kind_class)(std::uint8_t kind){};
+  std::string_view (*record_name)(std::uint8_t kind){};  ///< "prepared"
+  std::string_view (*timer_name)(std::uint8_t timer){};
+  OrphanRule (*orphan)(const Message& message, const Remembered& remembered){};
+  CostRow (*commit_cost)(std::uint32_t participants){};
+  std::span<const std::string_view> points;  ///< Protocol points (Notes) that faults can hang on.
+  Route (*route)(const Request& request, const Directory& directory){};  ///< Every row has one.
+};
+
+/// All protocols, in the order of reports.
+[[nodiscard]] std::span<const Protocol> all_protocols();
+/// nullptr if there is none.
+[[nodiscard]] const Protocol* find_protocol(std::string_view name);
+[[nodiscard]] const Protocol* find_protocol(std::uint8_t wire_id);
+[[nodiscard]] std::string_view name_of(Reason reason);
+[[nodiscard]] std::string_view name_of(Outcome outcome);
+[[nodiscard]] std::string_view name_of(Vote vote);
+[[nodiscard]] std::string_view name_of(SiteState state);
+[[nodiscard]] std::string_view name_of(MessageClass message_class);
+[[nodiscard]] std::string_view name_of(Role role);
+
+/// Every copy of every entity written, one copy (the origin's) read; coordinator in the origin region. 2PC's and 3PC's.
+[[nodiscard]] std::vector<SiteWork> place_everywhere(const Request& request, const Directory& directory);
+/// Each entity at its home's site only. Home region's; and, in partitioned placement, the same as place_everywhere.
+[[nodiscard]] std::vector<SiteWork> place_at_home(const Request& request, const Directory& directory);
+
+}  // namespace geocommit
