@@ -1,0 +1,82 @@
+// NodeEngine: a node around its machines. One per process (runtime/) or many in one (sim/); single-threaded.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/environment.h"
+#include "engine/observer.h"
+#include "protocols/directory.h"
+#include "protocols/registry.h"
+
+namespace geocommit {
+
+enum class LockingPolicy : std::uint8_t { wound_wait, no_wait };
+
+struct EngineOptions {
+  NodeId self;
+  Epoch epoch;                   ///< This start's; already forced by the runtime.
+  const Protocol* protocol{};    ///< The run's row; never null.
+  const Directory* directory{};  ///< Outlives the engine.
+  Timeouts timeouts;
+  Duration lock_wait{};  ///< Lock-wait timeout.
+  LockingPolicy locking{LockingPolicy::wound_wait};
+  std::int64_t initial_balance{1000};
+  Duration ship_interval{10ms};  ///< Home region: batching of writes outward.
+  Duration heartbeat_interval{100ms};
+  std::size_t checkpoint_bytes{64U << 20U};  ///< Log growth that triggers a checkpoint.
+  std::size_t requests_remembered{200'000};  ///< Outcomes kept for OutcomeQuery.
+};
+
+/// What is going on now; cheap enough for every scrape.
+struct EngineStatus {
+  std::uint64_t open_coordinator{}, open_participant{};  ///< Machines.
+  std::uint64_t in_doubt{}, blocked{};
+  Duration oldest_blocked{};
+  std::uint64_t locks_held{}, lock_waiters{};
+  std::uint64_t finished_remembered{};
+  std::uint64_t unshipped{};                      ///< Home site: writes not yet applied at every replica.
+  std::uint64_t peers_expected{}, peers_known{};  ///< By hello.
+  std::int64_t balance_total{};                   ///< Sum of this site's balances (committed).
+};
+
+/// A transaction that is still in doubt, for the end of a run: censored, never dropped.
+struct OpenInDoubt {
+  TxnDescriptor descriptor;
+  Duration in_doubt{}, blocked{};
+};
+
+class NodeEngine {
+ public:
+  NodeEngine(EngineOptions options, Environment& environment, Observer& observer);
+  ~NodeEngine();
+  NodeEngine(const NodeEngine&) = delete;
+  NodeEngine& operator=(const NodeEngine&) = delete;
+
+  /// Before anything else: rebuilds balances, memory and machines, and re-instates the locks of in-doubt transactions,
+  /// so that nothing slips under them (PITFALLS 8). Sends nothing.
+  void recover(DurableState state);
+  /// After recover, sockets open: says hello to every peer and lets recovered machines act.
+  void start();
+
+  void on_message(const PeerMessage& message);
+  void on_forced(WriteToken token);
+  void on_timer(TimerToken token);
+
+  /// The coordinator's own watermark, which the transport stamps on everything that it sends.
+  [[nodiscard]] Watermark watermark() const;
+  [[nodiscard]] EngineStatus status() const;
+  [[nodiscard]] std::vector<OpenInDoubt> open_in_doubt() const;
+  /// Balances by slot (committed).
+  [[nodiscard]] const std::vector<std::int64_t>& balances() const;
+  /// Canonical state for determinism checks.
+  [[nodiscard]] std::string describe() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace geocommit

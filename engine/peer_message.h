@@ -1,0 +1,88 @@
+// Everything that travels between nodes on the data plane, as the engine sees it. runtime/ encodes it (protobuf), sim/
+// hands it over as it is. Protocol messages are one alternative; the rest belongs to the node, and is counted apart.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "protocols/transaction.h"
+
+namespace geocommit {
+
+/// Everything below it, in the order (epoch, counter), is finished at this coordinator: every participant that had to
+/// know the outcome knows it. Lets participants drop what they remember of finished transactions.
+struct Watermark {
+  Epoch epoch;
+  std::uint64_t counter{};
+  auto operator<=>(const Watermark&) const = default;
+};
+
+/// A machine's message. `descriptor` comes with class prepare only.
+struct ProtocolMessage {
+  Message message;
+  std::optional<TxnDescriptor> descriptor;
+};
+/// First message to every peer, repeated until answered: makes the epochs known.
+struct Hello {
+  bool answer{};  ///< True: please send yours back.
+};
+/// A participant asks a coordinator to abort a prepared transaction that an older one waits for (wound-wait).
+struct Wound {
+  TxnId txn;
+};
+/// A client's request, to the coordinator of its origin region.
+struct ClientRequest {
+  Request request;
+};
+/// The outcome, to the client. txn is {} when none was begun.
+struct ClientReply {
+  RequestId id;
+  TxnId txn;
+  Outcome outcome{Outcome::undecided};  ///< undecided: not known (answer to an OutcomeQuery); ask again.
+  Reason reason{Reason::none};
+};
+/// A client with an unknown outcome asks again (DESIGN section 4). Answered by ClientReply.
+struct OutcomeQuery {
+  RequestId id;
+};
+/// Home region: the origin's coordinator passes a request to the coordinator of the home, and gets the reply back.
+struct Forward {
+  Request request;
+};
+struct ForwardReply {
+  ClientReply reply;
+};
+/// Home region: one committed transaction's writes at its home site, in commit order.
+struct ShippedWrite {
+  std::uint64_t sequence{};  ///< 1, 2, 3, ... per home site
+  TxnId txn;
+  std::vector<Operation> operations;
+};
+/// Home site -> replica: the writes after what the replica has, oldest first; none: a heartbeat.
+struct Ship {
+  std::uint64_t heartbeat{};       ///< Numbered by the home; the home keeps the time of issue (same-host clocks only).
+  std::uint64_t first_retained{};  ///< Oldest sequence the home can still send.
+  std::vector<ShippedWrite> writes;
+};
+/// Replica -> home site: applied up to here (written to its log, in order), and the newest heartbeat whose writes are
+/// all applied.
+struct ShipAck {
+  std::uint64_t applied{};
+  std::uint64_t heartbeat{};
+};
+
+using PeerPayload = std::variant<ProtocolMessage, Hello, Wound, ClientRequest, ClientReply, OutcomeQuery, Forward,
+                                 ForwardReply, Ship, ShipAck>;
+
+/// One item on the wire. from and from_epoch come from the transport's envelope.
+struct PeerMessage {
+  NodeId from;
+  Epoch from_epoch;
+  Watermark watermark;  ///< The sender's, as a coordinator ({} from an agent or a client).
+  PeerPayload payload;
+};
+
+}  // namespace geocommit

@@ -1,0 +1,81 @@
+// The control plane: one request, one reply, between the runner and a daemon, on a socket of its own. Verbs are a
+// closed enum with typed parameters (control.proto): no shell, no path, no URL (PITFALLS, the fleet for rent).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/engine.h"
+#include "measure/metric_set.h"
+#include "runtime/node_config.h"
+
+namespace geocommit {
+
+enum class ControlVerb : std::uint8_t {
+  status,      ///< -> NodeStatus
+  configure,   ///< Deployed, idle daemon: here is your cell (a NodeConfig); it starts itself anew with it.
+  start_load,  ///< Client: begin now. Ignored when already begun.
+  report,      ///< -> NodeReport
+  release,     ///< Deployed: drop the cell, go back to idle. Emulated: same as shutdown.
+  shutdown,    ///< Flush and exit 0.
+  list_files,  ///< -> names and sizes of this node's durable files and outcome log.
+  read_file,   ///< One of those, from an offset, up to 1 MiB.
+};
+
+struct NodeStatus {
+  NodeId node;
+  std::string run_id, cell;
+  bool idle{};              ///< Deployed daemon without a cell.
+  bool ready{};             ///< Sockets open, log recovered, every peer that it needs known by hello.
+  std::string waiting_for;  ///< When not ready: what for, in words.
+  EngineStatus engine;
+  // Client only.
+  bool load_finished{};  ///< Nothing more will be sent and nothing is outstanding (or timed out).
+  std::uint64_t offered{}, committed{}, aborted{}, unknown{}, shed{}, outstanding{};
+  double recent_p99_ms{};  ///< Over the last second.
+};
+
+/// All that a node measured. `window`: transactions whose intended start lies in the measurement window.
+/// `live`: everything since the start, as /metrics shows it.
+struct NodeReport {
+  NodeId node;
+  MetricSet window, live;
+  EngineStatus engine;
+  std::vector<OpenInDoubt> in_doubt;       ///< Censored at the moment of the report.
+  std::vector<std::int64_t> balances;      ///< By slot; agents only.
+  Duration fixed_or_measured_force_p50{};  ///< What a force took here (fsync) or was told to take (fixed).
+};
+
+/// The runner's end. Not thread-safe; several requests to different nodes may be under way at once.
+class ControlClient {
+ public:
+  ControlClient();
+  ~ControlClient();
+  /// Connects lazily; `address` as in NodeAddresses::control.
+  void add(NodeId node, const std::string& address);
+  void remove(NodeId node);
+
+  /// One verb to many nodes at once; the results in the order of `nodes`. A node that does not answer within `timeout`
+  /// gives an Error.
+  [[nodiscard]] std::vector<Result<NodeStatus>> status(const std::vector<NodeId>& nodes, Duration timeout);
+  [[nodiscard]] std::vector<Result<NodeReport>> report(const std::vector<NodeId>& nodes, Duration timeout);
+  [[nodiscard]] std::vector<Result<void>> command(ControlVerb verb, const std::vector<NodeId>& nodes, Duration timeout);
+  [[nodiscard]] Result<void> configure(NodeId node, const NodeConfig& config, Duration timeout);
+  struct RemoteFile {
+    std::string name;
+    std::uint64_t bytes{};
+  };
+  [[nodiscard]] Result<std::vector<RemoteFile>> list_files(NodeId node, Duration timeout);
+  /// Whole file, in pieces; bounded by 4 GiB.
+  [[nodiscard]] Result<void> fetch_file(NodeId node, const std::string& name, const std::filesystem::path& to,
+                                        Duration timeout);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace geocommit

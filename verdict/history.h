@@ -1,0 +1,62 @@
+// What a run left behind, as evidence: facts from every node's durable log, and what clients were told. The checkers
+// (verdict/check.h) judge only this; who reads the logs and files is the worlds' business.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "protocols/directory.h"
+#include "protocols/transaction.h"
+
+namespace geocommit {
+
+enum class FactKind : std::uint8_t {
+  voted_yes,  ///< Participant: a durable prepared record.
+  committed,  ///< A durable record that fixes commit (coordinator or participant).
+  aborted,
+  applied_shipped,  ///< Replica: a shipped write of `txn` from `home`, at `sequence`.
+};
+
+struct Fact {
+  TxnId txn;
+  FactKind kind{FactKind::committed};
+  Role role{Role::participant};
+  std::vector<NodeId> cohort;         ///< Where the record carries it; else empty.
+  std::vector<Operation> operations;  ///< voted_yes and applied_shipped: this site's.
+  RequestId request;                  ///< Where the record carries it.
+  NodeId home;
+  std::uint64_t sequence{};  ///< Home: ship order of a commit. Replica: of the applied write.
+};
+
+struct NodeHistory {
+  NodeId node;
+  bool log_complete{true};  ///< False: part of the log is missing or unreadable; the verdict may be unknown.
+  std::string log_problem;
+  std::vector<Fact> facts;  ///< In log order, from the node's first start.
+  bool has_balances{};
+  std::vector<std::int64_t> balances;  ///< At the end, by slot; agents.
+};
+
+/// One transaction as its client saw it.
+struct ClientOutcome {
+  RequestId request;
+  TxnId txn;                            ///< {} if none was told.
+  Outcome outcome{Outcome::undecided};  ///< undecided: unknown to the client.
+  Reason reason{Reason::none};
+  RegionId origin;
+  bool measured{};
+  Duration intended_start{}, latency{};  ///< Since the start of the load; intended start - outcome.
+};
+
+struct History {
+  const Directory* directory{};
+  std::string protocol;  ///< Registry name.
+  std::int64_t initial_balance{};
+  bool drained{};  ///< Quiesced: nothing open, everything shipped. Else conservation is not judged.
+  std::map<NodeId, NodeHistory> nodes;
+  std::vector<ClientOutcome> outcomes;
+};
+
+}  // namespace geocommit

@@ -1,0 +1,53 @@
+// Transactions from a seed: what each asks for, and when it is meant to start. Pure; the same seed gives the same
+// stream at any optimisation level (no std:: distribution, whose output is not specified).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "base/time.h"
+#include "protocols/directory.h"
+#include "protocols/transaction.h"
+
+namespace geocommit {
+
+enum class Arrival : std::uint8_t { poisson, fixed, closed };
+enum class KeyDistribution : std::uint8_t { uniform, zipfian, hotspot };
+
+struct WorkloadSpec {
+  std::string kind{"transfer"};
+  std::uint32_t participants{3};  ///< Sites a transaction touches (partitioned); entities it touches (replicated).
+  Arrival arrival{Arrival::poisson};
+  double rate_per_s{50};      ///< Per originating region; open loop.
+  std::uint32_t clients{64};  ///< Closed loop: transactions in flight per originating region.
+  KeyDistribution keys{KeyDistribution::uniform};
+  double zipf_theta{0.99};                ///< zipfian(theta), 0 < theta < 2, theta != 1 handled.
+  double hot_keys{0.01};                  ///< hotspot(keys, share): this share of the keys ...
+  double hot_share{0.9};                  ///< ... takes this share of the accesses.
+  double local{0.8};                      ///< DESIGN section 4, Placement.
+  double reads{0.0};                      ///< Share of transactions that only read (an addition to the issue's keys).
+  std::int64_t amount_max{10};            ///< A transfer moves 1 .. amount_max.
+  std::uint32_t outstanding_max{10'000};  ///< Per client process; more is shed and counted.
+};
+
+/// One arrival.
+struct Planned {
+  Duration intended_start{};  ///< Since the start of the load; 0 for closed loop (as soon as a slot is free).
+  Request request;            ///< id and `measured` are the client's to fill.
+};
+
+class Generator {
+ public:
+  /// Streams of different origins and seeds are independent.
+  Generator(const WorkloadSpec& spec, const Directory& directory, RegionId origin, std::uint64_t seed);
+  ~Generator();
+  Generator(Generator&&) noexcept;
+  [[nodiscard]] Planned next();
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace geocommit
