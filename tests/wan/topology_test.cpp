@@ -1,0 +1,74 @@
+// Topology files: the model they give, and what is refused.
+#include "wan/topology.h"
+
+#include <catch2/catch.hpp>
+
+using namespace geocommit;
+
+namespace {
+std::string error_of(const std::string& text) {
+  const auto topology = parse_topology(text, "t.yaml");
+  return topology ? "parsed" : topology.error().message;
+}
+}  // namespace
+
+TEST_CASE("one way is half of the round trip published for that direction") {
+  const auto topology = parse_topology(
+      "name: t\nregions: [a, b, c]\nrtt:\n  a: {b: 100, c: 30}\n  b: {a: 90, c: 51.5}\n"
+      "links:\n  - {from: c, to: a, loss: 1%, rate: 10mbit}\n",
+      "t.yaml");
+  REQUIRE(topology.ok());
+  CHECK(topology->link(0, 1).delay == 50ms);
+  CHECK(topology->link(1, 0).delay == 45ms);
+  CHECK(topology->round_trip(0, 1) == 95ms);
+  CHECK(topology->link(2, 1).delay == from_ms(25.75));  // the other direction's value
+  CHECK(topology->link(0, 0).delay == 250us);           // intra-region default
+  CHECK(topology->link(2, 0).delay == 15ms);            // an override without delay keeps the matrix's
+  CHECK(topology->link(2, 0).loss == Approx(0.01));
+  CHECK(topology->link(0, 2).loss == Approx(0.0));
+  CHECK(topology->largest_round_trip() == 95ms);
+  CHECK(topology->impaired());
+  CHECK(topology->print_matrix().find("100.000") != std::string::npos);
+}
+
+TEST_CASE("several datacenters in a region") {
+  const auto topology = parse_topology(
+      "name: t\nregions: {a: {datacenters: [a1, a2]}, b: {}}\ndefaults: {intra_region_rtt: 2ms}\nrtt: {a: {b: 10}}\n",
+      "t.yaml");
+  REQUIRE(topology.ok());
+  REQUIRE(topology->datacenters().size() == 3);
+  CHECK(topology->datacenters_of("a") == std::vector<std::string>{"a1", "a2"});
+  CHECK(topology->link(0, 1).delay == 1ms);
+  CHECK(topology->link(1, 2).delay == 5ms);
+  CHECK(topology->find("a2") == 1);
+  CHECK(topology->find("b") == 2);
+  CHECK_FALSE(topology->impaired());
+}
+
+TEST_CASE("what is refused says where and what was expected") {
+  CHECK(error_of("name: t\nregions: [a, b]\nrtt: {}\n") ==
+        "t.yaml:3:1: rtt: expected the round trip between a and b, it is missing");
+  CHECK(error_of("name: t\nregions: [a, bb]\nrtt: {a: {bbb: 3}}\n").find("t.yaml:3:11: rtt.a.bbb: expected a region") ==
+        0);
+  CHECK(error_of("name: t\nregions: [a, b]\nrtt: {a: {b: fast}}\n") ==
+        "t.yaml:3:14: rtt.a.b: expected a number from 0 to 20000, found \"fast\"");
+  CHECK(error_of("name: t\nregions: [a]\nregoins: [b]\n").find("did you mean \"regions\"?") != std::string::npos);
+  CHECK(error_of("name: t\nregions: [a, a]\n").find("t.yaml:2:1: regions: a region is named twice") == 0);
+  CHECK(error_of("name: t\nregions: [a]\nlinks: [{from: a, to: x}]\n").find("links[0].to: expected a region") !=
+        std::string::npos);
+  CHECK(error_of("name: t\nregions: [a]\nlinks: [{from: a, to: a, delay: 3}]\n").find("with its unit") !=
+        std::string::npos);
+  CHECK(error_of("name: t\nregions: []\n") != "parsed");
+  CHECK(error_of("") != "parsed");
+}
+
+TEST_CASE("the queue of a link holds its bandwidth-delay product") {
+  LinkSpec link;
+  CHECK(queue_limit(link) >= 1000);
+  link.delay = 100ms;
+  CHECK(queue_limit(link) >= 12500);
+  link.rate_bits_per_second = 10'000'000;
+  CHECK(queue_limit(link) == 1000);
+  link.limit_packets = 7;
+  CHECK(queue_limit(link) == 7);
+}

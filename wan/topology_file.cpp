@@ -1,0 +1,243 @@
+// Reads topology files (the format is in topology.h).
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "config/strict_yaml.h"
+#include "wan/topology.h"
+
+namespace geocommit {
+namespace {
+
+constexpr Duration kLongestDelay = 10s;
+
+yaml::Reader<JitterDistribution> distribution() {
+  return yaml::one_of<JitterDistribution>({{"normal", JitterDistribution::normal},
+                                           {"uniform", JitterDistribution::uniform},
+                                           {"pareto", JitterDistribution::pareto},
+                                           {"paretonormal", JitterDistribution::paretonormal}});
+}
+
+void read_link_keys(yaml::MapReader& map, LinkSpec& link) {
+  map.optional("jitter", link.jitter, yaml::duration(Duration{0}, kLongestDelay));
+  map.optional("distribution", link.distribution, distribution());
+  map.optional("loss", link.loss, yaml::fraction());
+  map.optional("rate", link.rate_bits_per_second, yaml::bit_rate());
+  std::int64_t limit = link.limit_packets;
+  if (map.optional("limit", limit, yaml::integer(1, 1000000))) link.limit_packets = static_cast<std::uint32_t>(limit);
+}
+
+struct Draft {
+  TopologySource source;
+  std::vector<std::string> regions;
+  std::vector<Datacenter> datacenters;
+  Duration intra_region_rtt = 500us;
+  LinkSpec defaults;
+  std::map<std::pair<std::string, std::string>, Duration> rtt;  // by region
+};
+
+void read_source(yaml::MapReader& map, TopologySource& source) {
+  const auto node = map.take("source");
+  if (!node) return;
+  yaml::MapReader keys(*node);
+  keys.required("statistic", source.statistic, yaml::string());
+  keys.required("date", source.date, yaml::string());
+  keys.required("text", source.text, yaml::string());
+  if (const auto done = keys.finish(); !done) map.add(done.error());
+}
+
+void read_regions(yaml::MapReader& map, const yaml::Node& root, Draft& draft) {
+  const auto node = map.take("regions");
+  if (!node || node->is_list()) {
+    map.required("regions", draft.regions, yaml::list_of(yaml::identifier(), 1, kMaxRegions));
+    for (const auto& region : draft.regions) draft.datacenters.push_back({region, region});
+    return;
+  }
+  if (!node->is_map()) return map.add(node->error("expected a list of regions, or a map, found " + node->describe()));
+  for (const auto& [region, value] : node->entries()) {
+    std::vector<std::string> datacenters{region};
+    yaml::MapReader keys(value);
+    keys.optional("datacenters", datacenters, yaml::list_of(yaml::identifier(), 1, kMaxDatacenters));
+    if (const auto done = keys.finish(); !done) map.add(done.error());
+    draft.regions.push_back(region);
+    for (const auto& datacenter : datacenters) draft.datacenters.push_back({datacenter, region});
+  }
+  if (draft.regions.empty()) map.add(root.key_error("regions", "expected at least one region"));
+}
+
+void read_defaults(yaml::MapReader& map, Draft& draft) {
+  const auto node = map.take("defaults");
+  if (!node) return;
+  yaml::MapReader keys(*node);
+  keys.optional("intra_region_rtt", draft.intra_region_rtt, yaml::duration(Duration{0}, kLongestDelay));
+  read_link_keys(keys, draft.defaults);
+  if (const auto done = keys.finish(); !done) map.add(done.error());
+}
+
+void read_rtt(yaml::MapReader& map, const yaml::Node& root, Draft& draft) {
+  const auto node = map.take("rtt");
+  const auto known = [&](const std::string& region) {
+    return std::find(draft.regions.begin(), draft.regions.end(), region) != draft.regions.end();
+  };
+  if (node) {
+    if (!node->is_map()) return map.add(node->error("expected a map of rows, found " + node->describe()));
+    for (const auto& [from, row] : node->entries()) {
+      if (!known(from)) {
+        const auto guess = yaml::closest(from, draft.regions);
+        map.add(
+            node->key_error(from, "expected a region" + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
+        continue;
+      }
+      if (!row.is_map()) {
+        map.add(row.error("expected a map from region to milliseconds, found " + row.describe()));
+        continue;
+      }
+      for (const auto& [to, cell] : row.entries()) {
+        if (!known(to)) {
+          const auto guess = yaml::closest(to, draft.regions);
+          map.add(row.key_error(to, "expected a region" + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
+          continue;
+        }
+        const auto ms = yaml::real(0, 20000)(cell);
+        if (!ms) {
+          map.add(ms.error());
+          continue;
+        }
+        draft.rtt[{from, to}] = from_ms(*ms);
+      }
+    }
+  }
+  if (!map.clean()) return;  // holes would only follow from the mistakes above
+  for (const auto& from : draft.regions) {
+    for (const auto& to : draft.regions) {
+      if (from >= to || draft.rtt.contains({from, to}) || draft.rtt.contains({to, from})) continue;
+      map.add(root.key_error("rtt", "expected the round trip between " + from + " and " + to + ", it is missing"));
+    }
+  }
+}
+
+std::vector<std::vector<LinkSpec>> make_links(const Draft& draft) {
+  std::vector<std::vector<LinkSpec>> links;
+  for (const auto& from : draft.datacenters) {
+    std::vector<LinkSpec> row;
+    for (const auto& to : draft.datacenters) {
+      LinkSpec link = draft.defaults;
+      auto found = draft.rtt.find({from.region, to.region});
+      if (found == draft.rtt.end()) found = draft.rtt.find({to.region, from.region});
+      const Duration rtt = found != draft.rtt.end() ? found->second : draft.intra_region_rtt;
+      link.delay = rtt / 2;
+      row.push_back(link);
+    }
+    links.push_back(std::move(row));
+  }
+  return links;
+}
+
+/// Applies one entry of `links:` to every ordered pair of datacenters that it names.
+void read_override(yaml::MapReader& map, const yaml::Node& node, const Draft& draft,
+                   std::vector<std::vector<LinkSpec>>& links) {
+  std::vector<std::string> names = draft.regions;
+  for (const auto& datacenter : draft.datacenters) names.push_back(datacenter.name);
+  const auto end = [&](const yaml::Node& value) -> Result<std::string> {
+    if (value.is_scalar() && std::find(names.begin(), names.end(), value.text()) != names.end()) return value.text();
+    const auto guess = value.is_scalar() ? yaml::closest(value.text(), names) : "";
+    return value.error("expected a region or datacenter, found " + value.describe() +
+                       (guess.empty() ? "" : ", did you mean \"" + guess + "\"?"));
+  };
+  yaml::MapReader keys(node);
+  std::string from;
+  std::string to;
+  LinkSpec change = draft.defaults;
+  keys.required("from", from, end);
+  keys.required("to", to, end);
+  const bool has_delay = keys.optional("delay", change.delay, yaml::duration(Duration{0}, kLongestDelay));
+  read_link_keys(keys, change);
+  keys.optional("up", change.up, yaml::boolean());
+  if (const auto done = keys.finish(); !done) return map.add(done.error());
+  const auto& datacenters = draft.datacenters;
+  const auto matches = [](const Datacenter& dc, const std::string& name) {
+    return dc.name == name || dc.region == name;
+  };
+  for (std::size_t i = 0; i < datacenters.size(); ++i) {
+    for (std::size_t j = 0; j < datacenters.size(); ++j) {
+      if (!matches(datacenters[i], from) || !matches(datacenters[j], to)) continue;
+      LinkSpec link = change;
+      if (!has_delay) link.delay = links[i][j].delay;
+      links[i][j] = link;
+    }
+  }
+}
+
+}  // namespace
+
+Result<Topology> parse_topology(std::string_view text, const std::string& file) {
+  auto root = yaml::parse(text, file);
+  if (!root) return root.error();
+  yaml::MapReader map(*root);
+  Draft draft;
+  std::string name;
+  map.required("name", name, yaml::identifier());
+  read_source(map, draft.source);
+  read_regions(map, *root, draft);
+  read_defaults(map, draft);
+  read_rtt(map, *root, draft);
+  auto links = make_links(draft);
+  if (const auto node = map.take("links")) {
+    if (auto wrong = yaml::wrong_size(*node, yaml::Kind::list, 0, 100000)) {
+      map.add(*wrong);
+    } else {
+      for (const auto& item : node->items()) read_override(map, item, draft, links);
+    }
+  }
+  if (auto done = map.finish(); !done) return done.error();
+  auto topology = Topology::make(name, draft.source, draft.regions, draft.datacenters, std::move(links));
+  if (!topology) return root->key_error("regions", topology.error().message);
+  return topology;
+}
+
+std::vector<std::filesystem::path> default_topology_folders() {
+  std::vector<std::filesystem::path> folders{"topologies"};
+  if (const char* home = std::getenv("GEOCOMMIT_HOME"); home != nullptr) {
+    folders.push_back(std::filesystem::path(home) / "topologies");
+  }
+  std::error_code failure;
+  auto folder = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
+  for (int up = 0; up < 5 && folder.has_relative_path(); ++up) {
+    folders.push_back(folder / "topologies");
+    folder = folder.parent_path();
+  }
+  return folders;
+}
+
+Result<Topology> load_topology(const std::string& name_or_path) {
+  return load_topology(name_or_path, default_topology_folders());
+}
+
+Result<Topology> load_topology(const std::string& name_or_path, const std::vector<std::filesystem::path>& search) {
+  const auto read = [](const std::filesystem::path& path) -> Result<Topology> {
+    const auto node = yaml::read_text(path);
+    if (!node) return node.error();
+    return parse_topology(*node, path.string());
+  };
+  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".yaml")) return read(name_or_path);
+  std::set<std::string> names;
+  std::error_code failure;
+  for (const auto& folder : search) {
+    const auto path = folder / (name_or_path + ".yaml");
+    if (std::filesystem::is_regular_file(path, failure)) return read(path);
+    for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
+      if (entry.path().extension() == ".yaml") names.insert(entry.path().stem().string());
+    }
+  }
+  const std::vector<std::string> known(names.begin(), names.end());
+  const std::string guess = yaml::closest(name_or_path, known);
+  std::string message = "no topology \"" + name_or_path + "\"";
+  if (!guess.empty()) message += ", did you mean \"" + guess + "\"?";
+  message += " There are:";
+  for (const auto& name : known) message += " " + name;
+  return Error{message + "; or give a path to a file"};
+}
+
+}  // namespace geocommit
