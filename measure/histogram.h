@@ -32,6 +32,7 @@ class Histogram {
 
   /// (bucket index, count) of every non-empty bucket, ascending: the interchange form.
   [[nodiscard]] std::vector<std::pair<std::uint32_t, std::uint64_t>> buckets() const;
+  /// A bucket holds lower <= value < upper (the last one also what was clamped).
   [[nodiscard]] static Duration bucket_lower(std::uint32_t index);
   [[nodiscard]] static Duration bucket_upper(std::uint32_t index);
   /// The inverse of buckets(). False (and empty) if an index is out of range or the numbers contradict each other.
