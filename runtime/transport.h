@@ -1,0 +1,89 @@
+// The data plane between nodes: one bound ROUTER to receive, one DEALER per peer to send. Items to the same peer are
+// collected into one frame and leave at the end of the event loop's step. Never blocks; what cannot leave is dropped
+// and counted (the engine owns retries). No socket identities: the sender is named in the envelope, and checked against
+// the run and the directory (PITFALLS 25-28).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "engine/peer_message.h"
+#include "protocols/directory.h"
+#include "runtime/event_loop.h"
+
+namespace zmq {
+class context_t;
+}
+
+namespace geocommit {
+
+struct TransportOptions {
+  NodeId self;
+  Epoch epoch;                              ///< This start's, stamped on everything sent. A client uses 1.
+  std::string run_id;                       ///< Frames of another run are refused.
+  std::string bind;                         ///< "tcp://127.0.0.1:7001"
+  std::map<NodeId, std::string> addresses;  ///< Data addresses of every node of the run (self may be among them).
+  const Directory* directory{};             ///< Outlives the transport.
+  std::size_t frame_bytes_max{4U << 20U};   ///< Larger frames are refused by the socket, before they are in memory.
+  int queue_frames{4096};                   ///< Per peer and direction; more is dropped and counted.
+};
+
+/// Why something did not arrive at the engine or did not leave.
+enum class Drop : std::uint8_t {
+  peer_down,     ///< Sending: not connected, or its queue is full. Counted in items.
+  unknown_peer,  ///< Sending: no address. Counted in items.
+  garbage,       ///< Receiving: not an envelope of ours, or one with impossible contents. Counted in frames.
+  wrong_version,
+  wrong_run,
+  wrong_sender,  ///< Not a node of this run, or one that may not send this.
+  too_large,     ///< Sending: an item that no frame can carry.
+};
+inline constexpr std::size_t kDropCauses = 7;
+[[nodiscard]] std::string_view name_of(Drop cause);
+
+struct TransportStats {
+  std::uint64_t frames_sent{}, items_sent{}, bytes_sent{};
+  std::uint64_t frames_received{}, items_received{}, bytes_received{};
+  std::array<std::uint64_t, kDropCauses> dropped{};
+};
+
+class Transport {
+ public:
+  using Handler = std::function<void(const PeerMessage&)>;
+  /// Binds, and connects to every peer that a node of this kind talks to. `handler` is called on the loop's thread.
+  /// Error: the address is taken or not ours; it is named.
+  [[nodiscard]] static Result<std::unique_ptr<Transport>> open(zmq::context_t& context, EventLoop& loop,
+                                                               TransportOptions options, Handler handler);
+  ~Transport();
+  Transport(const Transport&) = delete;
+  Transport& operator=(const Transport&) = delete;
+
+  /// As Environment::send: queues for the end of the step; the encoded size in bytes, or 0 if dropped at once.
+  std::size_t send(NodeId to, const PeerPayload& payload);
+  /// Sends what is queued now. The loop calls it at the end of each step.
+  void flush();
+  /// Stamped on every frame from now on (coordinators).
+  void set_watermark_source(std::function<Watermark()> source);
+
+  [[nodiscard]] const TransportStats& stats() const;
+  /// True once anything valid has arrived from it.
+  [[nodiscard]] bool heard_from(NodeId node) const;
+  /// The address that was bound (with the port, where the options asked for port 0).
+  [[nodiscard]] const std::string& bound_address() const;
+
+ private:
+  class Impl;
+  explicit Transport(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+/// The safe settings of every ZeroMQ context here: one I/O thread, bounded sockets.
+[[nodiscard]] std::unique_ptr<zmq::context_t> make_zmq_context();
+
+}  // namespace geocommit
