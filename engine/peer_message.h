@@ -61,10 +61,10 @@ struct ShippedWrite {
   TxnId txn;
   std::vector<Operation> operations;
 };
-/// Home site -> replica: the writes after what the replica has, oldest first; none: a heartbeat.
+/// Home site -> replica: the writes after what the replica has, oldest first; none: a heartbeat alone.
 struct Ship {
-  std::uint64_t heartbeat{};       ///< Numbered by the home; the home keeps the time of issue (same-host clocks only).
-  std::uint64_t first_retained{};  ///< Oldest sequence the home can still send.
+  std::uint64_t heartbeat{};  ///< Numbered by the home, which keeps the time of issue (same-host clocks only). 0: none.
+  std::uint64_t through{};    ///< With a heartbeat: the last sequence that was committed when it was issued.
   std::vector<ShippedWrite> writes;
 };
 /// Replica -> home site: applied up to here (written to its log, in order), and the newest heartbeat whose writes are

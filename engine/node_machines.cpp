@@ -1,0 +1,299 @@
+// One machine's step, and what its outputs do.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/node_engine.h"
+
+namespace geocommit {
+
+TxnEntry& NodeEngine::Impl::add_entry(TxnDescriptor descriptor, Role role, const Protocol& protocol) {
+  auto entry = std::make_unique<TxnEntry>();
+  TxnContext context{descriptor.txn, options_.self, descriptor.coordinator, descriptor.cohort, options_.timeouts};
+  entry->machine = protocol.make(role, context);
+  entry->descriptor = std::move(descriptor);
+  entry->role = role;
+  entry->protocol = &protocol;
+  auto& table = role == Role::coordinator ? coordinators_ : participants_;
+  const auto [it, inserted] = table.emplace(entry->descriptor.txn, std::move(entry));
+  GC_CHECK(inserted);
+  return *it->second;
+}
+
+TxnEntry* NodeEngine::Impl::find_entry(Key key) {
+  auto& table = key.second == Role::coordinator ? coordinators_ : participants_;
+  const auto it = table.find(key.first);
+  return it == table.end() ? nullptr : it->second.get();
+}
+
+void NodeEngine::Impl::drain() {
+  if (draining_) {
+    return;
+  }
+  draining_ = true;
+  while (!inputs_.empty()) {
+    const auto [key, input] = std::move(inputs_.front());
+    inputs_.pop_front();
+    if (TxnEntry* entry = find_entry(key)) {
+      step(*entry, input);
+    }
+  }
+  draining_ = false;
+}
+
+void NodeEngine::Impl::step(TxnEntry& entry, const Input& input) {
+  if (const auto* received = std::get_if<Received>(&input)) {
+    entry.depth = std::max(entry.depth, received->message.depth);
+  }
+  outbox_.clear();
+  entry.machine->step(environment_.now(), input, outbox_);
+  for (Output& output : outbox_) {
+    std::visit([&](auto& o) { perform(entry, o); }, output);
+  }
+  note_in_doubt(entry);
+  if (entry.forgotten) {
+    remove(entry);
+  }
+}
+
+void NodeEngine::Impl::note_in_doubt(TxnEntry& entry) {
+  if (entry.role != Role::participant || entry.in_doubt || entry.outcome != Outcome::undecided) {
+    return;
+  }
+  const SiteState state = entry.machine->site_state();
+  if (state == SiteState::prepared || state == SiteState::precommitted) {
+    entry.in_doubt = true;
+    entry.in_doubt_since = environment_.now();
+  }
+}
+
+void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
+  Message& message = output.message;
+  message.from = options_.self;
+  message.txn = entry.descriptor.txn;
+  message.protocol = entry.protocol->wire_id;
+  message.depth = static_cast<std::uint16_t>(entry.depth + 1);
+  ProtocolMessage wire{message, std::nullopt};
+  if (entry.protocol->kind_class(message.kind) == MessageClass::prepare) {
+    const auto work =
+        std::find_if(entry.work.begin(), entry.work.end(), [&](const SiteWork& w) { return w.site == message.to; });
+    const auto member = std::find_if(entry.descriptor.cohort.begin(), entry.descriptor.cohort.end(),
+                                     [&](const Member& m) { return m.node == message.to; });
+    GC_CHECK(work != entry.work.end() && member != entry.descriptor.cohort.end());
+    wire.message.to_epoch = member->epoch;
+    wire.descriptor = entry.descriptor;
+    wire.descriptor->operations = work->operations;
+  }
+  const Traffic traffic = message.retry ? Traffic::retry : Traffic::protocol;
+  const std::size_t bytes = send(message.to, wire, traffic, entry.protocol->kind_name(message.kind));
+  if (message.retry) {
+    ++entry.cost.retries;
+    return;
+  }
+  ++entry.cost.messages;
+  entry.cost.bytes += bytes;
+  if (!directory_.same_region(options_.self, message.to)) {
+    ++entry.cost.wan_messages;
+    entry.cost.wan_bytes += bytes;
+  }
+}
+
+MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& record) {
+  MachineRecord result{entry.descriptor.txn, entry.role, entry.protocol->wire_id, record, std::nullopt, 0};
+  if (record.with_descriptor) {
+    result.descriptor = entry.descriptor;
+  }
+  if (home_ && home_->has_replicas() && entry.role == Role::participant && record.outcome == Outcome::commit &&
+      !entry.read_only && entry.ship_sequence == 0) {
+    entry.ship_sequence = result.ship_sequence = home_->next_sequence();
+  }
+  entry.records.push_back(result);
+  return result;
+}
+
+void NodeEngine::Impl::perform(TxnEntry& entry, ForceLog& output) {
+  const MachineRecord record = make_record(entry, output.record);
+  const WriteToken token = ++last_write_;
+  forces_.emplace_back(token,
+                       MachineForce{{entry.descriptor.txn, entry.role}, output.record.kind, record.ship_sequence});
+  ++entry.cost.forced_writes;
+  observer_.forced_write();
+  environment_.write(record, token);
+}
+
+void NodeEngine::Impl::perform(TxnEntry& entry, AppendLog& output) {
+  const MachineRecord record = make_record(entry, output.record);
+  ++entry.cost.lazy_writes;
+  observer_.lazy_write();
+  environment_.write(record, 0);
+}
+
+void NodeEngine::Impl::cancel_machine_timer(TxnEntry& entry, std::uint8_t timer) {
+  const auto it =
+      std::find_if(entry.timers.begin(), entry.timers.end(), [&](const auto& t) { return t.first == timer; });
+  if (it != entry.timers.end()) {
+    environment_.cancel_timer(it->second);
+    timers_.erase(it->second);
+    entry.timers.erase(it);
+  }
+}
+
+void NodeEngine::Impl::perform(TxnEntry& entry, SetTimer& output) {
+  cancel_machine_timer(entry, output.timer);
+  const TimerToken token = ++last_timer_;
+  timers_.emplace(token, MachineTimer{{entry.descriptor.txn, entry.role}, output.timer});
+  entry.timers.emplace_back(output.timer, token);
+  environment_.set_timer(token, environment_.now() + output.after);
+}
+
+void NodeEngine::Impl::perform(TxnEntry& entry, CancelTimer& output) { cancel_machine_timer(entry, output.timer); }
+
+std::vector<LockRequest> NodeEngine::Impl::lock_requests(const TxnDescriptor& descriptor) {
+  std::vector<LockRequest> requests;
+  requests.reserve(descriptor.operations.size());
+  for (const Operation& operation : descriptor.operations) {
+    requests.push_back({operation.entity, operation.read ? LockMode::shared : LockMode::exclusive});
+  }
+  return requests;
+}
+
+LockAge NodeEngine::Impl::lock_age(const TxnDescriptor& descriptor) { return {descriptor.priority, descriptor.txn}; }
+
+void NodeEngine::Impl::perform(TxnEntry& entry, Execute& /*output*/) {
+  if (entry.refused) {
+    deny(entry, Reason::stale_epoch);
+    return;
+  }
+  LockManager::Effects effects;
+  const LockAnswer answer =
+      locks_.acquire(lock_age(entry.descriptor), lock_requests(entry.descriptor), environment_.now(), effects);
+  switch (answer) {
+    case LockAnswer::granted:
+      execute_with_locks(entry);
+      break;
+    case LockAnswer::waiting:
+      entry.waiting = true;
+      entry.lock_timer = ++last_timer_;
+      timers_.emplace(entry.lock_timer, LockTimer{entry.descriptor.txn});
+      environment_.set_timer(entry.lock_timer, environment_.now() + options_.lock_wait);
+      break;
+    case LockAnswer::denied:
+      deny(entry, Reason::lock_conflict);
+      break;
+  }
+  handle(effects);
+}
+
+void NodeEngine::Impl::execute_with_locks(TxnEntry& entry) {
+  const Executed result = resources_->execute(entry.descriptor);
+  entry.executed = true;
+  entry.read_only = result.vote == Vote::read_only;
+  observer_.voted(entry.descriptor, result.vote, result.reason);
+  feed({entry.descriptor.txn, entry.role}, result);
+}
+
+void NodeEngine::Impl::deny(TxnEntry& entry, Reason reason) {
+  entry.executed = true;
+  observer_.voted(entry.descriptor, Vote::no, reason);
+  feed({entry.descriptor.txn, entry.role}, Executed{Vote::no, reason});
+  release_locks(entry);  // At once: whoever wounded it need not wait for its step.
+}
+
+void NodeEngine::Impl::handle(LockManager::Effects& effects) {
+  for (const TxnId txn : effects.complete) {
+    TxnEntry* entry = find_entry({txn, Role::participant});
+    GC_CHECK(entry != nullptr);
+    if (entry->executed) {
+      continue;
+    }
+    entry->waiting = false;
+    environment_.cancel_timer(entry->lock_timer);
+    timers_.erase(entry->lock_timer);
+    execute_with_locks(*entry);
+  }
+  for (const TxnId txn : effects.wounded) {
+    TxnEntry* entry = find_entry({txn, Role::participant});
+    GC_CHECK(entry != nullptr);
+    if (entry->outcome != Outcome::undecided) {
+      continue;
+    }
+    if (!entry->executed) {
+      deny(*entry, Reason::lock_conflict);
+    } else if (!entry->wound_sent) {
+      entry->wound_sent = true;
+      send(entry->descriptor.coordinator, Wound{txn}, Traffic::wound, "WOUND");
+    }
+  }
+}
+
+void NodeEngine::Impl::release_locks(TxnEntry& entry) {
+  if (entry.waiting) {
+    entry.waiting = false;
+    environment_.cancel_timer(entry.lock_timer);
+    timers_.erase(entry.lock_timer);
+  }
+  LockManager::Effects effects;
+  const LockManager::Held held = locks_.release(entry.descriptor.txn, environment_.now(), effects);
+  if (held.any) {
+    observer_.locks_released(entry.descriptor, entry.outcome, held.first_to_last, held.summed_over_keys, held.waited);
+  }
+  handle(effects);
+}
+
+void NodeEngine::Impl::perform(TxnEntry& entry, ReleaseLocks& /*output*/) { release_locks(entry); }
+
+void NodeEngine::Impl::perform(TxnEntry& entry, Decide& output) {
+  if (entry.outcome != Outcome::undecided) {
+    GC_CHECK_NOTE(entry.outcome == output.outcome, "a decision is irrevocable");
+    return;
+  }
+  entry.outcome = output.outcome;
+  const Instant now = environment_.now();
+  if (entry.role == Role::coordinator) {
+    const RequestId id = entry.descriptor.request;
+    if (!entry.recovered) {
+      observer_.transaction_decided(entry.descriptor, output.outcome, output.reason, now - entry.begun, entry.depth);
+    }
+    requests_.remember({id, entry.descriptor.txn, output.outcome});
+    open_requests_.erase(id);
+    const bool lost = entry.reply_to == NodeId{};
+    reply(lost ? id.client : entry.reply_to, !lost && entry.reply_to_forwarder,
+          {id, entry.descriptor.txn, output.outcome, output.reason});
+    return;
+  }
+  if (entry.in_doubt) {
+    const Duration in_doubt = now - entry.in_doubt_since;
+    observer_.in_doubt_ended(entry.descriptor, output.outcome, in_doubt,
+                             std::max(in_doubt - options_.timeouts.decision, Duration::zero()));
+    entry.in_doubt = false;
+  }
+  if (output.outcome == Outcome::commit && !entry.applied && !entry.read_only) {
+    resources_->commit(entry.descriptor.operations);
+    entry.applied = true;
+    if (entry.ship_sequence != 0) {
+      home_->committed({entry.ship_sequence, entry.descriptor.txn, entry.descriptor.operations});
+    }
+  }
+}
+
+void NodeEngine::Impl::perform(TxnEntry& entry, Forget& /*output*/) { entry.forgotten = true; }
+
+void NodeEngine::Impl::perform(TxnEntry& entry, Note& output) { observer_.noted(entry.descriptor, output.event); }
+
+void NodeEngine::Impl::remove(TxnEntry& entry) {
+  while (!entry.timers.empty()) {
+    cancel_machine_timer(entry, entry.timers.back().first);
+  }
+  const TxnId txn = entry.descriptor.txn;
+  observer_.transaction_forgotten(entry.descriptor, entry.role, entry.outcome, entry.cost);
+  if (entry.role == Role::coordinator) {
+    open_requests_.erase(entry.descriptor.request);
+    coordinators_.erase(txn);
+    return;
+  }
+  release_locks(entry);
+  memory_.remember({txn, entry.outcome, entry.read_only});
+  participants_.erase(txn);
+}
+
+}  // namespace geocommit

@@ -1,0 +1,31 @@
+// The seam to what a site keeps: behind it the embedded store of balances; a database later. Locks are the engine's
+// (a resource manager that locks by itself answers them with a trivial grant).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "protocols/directory.h"
+#include "protocols/transaction.h"
+
+namespace geocommit {
+
+class ResourceManager {
+ public:
+  virtual ~ResourceManager() = default;
+  /// With all locks held: may it commit? yes, no (constraint), or read_only when there is nothing to write. Changes
+  /// nothing that others see.
+  [[nodiscard]] virtual Executed execute(const TxnDescriptor& transaction) = 0;
+  /// Applies the operations (redo; exactly once per transaction, the engine sees to that).
+  virtual void commit(const std::vector<Operation>& operations) = 0;
+  /// All committed balances, by slot.
+  [[nodiscard]] virtual const std::vector<std::int64_t>& balances() const = 0;
+  virtual void restore(std::vector<std::int64_t> balances) = 0;
+};
+
+/// Keys and balances in memory, durable through the engine's log and checkpoints. A balance never falls below zero.
+[[nodiscard]] std::unique_ptr<ResourceManager> make_embedded_resource_manager(const Directory& directory,
+                                                                              std::int64_t initial_balance);
+
+}  // namespace geocommit
