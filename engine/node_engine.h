@@ -1,5 +1,5 @@
-// The inside of NodeEngine: the table of machines and all that surrounds them. Split over node_engine.cpp (messages,
-// clients, services), node_machines.cpp (one machine's step and its outputs) and node_recovery.cpp.
+// The inside of NodeEngine: the table of machines and all that surrounds them. Split over node_engine.cpp (messages),
+// node_clients.cpp, node_services.cpp, node_machines.cpp (one machine's step and its outputs) and node_recovery.cpp.
 #pragma once
 
 #include <array>

@@ -1,0 +1,140 @@
+// Clients: requests, forwarding to a home, outcomes asked for again.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "engine/node_engine.h"
+
+namespace geocommit {
+namespace {
+constexpr std::size_t kOperationsMax = 1024;
+constexpr std::size_t kForwardedMax = 100'000;
+}  // namespace
+
+bool NodeEngine::Impl::request_is_valid(const Request& request) const {
+  return !request.operations.empty() && request.operations.size() <= kOperationsMax &&
+         request.origin.value < directory_.region_count() &&
+         std::all_of(request.operations.begin(), request.operations.end(),
+                     [&](const Operation& operation) { return operation.entity.value < directory_.entity_count(); });
+}
+
+void NodeEngine::Impl::receive(const PeerMessage& from, const ClientRequest& request) {
+  take_request(request.request, from.from, false);
+}
+
+void NodeEngine::Impl::receive(const PeerMessage& from, const Forward& forward) {
+  take_request(forward.request, from.from, true);
+}
+
+void NodeEngine::Impl::take_request(const Request& request, NodeId reply_to, bool forwarded) {
+  if (const FinishedRequest* finished = requests_.find(request.id)) {
+    const Reason reason = finished->outcome == Outcome::abort ? Reason::recovery : Reason::none;
+    reply(reply_to, forwarded, {request.id, finished->txn, finished->outcome, reason});
+    return;
+  }
+  if (open_requests_.contains(request.id) || forwarded_.contains(request.id)) {
+    return;  // Asked twice: the answer is on its way (PITFALLS 12).
+  }
+  if (!request_is_valid(request)) {
+    reply(reply_to, forwarded, {request.id, {}, Outcome::abort, Reason::invalid_request});
+    return;
+  }
+  const Route route = options_.protocol->route(request, directory_);
+  const NodeId coordinator = directory_.coordinator(route.coordinator_region);
+  if (coordinator == options_.self) {
+    begin(request, route, reply_to, forwarded);
+  } else if (forwarded) {
+    reply(reply_to, true, {request.id, {}, Outcome::abort, Reason::unavailable});  // Never passed on twice.
+  } else {
+    if (forwarded_.size() >= kForwardedMax) {
+      forwarded_.erase(forwarded_.begin());  // Its client asks for the outcome by itself.
+    }
+    forwarded_.emplace(request.id, reply_to);
+    send(coordinator, Forward{request}, Traffic::forward, "FORWARD");
+  }
+}
+
+void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded) {
+  const Protocol* protocol = find_protocol(route.protocol);
+  GC_CHECK(protocol != nullptr && protocol->make != nullptr && !route.sites.empty());
+  TxnDescriptor descriptor;
+  descriptor.txn = {options_.self, options_.epoch, next_counter_++};
+  descriptor.protocol = route.protocol;
+  descriptor.coordinator = options_.self;
+  for (const SiteWork& work : route.sites) {
+    const auto epoch = peer_epochs_.find(work.site);
+    descriptor.cohort.push_back({work.site, epoch == peer_epochs_.end() ? Epoch{} : epoch->second});
+  }
+  // Age by this host's steady clock. Between hosts only fairness depends on it, safety never: the order is total.
+  descriptor.priority = static_cast<std::uint64_t>(environment_.now().time_since_epoch().count());
+  descriptor.request = request.id;
+  descriptor.measured = request.measured;
+  TxnEntry& entry = add_entry(std::move(descriptor), Role::coordinator, *protocol);
+  entry.work = route.sites;
+  entry.begun = environment_.now();
+  entry.reply_to = reply_to;
+  entry.reply_to_forwarder = forwarded;
+  open_requests_.emplace(request.id, entry.descriptor.txn);
+  observer_.transaction_begun(entry.descriptor);
+  feed({entry.descriptor.txn, Role::coordinator}, Begin{});
+}
+
+void NodeEngine::Impl::reply(NodeId to, bool to_forwarder, const ClientReply& reply) {
+  if (directory_.find(to) == nullptr) {
+    return;  // The client of an earlier run's log.
+  }
+  if (to_forwarder) {
+    send(to, ForwardReply{reply}, Traffic::forward, "FORWARD_REPLY");
+  } else {
+    send(to, reply, Traffic::client, "REPLY");
+  }
+}
+
+void NodeEngine::Impl::receive(const PeerMessage& from, const ForwardReply& forwarded) {
+  (void)from;
+  const auto it = forwarded_.find(forwarded.reply.id);
+  if (it == forwarded_.end()) {
+    return;
+  }
+  const NodeId client = it->second;
+  forwarded_.erase(it);
+  if (forwarded.reply.outcome != Outcome::undecided) {
+    requests_.remember({forwarded.reply.id, forwarded.reply.txn, forwarded.reply.outcome});
+  }
+  reply(client, false, forwarded.reply);
+}
+
+void NodeEngine::Impl::receive(const PeerMessage& from, const OutcomeQuery& query) {
+  ClientReply answer{query.id, {}, Outcome::undecided, Reason::none};
+  const bool from_client = from.from == query.id.client;
+  if (const FinishedRequest* finished = requests_.find(query.id)) {
+    answer.txn = finished->txn;
+    answer.outcome = finished->outcome;
+    answer.reason = finished->outcome == Outcome::abort ? Reason::recovery : Reason::none;
+  } else if (!open_requests_.contains(query.id) && from_client) {
+    if (options_.protocol->ships_to_replicas) {
+      // It may have been passed to any home: whoever knows tells the client.
+      for (std::uint32_t r = 0; r < directory_.region_count(); ++r) {
+        const NodeId other = directory_.coordinator(RegionId{r});
+        if (other != options_.self) {
+          send(other, query, Traffic::client, "OUTCOME_QUERY");
+        }
+      }
+    } else {
+      // Never seen, or begun by an earlier start without a durable decision. It is refused from now on, should it be
+      // still under way (presumed abort towards the client).
+      answer.outcome = Outcome::abort;
+      answer.reason = Reason::recovery;
+      requests_.remember({query.id, {}, Outcome::abort});
+    }
+  }
+  if (from_client || answer.outcome != Outcome::undecided) {
+    reply(query.id.client, false, answer);
+  }
+}
+
+void NodeEngine::Impl::receive(const PeerMessage& /*from*/, const ClientReply& /*reply*/) {
+  observer_.alarm("a client's reply reached a node that is not a client");
+}
+
+}  // namespace geocommit
