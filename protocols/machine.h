@@ -76,6 +76,8 @@ struct LogRecord {
                                         ///< finished transactions.
   Reason reason{Reason::none};
   bool with_descriptor{};
+  std::vector<NodeId> sites{};  ///< Coordinator's records: the sites that phase two concerns, when that is not the
+                                ///< whole cohort (others voted read-only). Empty: all of it.
   auto operator<=>(const LogRecord&) const = default;
 };
 

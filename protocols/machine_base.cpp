@@ -1,0 +1,89 @@
+#include "protocols/machine_base.h"
+
+#include <utility>
+
+namespace geocommit {
+namespace {
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+}  // namespace
+
+void MachineBase::step(Instant /*now*/, const Input& input, Outbox& out) {
+  out_ = &out;
+  if (forgotten_) {
+    ignored();
+  } else {
+    std::visit(Overloaded{
+                   [this](const Begin&) { on_begin(); },
+                   [this](const Received& in) { on_message(in.message); },
+                   [this](const TimerFired& in) { on_timer(in.timer); },
+                   [this](const LogForced& in) { on_forced(in.kind); },
+                   [this](const Executed& in) { on_executed(in.vote, in.reason); },
+                   [this](const Wounded&) { on_wounded(); },
+                   [this](const Recovered& in) { on_recovered(in.durable); },
+               },
+               input);
+  }
+  out_ = nullptr;
+}
+
+void MachineBase::hash_state(std::string& out) const {
+  put(out, forgotten_ ? 1U : 0U);
+  encode(out);
+}
+
+bool MachineBase::is_member(NodeId node) const {
+  return std::any_of(context_.cohort.begin(), context_.cohort.end(), [&](const Member& m) { return m.node == node; });
+}
+
+Message MachineBase::message(NodeId to, Role to_role, std::uint8_t kind) const {
+  Message m;
+  m.from = context_.self;
+  m.to = to;
+  m.txn = context_.txn;
+  m.kind = kind;
+  m.to_role = to_role;
+  return m;
+}
+
+void MachineBase::forget() {
+  forgotten_ = true;
+  out_->emplace_back(Forget{});
+}
+
+LogRecord make_record(std::uint8_t kind, Outcome outcome, Reason reason) {
+  LogRecord record;
+  record.kind = kind;
+  record.outcome = outcome;
+  record.reason = reason;
+  return record;
+}
+
+SiteState state_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::undecided:
+      return SiteState::unknown;
+    case Outcome::commit:
+      return SiteState::committed;
+    case Outcome::abort:
+      return SiteState::aborted;
+  }
+  return SiteState::unknown;
+}
+
+void put(std::string& out, std::uint32_t value) {
+  for (int shift = 0; shift < 32; shift += 8) {
+    out.push_back(static_cast<char>((value >> shift) & 0xffU));
+  }
+}
+
+void put(std::string& out, const std::vector<NodeId>& nodes) {
+  put(out, static_cast<std::uint32_t>(nodes.size()));
+  for (const NodeId node : nodes) {
+    put(out, node.value);
+  }
+}
+
+}  // namespace geocommit

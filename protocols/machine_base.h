@@ -1,0 +1,88 @@
+// What every machine is made of: one handler per input, one helper per output. Holds no protocol rule.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "protocols/machine.h"
+
+namespace geocommit {
+
+/// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (PITFALLS 18).
+class Backoff {
+ public:
+  explicit Backoff(Duration first) : first_(first) {}
+  Duration next() {
+    const Duration interval = first_ * factor_;
+    factor_ = std::min(factor_ * 2, kMostFactor);
+    return interval;
+  }
+  [[nodiscard]] int factor() const { return factor_; }
+
+ private:
+  static constexpr int kMostFactor = 16;
+  Duration first_;
+  int factor_{1};
+};
+
+/// Dispatches inputs to handlers. An input without a handler, or one that a handler does not want, is ignored() with a
+/// Note. A machine that has forgotten ignores everything.
+class MachineBase : public CommitMachine {
+ public:
+  void step(Instant now, const Input& input, Outbox& out) final;
+  void hash_state(std::string& out) const final;
+
+ protected:
+  explicit MachineBase(TxnContext context) : context_(std::move(context)) {}
+
+  virtual void on_begin() { ignored(); }
+  virtual void on_message(const Message& /*message*/) { ignored(); }
+  virtual void on_timer(std::uint8_t /*timer*/) { ignored(); }
+  virtual void on_forced(std::uint8_t /*kind*/) { ignored(); }
+  virtual void on_executed(Vote /*vote*/, Reason /*reason*/) { ignored(); }
+  virtual void on_wounded() { ignored(); }
+  virtual void on_recovered(const std::vector<LogRecord>& /*durable*/) { ignored(); }
+  /// Appends everything that the machine's future depends on, besides the context.
+  virtual void encode(std::string& out) const = 0;
+
+  [[nodiscard]] const TxnContext& context() const { return context_; }
+  [[nodiscard]] bool is_member(NodeId node) const;
+  [[nodiscard]] bool forgotten() const { return forgotten_; }
+
+  /// A message of this transaction from this node.
+  [[nodiscard]] Message message(NodeId to, Role to_role, std::uint8_t kind) const;
+
+  void send(Message message) { out_->emplace_back(Send{message}); }
+  void force(LogRecord record) { out_->emplace_back(ForceLog{std::move(record)}); }
+  void append(LogRecord record) { out_->emplace_back(AppendLog{std::move(record)}); }
+  void arm(std::uint8_t timer, Duration after) { out_->emplace_back(SetTimer{timer, after}); }
+  void cancel(std::uint8_t timer) { out_->emplace_back(CancelTimer{timer}); }
+  void execute() { out_->emplace_back(Execute{}); }
+  void release() { out_->emplace_back(ReleaseLocks{}); }
+  void decide(Outcome outcome, Reason reason = Reason::none) { out_->emplace_back(Decide{outcome, reason}); }
+  void forget();
+  void note(std::string_view event) { out_->emplace_back(Note{event}); }
+  void ignored() { note("ignored"); }
+
+ private:
+  TxnContext context_;
+  Outbox* out_{};  ///< Only within step().
+  bool forgotten_{};
+};
+
+/// A record of `kind` that fixes `outcome` (undecided: none).
+[[nodiscard]] LogRecord make_record(std::uint8_t kind, Outcome outcome = Outcome::undecided,
+                                    Reason reason = Reason::none);
+[[nodiscard]] SiteState state_of(Outcome outcome);
+
+// Encoding for hash_state: fixed width, so that no two states share bytes.
+void put(std::string& out, std::uint32_t value);
+template <class E>
+requires std::is_enum_v<E>
+void put(std::string& out, E value) { put(out, static_cast<std::uint32_t>(value)); }
+void put(std::string& out, const std::vector<NodeId>& nodes);
+
+}  // namespace geocommit

@@ -1,0 +1,226 @@
+// Names, costs and the rules for messages about transactions that have no machine.
+#include "protocols/machine_base.h"
+#include "protocols/three_phase_commit/three_phase_commit.h"
+
+namespace geocommit::three_phase_commit {
+namespace {
+
+OrphanRule ignore(std::string_view note = {}) { return {OrphanAction::ignore, {}, note}; }
+OrphanRule make_machine() { return {OrphanAction::make_machine, {}, {}}; }
+
+Message reply_of(Kind kind, Role to_role) {
+  Message reply;
+  reply.kind = static_cast<std::uint8_t>(kind);
+  reply.to_role = to_role;
+  reply.retry = true;
+  return reply;
+}
+
+/// The coordinator is a node of its own, so the sender's id tells its role.
+Role role_of_sender(const Message& message) {
+  return message.from == message.txn.coordinator ? Role::coordinator : Role::participant;
+}
+
+OrphanRule vote(Vote vote, Reason reason) {
+  Message reply = reply_of(Kind::vote, Role::coordinator);
+  reply.vote = vote;
+  reply.reason = reason;
+  return {OrphanAction::reply, reply, {}};
+}
+
+OrphanRule answer(const Message& message, SiteState state, std::string_view note = {}) {
+  const bool to_leader = static_cast<Kind>(message.kind) == Kind::state_request;
+  Message reply = reply_of(to_leader ? Kind::state_answer : Kind::answer, role_of_sender(message));
+  reply.ballot = message.ballot;
+  reply.state = state;
+  if (state == SiteState::committed) {
+    reply.outcome = Outcome::commit;
+  } else if (state == SiteState::aborted) {
+    reply.outcome = Outcome::abort;
+    reply.reason = Reason::terminated;
+  }
+  return {OrphanAction::reply, reply, note};
+}
+
+OrphanRule orphan_prepare(const Remembered& remembered) {
+  if (remembered.state == SiteState::committed || remembered.below_watermark) {
+    return ignore();
+  }
+  if (remembered.state == SiteState::aborted) {
+    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (PITFALLS 4, 5).
+  }
+  if (!remembered.same_epoch) {
+    return vote(Vote::no, Reason::stale_epoch);  // PITFALLS 34
+  }
+  return remembered.voted_read_only ? vote(Vote::read_only, Reason::none) : make_machine();
+}
+
+/// Its sender does not know the outcome yet, or it would not send it: a site that does, says so.
+OrphanRule orphan_precommit(const Message& message, const Remembered& remembered) {
+  if (remembered.state == SiteState::committed || remembered.state == SiteState::aborted) {
+    return answer(message, remembered.state);
+  }
+  return ignore("precommit-for-unknown-transaction");
+}
+
+OrphanRule orphan_decision(const Message& message, const Remembered& remembered) {
+  const bool from_coordinator = role_of_sender(message) == Role::coordinator;
+  if (message.outcome == Outcome::abort) {
+    return ignore(remembered.state == SiteState::committed ? "abort-for-committed-transaction" : "");
+  }
+  if (remembered.state == SiteState::aborted) {
+    // The split that 3PC's fault model predicts under a partition. It is told, so that the coordinator does not ask
+    // for ever; it is never an ACK.
+    return from_coordinator ? answer(message, SiteState::aborted, "commit-for-aborted-transaction")
+                            : ignore("commit-for-aborted-transaction");
+  }
+  if (remembered.state == SiteState::committed || remembered.below_watermark || remembered.voted_read_only) {
+    // A leader does not wait for acknowledgements.
+    return from_coordinator ? OrphanRule{OrphanAction::reply, reply_of(Kind::ack, Role::coordinator), {}} : ignore();
+  }
+  return ignore("decision-for-unknown-transaction");  // "Not found" is not "done" (PITFALLS 3).
+}
+
+/// INQUIRY, and STATE_REQUEST of a leader.
+OrphanRule orphan_question(const Message& message, const Remembered& remembered) {
+  if (message.to_role == Role::coordinator) {
+    if (!remembered.own_transaction) {
+      return ignore();
+    }
+    // No machine: no precommit record either, so no site can ever have been in PC: presumed abort.
+    return answer(message, remembered.state == SiteState::committed ? SiteState::committed : SiteState::aborted);
+  }
+  if (remembered.state == SiteState::committed || remembered.state == SiteState::aborted) {
+    return answer(message, remembered.state);
+  }
+  if (remembered.voted_read_only || !remembered.same_epoch || remembered.below_watermark) {
+    return answer(message, SiteState::unknown);
+  }
+  return make_machine();  // Never voted: aborts durably, then answers.
+}
+
+}  // namespace
+
+std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context) {
+  return role == Role::coordinator ? make_coordinator(context) : make_participant(context);
+}
+
+std::string_view kind_name(std::uint8_t kind) {
+  switch (static_cast<Kind>(kind)) {
+    case Kind::prepare:
+      return "PREPARE";
+    case Kind::vote:
+      return "VOTE";
+    case Kind::precommit:
+      return "PRECOMMIT";
+    case Kind::precommit_ack:
+      return "PRECOMMIT_ACK";
+    case Kind::decision:
+      return "DECISION";
+    case Kind::ack:
+      return "ACK";
+    case Kind::state_request:
+      return "STATE_REQUEST";
+    case Kind::state_answer:
+      return "STATE_ANSWER";
+    case Kind::inquiry:
+      return "INQUIRY";
+    case Kind::answer:
+      return "ANSWER";
+    case Kind::in_doubt:
+      return "IN_DOUBT";
+  }
+  return "?";
+}
+
+MessageClass kind_class(std::uint8_t kind) {
+  switch (static_cast<Kind>(kind)) {
+    case Kind::prepare:
+      return MessageClass::prepare;
+    case Kind::vote:
+      return MessageClass::vote;
+    case Kind::precommit:
+      return MessageClass::precommit;
+    case Kind::decision:
+      return MessageClass::decision;
+    case Kind::precommit_ack:
+    case Kind::ack:
+      return MessageClass::ack;
+    case Kind::state_request:
+    case Kind::state_answer:
+      return MessageClass::state;
+    case Kind::inquiry:
+    case Kind::answer:
+    case Kind::in_doubt:
+      return MessageClass::inquiry;
+  }
+  return MessageClass::inquiry;
+}
+
+std::string_view record_name(std::uint8_t kind) {
+  switch (static_cast<Record>(kind)) {
+    case Record::prepared:
+      return "prepared";
+    case Record::commit:
+    case Record::commit_chosen:
+      return "commit";
+    case Record::abort:
+    case Record::abort_learnt:
+      return "abort";
+    case Record::end:
+      return "end";
+    case Record::precommit:
+    case Record::precommit_chosen:
+      return "precommit";
+  }
+  return "?";
+}
+
+std::string_view timer_name(std::uint8_t timer) {
+  switch (static_cast<Timer>(timer)) {
+    case Timer::vote:
+      return "vote";
+    case Timer::precommit:
+      return "precommit";
+    case Timer::resend:
+      return "resend";
+    case Timer::decision:
+      return "decision";
+    case Timer::termination:
+      return "termination";
+    case Timer::inquiry:
+      return "inquiry";
+  }
+  return "?";
+}
+
+OrphanRule orphan(const Message& message, const Remembered& remembered) {
+  const bool to_participant = message.to_role == Role::participant;
+  switch (static_cast<Kind>(message.kind)) {
+    case Kind::prepare:
+      return to_participant ? orphan_prepare(remembered) : ignore();
+    case Kind::precommit:
+      return to_participant ? orphan_precommit(message, remembered) : ignore();
+    case Kind::decision:
+      return to_participant ? orphan_decision(message, remembered) : ignore();
+    case Kind::inquiry:
+    case Kind::state_request:
+      return orphan_question(message, remembered);
+    case Kind::vote:
+    case Kind::precommit_ack:
+    case Kind::ack:
+    case Kind::state_answer:
+    case Kind::answer:
+    case Kind::in_doubt:
+      return ignore();
+  }
+  return ignore("unknown-kind");
+}
+
+CostRow commit_cost(std::uint32_t participants) { return {6 * participants, 3 * participants + 2, 4}; }
+
+Route route(const Request& request, const Directory& directory) {
+  return {request.origin, kWireId, place_everywhere(request, directory)};
+}
+
+}  // namespace geocommit::three_phase_commit

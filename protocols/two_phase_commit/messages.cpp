@@ -1,0 +1,171 @@
+// Names, costs and the rules for messages about transactions that have no machine.
+#include "protocols/machine_base.h"
+#include "protocols/two_phase_commit/two_phase_commit.h"
+
+namespace geocommit::two_phase_commit {
+namespace {
+
+OrphanRule ignore(std::string_view note = {}) { return {OrphanAction::ignore, {}, note}; }
+OrphanRule make_machine() { return {OrphanAction::make_machine, {}, {}}; }
+
+Message reply_of(Kind kind, Role to_role) {
+  Message reply;
+  reply.kind = static_cast<std::uint8_t>(kind);
+  reply.to_role = to_role;
+  reply.retry = true;
+  return reply;
+}
+
+OrphanRule vote(Vote vote, Reason reason) {
+  Message reply = reply_of(Kind::vote, Role::coordinator);
+  reply.vote = vote;
+  reply.reason = reason;
+  return {OrphanAction::reply, reply, {}};
+}
+
+OrphanRule answer(Outcome outcome) {
+  Message reply = reply_of(Kind::answer, Role::participant);
+  reply.outcome = outcome;
+  reply.state = state_of(outcome);
+  reply.reason = outcome == Outcome::abort ? Reason::terminated : Reason::none;
+  return {OrphanAction::reply, reply, {}};
+}
+
+OrphanRule orphan_prepare(const Remembered& remembered) {
+  if (remembered.state == SiteState::committed || remembered.below_watermark) {
+    return ignore();
+  }
+  if (remembered.state == SiteState::aborted) {
+    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (PITFALLS 4, 5).
+  }
+  if (!remembered.same_epoch) {
+    return vote(Vote::no, Reason::stale_epoch);  // PITFALLS 34
+  }
+  return remembered.voted_read_only ? vote(Vote::read_only, Reason::none) : make_machine();
+}
+
+OrphanRule orphan_decision(const Message& message, const Remembered& remembered) {
+  if (message.outcome == Outcome::abort) {
+    return ignore(remembered.state == SiteState::committed ? "abort-for-committed-transaction" : "");
+  }
+  if (remembered.state == SiteState::aborted) {
+    return ignore("commit-for-aborted-transaction");
+  }
+  if (remembered.state == SiteState::committed || remembered.below_watermark || remembered.voted_read_only) {
+    return {OrphanAction::reply, reply_of(Kind::ack, Role::coordinator), {}};
+  }
+  // "Not found" is not "done" (PITFALLS 3): this site voted YES and has lost it. The coordinator keeps asking.
+  return ignore("decision-for-unknown-transaction");
+}
+
+OrphanRule orphan_inquiry(const Message& message, const Remembered& remembered) {
+  if (message.to_role == Role::coordinator) {
+    if (!remembered.own_transaction) {
+      return ignore();
+    }
+    // Presumed abort: a commit is forgotten only when every site that had to know has acknowledged it.
+    return answer(remembered.state == SiteState::committed ? Outcome::commit : Outcome::abort);
+  }
+  if (remembered.state == SiteState::committed) {
+    return answer(Outcome::commit);
+  }
+  if (remembered.state == SiteState::aborted) {
+    return answer(Outcome::abort);
+  }
+  if (remembered.voted_read_only || !remembered.same_epoch || remembered.below_watermark) {
+    return answer(Outcome::undecided);  // It may have committed without this site's knowing.
+  }
+  return make_machine();  // Never voted: aborts durably, then answers.
+}
+
+}  // namespace
+
+std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context) {
+  return role == Role::coordinator ? make_coordinator(context) : make_participant(context);
+}
+
+std::string_view kind_name(std::uint8_t kind) {
+  switch (static_cast<Kind>(kind)) {
+    case Kind::prepare:
+      return "PREPARE";
+    case Kind::vote:
+      return "VOTE";
+    case Kind::decision:
+      return "DECISION";
+    case Kind::ack:
+      return "ACK";
+    case Kind::inquiry:
+      return "INQUIRY";
+    case Kind::answer:
+      return "ANSWER";
+  }
+  return "?";
+}
+
+MessageClass kind_class(std::uint8_t kind) {
+  switch (static_cast<Kind>(kind)) {
+    case Kind::prepare:
+      return MessageClass::prepare;
+    case Kind::vote:
+      return MessageClass::vote;
+    case Kind::decision:
+      return MessageClass::decision;
+    case Kind::ack:
+      return MessageClass::ack;
+    case Kind::inquiry:
+    case Kind::answer:
+      return MessageClass::inquiry;
+  }
+  return MessageClass::inquiry;
+}
+
+std::string_view record_name(std::uint8_t kind) {
+  switch (static_cast<Record>(kind)) {
+    case Record::prepared:
+      return "prepared";
+    case Record::commit:
+    case Record::commit_chosen:
+      return "commit";
+    case Record::abort:
+      return "abort";
+    case Record::end:
+      return "end";
+  }
+  return "?";
+}
+
+std::string_view timer_name(std::uint8_t timer) {
+  switch (static_cast<Timer>(timer)) {
+    case Timer::vote:
+      return "vote";
+    case Timer::resend:
+      return "resend";
+    case Timer::decision:
+      return "decision";
+  }
+  return "?";
+}
+
+OrphanRule orphan(const Message& message, const Remembered& remembered) {
+  switch (static_cast<Kind>(message.kind)) {
+    case Kind::prepare:
+      return message.to_role == Role::participant ? orphan_prepare(remembered) : ignore();
+    case Kind::decision:
+      return message.to_role == Role::participant ? orphan_decision(message, remembered) : ignore();
+    case Kind::inquiry:
+      return orphan_inquiry(message, remembered);
+    case Kind::vote:
+    case Kind::ack:
+    case Kind::answer:
+      return ignore();
+  }
+  return ignore("unknown-kind");
+}
+
+CostRow commit_cost(std::uint32_t participants) { return {4 * participants, 2 * participants + 1, 2}; }
+
+Route route(const Request& request, const Directory& directory) {
+  return {request.origin, kWireId, place_everywhere(request, directory)};
+}
+
+}  // namespace geocommit::two_phase_commit
