@@ -31,15 +31,29 @@ struct WorkloadSpec {
   std::uint32_t outstanding_max{10'000};  ///< Per client process; more is shed and counted.
 };
 
+/// What `keys` ranges over: the entities homed at the region that was drawn first (partitioned: at the site), the most
+/// popular first. `local` and the key distribution are thus independent.
+///
+/// replicated: `participants` distinct entities, each homed at the origin with probability `local`, else at a region
+/// drawn uniformly from the others. partitioned: with probability `local` all sites are the origin's (entities share
+/// sites when there are fewer sites than participants); else one site of the origin, then one each of other regions in
+/// random order, then their second sites: `participants` distinct ones, or all that exist.
+///
+/// A transfer debits one of its entities, drawn uniformly, and credits the others; it moves at least 1 to each and at
+/// most amount_max in all (more only if there are more payees than that). The sum of deltas is 0. Operations are
+/// ascending by entity.
+
 /// One arrival.
 struct Planned {
-  Duration intended_start{};  ///< Since the start of the load; 0 for closed loop (as soon as a slot is free).
-  Request request;            ///< id and `measured` are the client's to fill.
+  /// Since the start of the load, never descending; 0 for closed loop (as soon as a slot is free). Fixed: a phase
+  /// below one gap, drawn from the seed, so that origins do not march in step.
+  Duration intended_start{};
+  Request request;  ///< id and `measured` are the client's to fill.
 };
 
 class Generator {
  public:
-  /// Streams of different origins and seeds are independent.
+  /// Streams of different origins and seeds are independent. `directory` outlives the generator.
   Generator(const WorkloadSpec& spec, const Directory& directory, RegionId origin, std::uint64_t seed);
   ~Generator();
   Generator(Generator&&) noexcept;
