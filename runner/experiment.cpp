@@ -1,0 +1,501 @@
+#include "runner/experiment.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+
+namespace geocommit {
+namespace {
+
+using yaml::MapReader;
+using yaml::Node;
+
+constexpr std::array kEmulations{std::pair{"auto", EmulationKind::automatic}, std::pair{"netem", EmulationKind::netem},
+                                 std::pair{"tun", EmulationKind::tun}, std::pair{"loopback", EmulationKind::loopback},
+                                 std::pair{"deployed", EmulationKind::deployed}};
+constexpr std::size_t kCellsMax = 10'000;
+
+/// `name(inside)`; nullopt if the text is not of that form.
+std::optional<std::string> inside_of(const std::string& text, std::string_view name) {
+  if (text.size() < name.size() + 2 || text.compare(0, name.size(), name) != 0) return std::nullopt;
+  if (text[name.size()] != '(' || text.back() != ')') return std::nullopt;
+  return text.substr(name.size() + 1, text.size() - name.size() - 2);
+}
+
+std::string trimmed(const std::string& text) {
+  const auto first = text.find_first_not_of(' ');
+  if (first == std::string::npos) return "";
+  return text.substr(first, text.find_last_not_of(' ') - first + 1);
+}
+
+yaml::Reader<Durability> durability() {
+  return [](const Node& node) -> Result<Durability> {
+    if (node.is_scalar()) {
+      if (node.text() == "fsync") return Durability{DurabilityKind::fsync, {}};
+      if (node.text() == "none") return Durability{DurabilityKind::none, {}};
+      if (const auto inside = inside_of(node.text(), "fixed")) {
+        const auto force = yaml::parse_duration(*inside);
+        if (force && *force >= Duration{0} && *force <= Duration{10s}) {
+          return Durability{DurabilityKind::fixed, *force};
+        }
+        return node.error("expected a duration from 0ms to 10s in fixed(...), such as fixed(2ms), found " +
+                          node.describe());
+      }
+    }
+    const std::string guess = node.is_scalar() ? yaml::closest(node.text(), {"fsync", "none", "fixed(2ms)"}) : "";
+    return node.error("expected fsync | none | fixed(2ms), found " + node.describe() +
+                      (guess.empty() ? "" : ", did you mean \"" + guess + "\"?"));
+  };
+}
+
+yaml::Reader<std::optional<Duration>> timeout() {
+  return [](const Node& node) -> Result<std::optional<Duration>> {
+    if (node.is_scalar() && node.text() == "auto") return std::optional<Duration>{};
+    const auto value = node.is_scalar() ? yaml::parse_duration(node.text()) : std::nullopt;
+    if (value && *value >= Duration{1ms} && *value <= Duration{10min}) return value;
+    return node.error("expected auto or a duration from 1ms to 10m, such as 500ms, found " + node.describe());
+  };
+}
+
+struct Keys {
+  KeyDistribution distribution{KeyDistribution::uniform};
+  double theta{0.99}, hot_keys{0.01}, hot_share{0.9};
+};
+
+/// "keys=1%, share=90%", in any order, each at most once.
+std::optional<Keys> parse_hotspot(const std::string& inside) {
+  Keys keys{KeyDistribution::hotspot, 0.99, 0.01, 0.9};
+  std::set<std::string> seen;
+  for (std::size_t at = 0; at <= inside.size();) {
+    const std::size_t comma = std::min(inside.find(',', at), inside.size());
+    const std::string part = trimmed(inside.substr(at, comma - at));
+    at = comma + 1;
+    const std::size_t equals = part.find('=');
+    if (equals == std::string::npos) return std::nullopt;
+    const std::string key = trimmed(part.substr(0, equals));
+    const auto value = yaml::parse_fraction(trimmed(part.substr(equals + 1)));
+    if (!value || *value <= 0 || *value > 1 || !seen.insert(key).second) return std::nullopt;
+    if (key == "keys") {
+      keys.hot_keys = *value;
+    } else if (key == "share") {
+      keys.hot_share = *value;
+    } else {
+      return std::nullopt;
+    }
+  }
+  return keys;
+}
+
+yaml::Reader<Keys> key_distribution() {
+  return [](const Node& node) -> Result<Keys> {
+    const std::string& text = node.text();
+    if (node.is_scalar()) {
+      if (text == "uniform") return Keys{};
+      if (const auto inside = inside_of(text, "zipfian")) {
+        const auto theta = yaml::parse_real(trimmed(*inside));
+        if (theta && *theta > 0 && *theta < 2) return Keys{KeyDistribution::zipfian, *theta, 0.01, 0.9};
+        return node.error("expected a skew above 0 and below 2, such as zipfian(0.99), found " + node.describe());
+      }
+      if (const auto inside = inside_of(text, "hotspot")) {
+        if (const auto keys = parse_hotspot(*inside)) return *keys;
+        return node.error(
+            "expected hotspot(keys=1%, share=90%): that share of the accesses goes to that share of the "
+            "keys, found " +
+            node.describe());
+      }
+    }
+    return node.error("expected uniform | zipfian(0.99) | hotspot(keys=1%, share=90%), found " + node.describe());
+  };
+}
+
+yaml::Reader<std::vector<const Protocol*>> protocol_list() {
+  const auto one = [](const Node& node) -> Result<const Protocol*> {
+    if (node.is_scalar()) {
+      if (const Protocol* protocol = find_protocol(node.text())) return protocol;
+    }
+    std::vector<std::string> names;
+    for (const Protocol& protocol : all_protocols()) names.emplace_back(protocol.name);
+    return yaml::not_one_of(node, names);
+  };
+  return [one](const Node& node) -> Result<std::vector<const Protocol*>> {
+    auto list = yaml::list_of<const Protocol*>(one, 1, 32)(node);
+    if (!list) return list;
+    const auto items = node.items();
+    for (std::size_t i = 0; i < list->size(); ++i) {
+      for (std::size_t j = 0; j < i; ++j) {
+        if ((*list)[i] == (*list)[j]) return items[i].error("expected each protocol once, found it again");
+      }
+    }
+    return list;
+  };
+}
+
+void read_data(MapReader& root, Settings& out) {
+  const auto node = root.take("data");
+  if (!node) return;
+  MapReader map(*node);
+  map.optional(
+      "placement", out.placement,
+      yaml::one_of<Placement>({{"replicated", Placement::replicated}, {"partitioned", Placement::partitioned}}));
+  std::int64_t sites = out.sites_per_region;
+  std::int64_t keys = static_cast<std::int64_t>(out.keys_per_participant);
+  map.optional("sites_per_region", sites, yaml::integer(1, 64));
+  map.optional("keys_per_participant", keys, yaml::integer(1, 100'000'000));
+  map.optional("initial_balance", out.initial_balance, yaml::integer(0, 1'000'000'000'000));
+  out.sites_per_region = static_cast<std::uint32_t>(sites);
+  out.keys_per_participant = static_cast<std::uint64_t>(keys);
+  if (auto done = map.finish(); !done) root.add(done.error());
+}
+
+void read_workload(MapReader& root, Settings& out) {
+  const auto node = root.take("workload");
+  if (!node) return;
+  MapReader map(*node);
+  WorkloadSpec& load = out.workload;
+  map.optional("kind", load.kind, yaml::one_of<std::string>({{"transfer", "transfer"}}));
+  std::int64_t participants = load.participants;
+  std::int64_t clients = load.clients;
+  std::int64_t outstanding = load.outstanding_max;
+  Keys keys;
+  map.optional("participants", participants, yaml::integer(1, 1000));
+  map.optional(
+      "arrival", load.arrival,
+      yaml::one_of<Arrival>({{"poisson", Arrival::poisson}, {"fixed", Arrival::fixed}, {"closed", Arrival::closed}}));
+  const bool rate = map.optional("rate", load.rate_per_s, yaml::per_second(1e6));
+  const bool has_clients = map.optional("clients", clients, yaml::integer(1, 100'000));
+  map.optional("origins", out.origins, yaml::list_of<std::string>(yaml::identifier(), 1, 256));
+  if (map.optional("keys", keys, key_distribution())) {
+    load.keys = keys.distribution;
+    load.zipf_theta = keys.theta;
+    load.hot_keys = keys.hot_keys;
+    load.hot_share = keys.hot_share;
+  }
+  map.optional("local", load.local, yaml::fraction());
+  map.optional("reads", load.reads, yaml::fraction());
+  map.optional("amount_max", load.amount_max, yaml::integer(1, 1'000'000'000));
+  map.optional("outstanding", outstanding, yaml::integer(1, 1'000'000));
+  load.participants = static_cast<std::uint32_t>(participants);
+  load.clients = static_cast<std::uint32_t>(clients);
+  load.outstanding_max = static_cast<std::uint32_t>(outstanding);
+  if (map.clean() && load.arrival != Arrival::closed && has_clients) {
+    map.add(node->key_error("clients", "expected only with arrival: closed; an open loop has a rate"));
+  }
+  if (map.clean() && load.arrival == Arrival::closed && rate) {
+    map.add(node->key_error("rate", "expected only with arrival: poisson or fixed; a closed loop has clients: 64"));
+  }
+  if (auto done = map.finish(); !done) root.add(done.error());
+}
+
+void read_timeouts(MapReader& root, Settings& out) {
+  const auto node = root.take("timeouts");
+  if (!node) return;
+  MapReader map(*node);
+  map.optional("vote", out.timeouts.vote, timeout());
+  map.optional("decision", out.timeouts.decision, timeout());
+  map.optional("lock_wait", out.timeouts.lock_wait, timeout());
+  if (auto done = map.finish(); !done) root.add(done.error());
+}
+
+/// The part of the file that a sweep can change.
+void read_settings(MapReader& root, Settings& out) {
+  read_data(root, out);
+  read_workload(root, out);
+  root.optional(
+      "locking", out.locking,
+      yaml::one_of<LockingPolicy>({{"wound-wait", LockingPolicy::wound_wait}, {"no-wait", LockingPolicy::no_wait}}));
+  read_timeouts(root, out);
+  root.optional("durability", out.durability, durability());
+  root.optional("warmup", out.warmup, yaml::duration(Duration{0}, 1h));
+  root.optional("duration", out.duration, yaml::duration(100ms, 24h));
+}
+
+yaml::Reader<std::string> address(std::string_view scheme) {
+  return [scheme](const Node& node) -> Result<std::string> {
+    const std::string& text = node.text();
+    const std::string rest = text.compare(0, scheme.size(), scheme) == 0 ? text.substr(scheme.size()) : "";
+    const auto colon = rest.rfind(':');
+    const auto port = colon == std::string::npos ? std::nullopt : yaml::parse_integer(rest.substr(colon + 1));
+    const bool host = colon != std::string::npos && colon > 0 &&
+                      rest.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-:[]") ==
+                          std::string::npos;
+    if (node.is_scalar() && host && port && *port > 0 && *port < 65536) return text;
+    return node.error("expected an address such as " + std::string(scheme) + "127.0.0.2:7001, found " +
+                      node.describe());
+  };
+}
+
+yaml::Reader<NodeAddresses> node_addresses() {
+  return [](const Node& node) -> Result<NodeAddresses> {
+    NodeAddresses out;
+    MapReader map(node);
+    map.required("data", out.data, address("tcp://"));
+    map.required("control", out.control, address("tcp://"));
+    map.required("metrics", out.metrics, address(""));
+    if (auto done = map.finish(); !done) return done.error();
+    return out;
+  };
+}
+
+void read_deployed(MapReader& root, Experiment& out) {
+  const auto node = root.take("deployed");
+  if (!node) return;
+  MapReader map(*node);
+  std::vector<std::pair<std::string, NodeAddresses>> nodes;
+  map.required("nodes", nodes, yaml::map_of<NodeAddresses>(node_addresses(), 4096));
+  for (auto& [name, addresses] : nodes) out.deployed[name] = std::move(addresses);
+  if (auto done = map.finish(); !done) root.add(done.error());
+}
+
+bool can_be_swept(const std::string& key) {
+  static const std::vector<std::string> kSwept{
+      "data.placement", "data.keys_per_participant", "data.initial_balance", "locking", "durability", "warmup",
+      "duration"};
+  return std::find(kSwept.begin(), kSwept.end(), key) != kSwept.end() || key.rfind("workload.", 0) == 0 ||
+         key.rfind("timeouts.", 0) == 0;
+}
+
+using Sweep = std::vector<std::pair<std::string, std::vector<Node>>>;
+
+void read_sweep(MapReader& root, Sweep& out) {
+  const auto node = root.take("sweep");
+  if (!node || node->is_null()) return;
+  if (!node->is_map()) {
+    root.add(node->error("expected a map such as {workload.rate: [50/s, 100/s]}, found " + node->describe()));
+    return;
+  }
+  std::size_t points = 1;
+  for (const auto& [key, values] : node->entries()) {
+    if (!can_be_swept(key)) {
+      root.add(node->key_error(key,
+                               "expected a key that can change between cells: data.* (except sites_per_region), "
+                               "workload.*, locking, timeouts.*, durability, warmup or duration"));
+    } else if (!values.is_list() || values.items().empty()) {
+      root.add(values.error("expected a list of values, found " + values.describe()));
+    } else {
+      out.emplace_back(key, values.items());
+      points *= values.items().size();
+      if (points > kCellsMax) {
+        root.add(values.error("expected at most " + std::to_string(kCellsMax) + " combinations"));
+        return;
+      }
+    }
+  }
+}
+
+/// Everything but the points; `sweep` gets the swept values.
+Result<void> read_top(const Node& root, Experiment& out, Settings& settings, Sweep& sweep) {
+  MapReader map(root);
+  map.required("name", out.name, yaml::identifier());
+  map.required("topology", out.topology, yaml::string(1024));
+  map.optional("emulation", out.emulation, yaml::one_of<EmulationKind>({kEmulations.begin(), kEmulations.end()}));
+  map.required("protocols", out.protocols, protocol_list());
+  read_settings(map, settings);
+  std::int64_t repetitions = 1;
+  std::int64_t seed = 42;
+  map.optional("repetitions", repetitions, yaml::integer(1, 1000));
+  map.optional("seed", seed, yaml::integer(0, INT64_MAX));
+  out.repetitions = static_cast<std::uint32_t>(repetitions);
+  out.seed = static_cast<std::uint64_t>(seed);
+  read_sweep(map, sweep);
+  read_deployed(map, out);
+  if (map.take("faults")) {
+    map.add(root.key_error("faults", "reserved for fault schedules, which are not yet supported: remove this key"));
+  }
+  if (map.clean() && out.emulation == EmulationKind::deployed && out.deployed.empty()) {
+    map.add(root.key_error("deployed",
+                           "expected the addresses of the daemons with emulation: deployed: "
+                           "deployed: {nodes: {agent@REGION: {data: ..., control: ..., metrics: ...}, ...}}"));
+  }
+  return map.finish();
+}
+
+Result<void> check_point(const SweepPoint& point) {
+  const Settings& s = point.settings;
+  const auto load = point.root.find("workload").value_or(point.root);
+  if (s.placement == Placement::replicated && s.workload.participants < 2 && s.workload.reads < 1) {
+    return load.key_error("participants",
+                          "expected at least 2 with placement replicated: a transfer moves money "
+                          "between entities");
+  }
+  const auto participants = std::uint64_t{s.workload.participants};
+  if (participants > s.keys_per_participant * s.sites_per_region) {
+    return load.key_error("participants", "expected at most " +
+                                              std::to_string(s.keys_per_participant * s.sites_per_region) +
+                                              ", the number of entities at a region");
+  }
+  return {};
+}
+
+Result<void> make_points(const Node& root, const Sweep& sweep, Experiment& out) {
+  std::vector<std::string> errors;
+  std::vector<std::size_t> index(sweep.size(), 0);
+  while (true) {
+    SweepPoint point{{}, {}, root};
+    for (std::size_t i = 0; i < sweep.size(); ++i) {
+      const Node& value = sweep[i].second[index[i]];
+      auto changed = point.root.with(sweep[i].first, value);
+      if (!changed) return changed.error();
+      point.root = *changed;
+      point.values.emplace_back(sweep[i].first, value.to_flow());
+    }
+    Experiment ignored;
+    Sweep swept;
+    auto read = read_top(point.root, ignored, point.settings, swept);
+    if (read) read = check_point(point);
+    if (!read && std::find(errors.begin(), errors.end(), read.error().message) == errors.end()) {
+      errors.push_back(read.error().message);
+    }
+    out.points.push_back(std::move(point));
+    std::size_t i = sweep.size();
+    while (i > 0 && ++index[i - 1] == sweep[i - 1].second.size()) index[--i] = 0;
+    if (i == 0) break;
+  }
+  if (!errors.empty()) return yaml::join_errors(errors);
+  for (const auto& [key, values] : sweep) {
+    std::vector<std::string> words;
+    for (const Node& value : values) words.push_back(value.to_flow());
+    out.sweep.emplace_back(key, std::move(words));
+  }
+  return {};
+}
+
+Result<Experiment> read_experiment(const Node& root, const std::string& name) {
+  Experiment out;
+  out.file = name;
+  if (root.is_null()) return Error{name + ":1:1: expected a map of keys, found an empty file"};
+  Settings settings;
+  Sweep sweep;
+  if (auto read = read_top(root, out, settings, sweep); !read) return read.error();
+  if (auto made = make_points(root, sweep, out); !made) return made.error();
+  if (out.points.size() * out.protocols.size() * out.repetitions > kCellsMax) {
+    return root.key_error("sweep", "expected at most " + std::to_string(kCellsMax) + " cells in all");
+  }
+  return out;
+}
+
+/// The message of an overridden value names the option instead of a place that is not in the file.
+std::string blame_option(const std::string& messages, const std::vector<Override>& overrides, const std::string& file) {
+  std::string out;
+  for (std::size_t at = 0; at < messages.size();) {
+    const std::size_t end = std::min(messages.find('\n', at), messages.size());
+    std::string line = messages.substr(at, end - at);
+    at = end + 1;
+    for (const Override& o : overrides) {
+      const auto path = line.find(": " + o.key);
+      if (line.rfind(file + ":", 0) == 0 && path != std::string::npos && path < file.size() + 24) {
+        line = "--set " + o.key + "=" + o.value + line.substr(path);
+        break;
+      }
+    }
+    out += (out.empty() ? "" : "\n") + line;
+  }
+  return out;
+}
+
+Result<Experiment> with_overrides(Node root, const std::string& name, const std::vector<Override>& overrides) {
+  if (overrides.empty()) return read_experiment(root, name);
+  for (const Override& o : overrides) {
+    auto value = yaml::parse(o.value, "--set " + o.key);
+    if (!value) return value.error();
+    auto changed = root.with(o.key, *value);
+    if (!changed) return Error{"--set " + o.key + ": expected a dotted path of keys that leads to a value"};
+    root = *changed;
+  }
+  auto experiment = read_experiment(root, name);
+  if (!experiment) return Error{blame_option(experiment.error().message, overrides, name)};
+  return experiment;
+}
+
+}  // namespace
+
+std::string_view name_of(EmulationKind kind) {
+  for (const auto& [name, value] : kEmulations) {
+    if (value == kind) return name;
+  }
+  return "?";
+}
+
+std::optional<EmulationKind> parse_emulation(std::string_view text) {
+  for (const auto& [name, value] : kEmulations) {
+    if (text == name) return value;
+  }
+  return std::nullopt;
+}
+
+Result<Experiment> load_experiment(const std::filesystem::path& file, const std::vector<Override>& overrides) {
+  auto root = yaml::load_file(file);
+  if (!root) return root.error();
+  return with_overrides(*root, file.string(), overrides);
+}
+
+Result<Experiment> parse_experiment(std::string_view text, const std::string& name,
+                                    const std::vector<Override>& overrides) {
+  auto root = yaml::parse(text, name);
+  if (!root) return root.error();
+  return with_overrides(*root, name, overrides);
+}
+
+Result<void> check_regions(const Experiment& experiment, const std::vector<std::string>& regions) {
+  std::vector<std::string> errors;
+  const auto add = [&](const Error& error) {
+    if (std::find(errors.begin(), errors.end(), error.message) == errors.end()) errors.push_back(error.message);
+  };
+  for (const SweepPoint& point : experiment.points) {
+    const Settings& s = point.settings;
+    const auto load = point.root.find("workload").value_or(point.root);
+    const auto origins = load.find("origins").value_or(load);
+    for (const Node& origin : origins.items()) {
+      const auto same = [&](const Node& other) { return other.text() == origin.text(); };
+      const auto items = origins.items();
+      if (std::find(regions.begin(), regions.end(), origin.text()) == regions.end()) {
+        const std::string guess = yaml::closest(origin.text(), regions);
+        std::string list;
+        for (const auto& region : regions) list += (list.empty() ? "" : ", ") + region;
+        add(origin.error("expected a region of topology " + experiment.topology + " (" + list + "), found " +
+                         origin.describe() + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
+      } else if (std::count_if(items.begin(), items.end(), same) > 1) {
+        add(origin.error("expected each region once, found it again"));
+      }
+    }
+    const std::uint64_t sites = std::uint64_t{s.sites_per_region} * regions.size();
+    if (s.placement == Placement::partitioned && s.workload.participants > sites) {
+      add(load.key_error("participants", "expected at most " + std::to_string(sites) +
+                                             " with placement partitioned: " + std::to_string(regions.size()) +
+                                             " regions of " + std::to_string(s.sites_per_region) + " site" +
+                                             (s.sites_per_region == 1 ? "" : "s")));
+    }
+  }
+  if (experiment.emulation == EmulationKind::deployed) {
+    const Settings& s = experiment.points.front().settings;
+    const Directory directory(regions, s.sites_per_region, s.placement, s.keys_per_participant);
+    const auto nodes = experiment.points.front().root.find("deployed")->find("nodes");
+    std::vector<std::string> names;
+    for (const NodeInfo& node : directory.nodes()) {
+      names.push_back(node.name);
+      const bool needed = node.kind != NodeKind::client;
+      if (needed && experiment.deployed.count(node.name) == 0) {
+        add(nodes->key_error(node.name, "expected the addresses of this node, they are missing"));
+      }
+    }
+    for (const auto& [name, addresses] : experiment.deployed) {
+      if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+      const std::string guess = yaml::closest(name, names);
+      add(nodes->key_error(name, "expected a node of this experiment" +
+                                     (guess.empty() ? std::string() : ", did you mean \"" + guess + "\"?")));
+    }
+  }
+  if (errors.empty()) return {};
+  return yaml::join_errors(errors);
+}
+
+ResolvedTimeouts resolve_timeouts(const Settings& settings, Duration rtt_max, Duration forced_write) {
+  const Duration automatic = 4 * rtt_max + 20 * forced_write + 200ms;
+  ResolvedTimeouts out;
+  out.protocol.vote = settings.timeouts.vote.value_or(automatic);
+  out.protocol.decision = settings.timeouts.decision.value_or(automatic);
+  out.protocol.resend = automatic / 2;
+  out.lock_wait = settings.timeouts.lock_wait.value_or(automatic);
+  return out;
+}
+
+}  // namespace geocommit
