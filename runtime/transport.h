@@ -15,6 +15,7 @@
 #include "base/result.h"
 #include "engine/peer_message.h"
 #include "protocols/directory.h"
+#include "runtime/drop.h"
 #include "runtime/event_loop.h"
 
 namespace zmq {
@@ -33,19 +34,6 @@ struct TransportOptions {
   std::size_t frame_bytes_max{4U << 20U};   ///< Larger frames are refused by the socket, before they are in memory.
   int queue_frames{4096};                   ///< Per peer and direction; more is dropped and counted.
 };
-
-/// Why something did not arrive at the engine or did not leave.
-enum class Drop : std::uint8_t {
-  peer_down,     ///< Sending: not connected, or its queue is full. Counted in items.
-  unknown_peer,  ///< Sending: no address. Counted in items.
-  garbage,       ///< Receiving: not an envelope of ours, or one with impossible contents. Counted in frames.
-  wrong_version,
-  wrong_run,
-  wrong_sender,  ///< Not a node of this run, or one that may not send this.
-  too_large,     ///< Sending: an item that no frame can carry.
-};
-inline constexpr std::size_t kDropCauses = 7;
-[[nodiscard]] std::string_view name_of(Drop cause);
 
 struct TransportStats {
   std::uint64_t frames_sent{}, items_sent{}, bytes_sent{};

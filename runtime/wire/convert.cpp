@@ -1,0 +1,101 @@
+#include "runtime/wire/convert.h"
+
+namespace geocommit {
+
+// The numbers on the wire are the C++ enumerators; a new enumerator needs a line in the .proto file too.
+static_assert(static_cast<int>(Reason::invalid_request) == wire::REASON_INVALID_REQUEST);
+static_assert(static_cast<int>(Outcome::abort) == wire::OUTCOME_ABORT);
+static_assert(static_cast<int>(Vote::read_only) == wire::VOTE_READ_ONLY);
+static_assert(static_cast<int>(SiteState::aborted) == wire::STATE_ABORTED);
+static_assert(static_cast<int>(Role::participant) == wire::ROLE_PARTICIPANT);
+
+void write_txn(const TxnId& txn, wire::TxnId& out) {
+  out.set_coordinator(txn.coordinator.value);
+  out.set_epoch(txn.epoch.value);
+  out.set_counter(txn.counter);
+}
+
+TxnId read_txn(const wire::TxnId& in) { return {NodeId{in.coordinator()}, Epoch{in.epoch()}, in.counter()}; }
+
+void write_request_id(const RequestId& id, wire::RequestId& out) {
+  out.set_client(id.client.value);
+  out.set_sequence(id.sequence);
+}
+
+RequestId read_request_id(const wire::RequestId& in) { return {NodeId{in.client()}, in.sequence()}; }
+
+void write_operations(const std::vector<Operation>& operations, wire::Operations& out) {
+  const int count = static_cast<int>(operations.size());
+  out.mutable_entity()->Reserve(count);
+  out.mutable_delta()->Reserve(count);
+  out.mutable_read()->Reserve(count);
+  for (const Operation& operation : operations) {
+    out.add_entity(operation.entity.value);
+    out.add_delta(operation.delta);
+    out.add_read(operation.read);
+  }
+}
+
+bool read_operations(const wire::Operations& in, std::vector<Operation>& out) {
+  const int count = in.entity_size();
+  if (count > kOperationsMax || in.delta_size() != count || in.read_size() != count) {
+    return false;
+  }
+  out.resize(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    out[static_cast<std::size_t>(i)] = {Entity{in.entity(i)}, in.delta(i), in.read(i)};
+  }
+  return true;
+}
+
+void write_descriptor(const TxnDescriptor& descriptor, wire::Descriptor& out) {
+  write_txn(descriptor.txn, *out.mutable_txn());
+  out.set_protocol(descriptor.protocol);
+  out.set_coordinator(descriptor.coordinator.value);
+  wire::Members& cohort = *out.mutable_cohort();
+  for (const Member& member : descriptor.cohort) {
+    cohort.add_node(member.node.value);
+    cohort.add_epoch(member.epoch.value);
+  }
+  out.set_priority(descriptor.priority);
+  write_request_id(descriptor.request, *out.mutable_request());
+  out.set_measured(descriptor.measured);
+  if (!descriptor.operations.empty()) {
+    write_operations(descriptor.operations, *out.mutable_operations());
+  }
+}
+
+bool read_descriptor(const wire::Descriptor& in, TxnDescriptor& out) {
+  const int members = in.cohort().node_size();
+  if (!in.has_txn() || members > kCohortMax || in.cohort().epoch_size() != members ||
+      !read_small(in.protocol(), out.protocol) || !read_operations(in.operations(), out.operations)) {
+    return false;
+  }
+  out.txn = read_txn(in.txn());
+  out.coordinator = NodeId{in.coordinator()};
+  out.cohort.resize(static_cast<std::size_t>(members));
+  for (int i = 0; i < members; ++i) {
+    if (i > 0 && in.cohort().node(i) <= in.cohort().node(i - 1)) {
+      return false;
+    }
+    out.cohort[static_cast<std::size_t>(i)] = {NodeId{in.cohort().node(i)}, Epoch{in.cohort().epoch(i)}};
+  }
+  out.priority = in.priority();
+  out.request = read_request_id(in.request());
+  out.measured = in.measured();
+  return true;
+}
+
+void write_shipped(const ShippedWrite& write, wire::ShippedWrite& out) {
+  out.set_sequence(write.sequence);
+  write_txn(write.txn, *out.mutable_txn());
+  write_operations(write.operations, *out.mutable_operations());
+}
+
+bool read_shipped(const wire::ShippedWrite& in, ShippedWrite& out) {
+  out.sequence = in.sequence();
+  out.txn = read_txn(in.txn());
+  return in.has_txn() && read_operations(in.operations(), out.operations);
+}
+
+}  // namespace geocommit

@@ -1,0 +1,110 @@
+// One of everything that travels or is stored, with no field left at its default.
+#pragma once
+
+#include <vector>
+
+#include "engine/peer_message.h"
+#include "engine/record.h"
+
+namespace geocommit::samples {
+
+inline TxnId txn(std::uint64_t counter = 77) { return {NodeId{1001}, Epoch{3}, counter}; }
+
+inline std::vector<Operation> operations() {
+  return {{Entity{5}, -10, false}, {Entity{1ULL << 40U}, 10, false}, {Entity{7}, 0, true}};
+}
+
+inline TxnDescriptor descriptor(std::uint64_t counter = 77) {
+  TxnDescriptor result;
+  result.txn = txn(counter);
+  result.protocol = 2;
+  result.coordinator = NodeId{1001};
+  result.cohort = {{NodeId{1}, Epoch{1}}, {NodeId{2}, Epoch{4}}};
+  result.priority = 987654321;
+  result.request = {NodeId{2001}, 99};
+  result.measured = true;
+  result.operations = operations();
+  return result;
+}
+
+inline ProtocolMessage prepare(NodeId from, NodeId to, std::uint64_t counter = 77) {
+  ProtocolMessage result;
+  Message& m = result.message;
+  m.from = from;
+  m.to = to;
+  m.txn = txn(counter);
+  m.protocol = 2;
+  m.kind = 4;
+  m.to_role = Role::participant;
+  m.ballot = Ballot{5};
+  m.accepted = Ballot{6};
+  m.subject = NodeId{2};
+  m.outcome = Outcome::abort;
+  m.vote = Vote::read_only;
+  m.state = SiteState::aborted;
+  m.reason = Reason::invalid_request;
+  m.to_epoch = Epoch{8};
+  m.retry = true;
+  m.depth = 9;
+  result.descriptor = descriptor(counter);
+  return result;
+}
+
+inline Request request() { return {{NodeId{2001}, 12}, RegionId{2}, true, operations()}; }
+inline ClientReply reply() { return {{NodeId{2001}, 12}, txn(), Outcome::abort, Reason::constraint}; }
+inline ShippedWrite shipped(std::uint64_t sequence) { return {sequence, txn(sequence), operations()}; }
+
+inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
+  ProtocolMessage bare = prepare(from, to);
+  bare.descriptor.reset();
+  return {prepare(from, to),
+          bare,
+          Hello{true},
+          Wound{txn()},
+          ClientRequest{request()},
+          reply(),
+          OutcomeQuery{{NodeId{2001}, 12}},
+          Forward{request()},
+          ForwardReply{reply()},
+          Ship{4, 9, {shipped(1), shipped(2)}},
+          Ship{5, 2, {}},
+          ShipAck{6, 7}};
+}
+
+inline MachineRecord machine_record(std::uint64_t counter = 77) {
+  MachineRecord result;
+  result.txn = txn(counter);
+  result.role = Role::participant;
+  result.protocol = 3;
+  result.record.kind = 2;
+  result.record.ballot = Ballot{4};
+  result.record.outcome = Outcome::commit;
+  result.record.reason = Reason::terminated;
+  result.record.with_descriptor = true;
+  result.record.sites = {NodeId{1}, NodeId{3}};
+  result.descriptor = descriptor(counter);
+  result.ship_sequence = 31;
+  return result;
+}
+
+inline std::vector<DurableRecord> records() {
+  MachineRecord bare = machine_record(78);
+  bare.descriptor.reset();
+  return {EpochRecord{Epoch{9}}, machine_record(), bare, ShippedRecord{NodeId{2}, shipped(5)}, ShipAckedRecord{12}};
+}
+
+inline Checkpoint checkpoint() {
+  Checkpoint result;
+  result.epoch = Epoch{6};
+  result.balances = {1000, -3, 1LL << 50U};
+  result.open = {machine_record()};
+  result.finished = {{txn(1), Outcome::commit, true}};
+  result.requests = {{{NodeId{2001}, 4}, txn(2), Outcome::abort}};
+  result.watermarks = {{NodeId{1001}, {Epoch{2}, 55}}};
+  result.shipped = 17;
+  result.unshipped = {shipped(16), shipped(17)};
+  result.applied = {{NodeId{2}, 15}};
+  return result;
+}
+
+}  // namespace geocommit::samples
