@@ -106,31 +106,25 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const ForwardReply& forw
 
 void NodeEngine::Impl::receive(const PeerMessage& from, const OutcomeQuery& query) {
   ClientReply answer{query.id, {}, Outcome::undecided, Reason::none};
-  const bool from_client = from.from == query.id.client;
   if (const FinishedRequest* finished = requests_.find(query.id)) {
     answer.txn = finished->txn;
     answer.outcome = finished->outcome;
     answer.reason = finished->outcome == Outcome::abort ? Reason::recovery : Reason::none;
-  } else if (!open_requests_.contains(query.id) && from_client) {
-    if (options_.protocol->ships_to_replicas) {
-      // It may have been passed to any home: whoever knows tells the client.
-      for (std::uint32_t r = 0; r < directory_.region_count(); ++r) {
-        const NodeId other = directory_.coordinator(RegionId{r});
-        if (other != options_.self) {
-          send(other, query, Traffic::client, "OUTCOME_QUERY");
-        }
-      }
-    } else {
-      // Never seen, or begun by an earlier start without a durable decision. It is refused from now on, should it be
-      // still under way (presumed abort towards the client).
+  } else if (!open_requests_.contains(query.id) && query.request && request_is_valid(*query.request)) {
+    const Route route = options_.protocol->route(*query.request, directory_);
+    const NodeId responsible = directory_.coordinator(route.coordinator_region);
+    if (responsible == options_.self) {
+      // Never seen, or begun by an earlier start without a durable decision. Should it still be under way, it is
+      // refused from now on (presumed abort towards the client).
       answer.outcome = Outcome::abort;
       answer.reason = Reason::recovery;
       requests_.remember({query.id, {}, Outcome::abort});
+    } else if (from.from == query.id.client) {
+      send(responsible, query, Traffic::client, "OUTCOME_QUERY");  // Which tells the client itself.
+      return;
     }
   }
-  if (from_client || answer.outcome != Outcome::undecided) {
-    reply(query.id.client, false, answer);
-  }
+  reply(query.id.client, false, answer);
 }
 
 void NodeEngine::Impl::receive(const PeerMessage& /*from*/, const ClientReply& /*reply*/) {

@@ -44,9 +44,12 @@ struct ClientReply {
   Outcome outcome{Outcome::undecided};  ///< undecided: not known (answer to an OutcomeQuery); ask again.
   Reason reason{Reason::none};
 };
-/// A client with an unknown outcome asks again (DESIGN section 4). Answered by ClientReply.
+/// A client with an unknown outcome asks again (DESIGN section 4). Answered by ClientReply. With the request itself,
+/// the coordinator that is responsible for it can be found, and answers for good: what it does not know, it refuses for
+/// ever.
 struct OutcomeQuery {
   RequestId id;
+  std::optional<Request> request{};
 };
 /// Home region: the origin's coordinator passes a request to the coordinator of the home, and gets the reply back.
 struct Forward {

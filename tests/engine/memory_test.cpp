@@ -1,0 +1,48 @@
+#include "engine/memory.h"
+
+#include <catch2/catch.hpp>
+
+using namespace geocommit;
+
+namespace {
+TxnId txn(std::uint32_t epoch, std::uint64_t counter) { return {NodeId{1001}, Epoch{epoch}, counter}; }
+}  // namespace
+
+TEST_CASE("an outcome is remembered until its coordinator's watermark passes it") {
+  FinishedMemory memory;
+  memory.remember({txn(1, 5), Outcome::commit, false});
+  memory.remember({txn(1, 7), Outcome::abort, false});
+  REQUIRE(memory.find(txn(1, 5))->outcome == Outcome::commit);
+  memory.raise(NodeId{1001}, {Epoch{1}, 6});
+  REQUIRE(memory.find(txn(1, 5)) == nullptr);
+  REQUIRE(memory.below_watermark(txn(1, 5)));
+  REQUIRE(memory.find(txn(1, 7)) != nullptr);
+  REQUIRE(memory.size() == 1);
+  memory.raise(NodeId{1001}, {Epoch{2}, 1});
+  REQUIRE(memory.size() == 0);
+}
+
+TEST_CASE("a watermark never falls, and one coordinator's says nothing of another's") {
+  FinishedMemory memory;
+  memory.raise(NodeId{1001}, {Epoch{2}, 10});
+  memory.raise(NodeId{1001}, {Epoch{1}, 99});
+  REQUIRE(memory.watermark_of(NodeId{1001}) == Watermark{Epoch{2}, 10});
+  REQUIRE_FALSE(memory.below_watermark({NodeId{1002}, Epoch{1}, 1}));
+}
+
+TEST_CASE("what is below the watermark is not remembered again") {
+  FinishedMemory memory;
+  memory.raise(NodeId{1001}, {Epoch{1}, 10});
+  memory.remember({txn(1, 9), Outcome::abort, false});
+  REQUIRE(memory.size() == 0);
+}
+
+TEST_CASE("requests are remembered up to the limit, the oldest go first") {
+  RequestMemory memory(2);
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    memory.remember({{NodeId{2001}, i}, txn(1, i), Outcome::commit});
+  }
+  REQUIRE(memory.find({NodeId{2001}, 1}) == nullptr);
+  REQUIRE(memory.find({NodeId{2001}, 3}) != nullptr);
+  REQUIRE(memory.all().size() == 2);
+}

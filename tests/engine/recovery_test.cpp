@@ -1,0 +1,126 @@
+#include <catch2/catch.hpp>
+
+#include "tests/engine/world.h"
+
+using namespace geocommit;
+using namespace geocommit::test;
+
+TEST_CASE("an in-doubt participant holds its locks again before it serves (PITFALLS 8)") {
+  World world({.protocol = "2pc"});
+  const NodeId victim = world.agent(1);
+  const RequestId first = world.transfer(0, 0, 1);
+  world.run_for(60ms);  // PREPARE at 50 ms, prepared at 52 ms.
+  world.crash(world.coordinator(0));
+  world.crash(victim);
+  world.start(victim);
+  REQUIRE(world.engine(victim).status().locks_held == 2);
+  REQUIRE(world.engine(victim).status().in_doubt == 1);
+  const RequestId second = world.transfer(1, 0, 2);  // Younger: waits behind the in-doubt one, times out.
+  world.run_for(4s);
+  CHECK(world.outcome(second) != Outcome::commit);
+  world.start(world.coordinator(0));
+  world.run_for(30s);
+  CHECK(world.outcome(first) != Outcome::commit);  // No decision was durable: presumed abort.
+  CHECK(world.balance(victim, 0) == 1000);
+  CHECK(world.quiet());
+}
+
+TEST_CASE("a coordinator that dies after its forced commit still commits") {
+  for (const char* protocol : {"2pc", "3pc"}) {
+    World world({.protocol = protocol});
+    world.filter = [&](NodeId from, NodeId, const PeerPayload& payload) {
+      const auto* wire = std::get_if<ProtocolMessage>(&payload);
+      return !(wire != nullptr && from == world.coordinator(0) && wire->message.outcome == Outcome::commit);
+    };
+    const RequestId id = world.transfer(0, 0, 1);
+    world.run_for(240ms);  // The decision is durable, no COMMIT has arrived.
+    world.crash(world.coordinator(0));
+    world.filter = nullptr;
+    world.run_for(500ms);
+    world.start(world.coordinator(0));
+    world.run_for(60s);
+    CHECK(world.outcome(id) == Outcome::commit);
+    for (std::uint32_t r = 0; r < 3; ++r) {
+      CHECK(world.balance(world.agent(r), 0) == 999);
+    }
+    CHECK(world.quiet());
+  }
+}
+
+TEST_CASE("a client whose coordinator died learns the outcome when it is back") {
+  World world({.protocol = "2pc"});
+  const RequestId id = world.transfer(0, 0, 1);
+  world.run_for(20ms);
+  world.crash(world.coordinator(0));
+  world.run_for(1s);
+  world.start(world.coordinator(0));
+  world.query(id);
+  world.run_for(30s);
+  CHECK(world.outcome(id) == Outcome::abort);
+  CHECK(world.quiet());
+}
+
+TEST_CASE(
+    "crashes at every moment of a transaction, of every node, once and twice: atomic, and all is quiet in the end") {
+  for (const char* protocol : {"2pc", "3pc", "home-region"}) {
+    for (int moment = 0; moment < 420; moment += 3) {
+      for (int who = 0; who < 4; ++who) {
+        World world(
+            {.protocol = protocol, .checkpoint_bytes = moment % 2 == 0 ? std::size_t{300} : std::size_t{1} << 30U});
+        const NodeId victim = who == 3 ? world.coordinator(0) : world.agent(static_cast<std::uint32_t>(who));
+        const RequestId id = world.transfer(0, 0, 1, 5);
+        world.run_for(std::chrono::milliseconds(moment));
+        world.crash(victim);
+        world.run_for(30ms);
+        world.start(victim);
+        world.run_for(1ms);  // And again, in the middle of its recovery.
+        world.crash(victim);
+        world.start(victim);
+        world.run_for(60s);
+        world.query(id);
+        world.run_for(1s);
+        INFO(protocol << " moment " << moment << " ms, node " << victim.value);
+        REQUIRE(world.quiet());
+        const std::int64_t expected = world.outcome(id) == Outcome::commit ? 995 : 1000;
+        const NodeId home = world.agent(0);
+        REQUIRE(world.outcome(id) != Outcome::undecided);
+        REQUIRE(world.balance(home, 0) == expected);
+        for (std::uint32_t r = 1; r < 3; ++r) {
+          REQUIRE(world.balance(world.agent(r), 0) == expected);
+          REQUIRE(world.engine(world.agent(r)).status().balance_total == 100 * 1000);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("transaction ids of a thousand starts are disjoint (PITFALLS 7)") {
+  World world({.protocol = "2pc", .regions = 1});
+  std::set<TxnId> ids;
+  for (int i = 0; i < 1000; ++i) {
+    const RequestId id = world.transfer(0, 0, 1, i % 2 == 0 ? 1 : -1);
+    world.run_for(100ms);
+    REQUIRE(world.outcome(id) == Outcome::commit);
+    REQUIRE(ids.insert(world.replies.at(id).txn).second);
+    world.crash(world.coordinator(0));
+    world.start(world.coordinator(0));
+    world.run_for(10ms);
+  }
+}
+
+TEST_CASE("a checkpoint bounds the restart and loses nothing (PITFALLS 9)") {
+  World world({.protocol = "2pc", .checkpoint_bytes = 2000});
+  for (int i = 0; i < 50; ++i) {
+    world.transfer(0, static_cast<std::uint64_t>(i % 10), 50, 3);
+    world.run_for(150ms);
+  }
+  world.run_for(10s);
+  const NodeId victim = world.agent(1);
+  REQUIRE(world.node(victim).checkpoint);
+  REQUIRE(world.node(victim).log.size() - world.node(victim).truncated < 40);
+  const auto before = world.engine(victim).balances();
+  world.crash(victim);
+  world.start(victim);
+  CHECK(world.engine(victim).balances() == before);
+  CHECK(world.balance(victim, 50) == 1000 + 50 * 3);
+}
