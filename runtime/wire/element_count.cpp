@@ -18,6 +18,8 @@ constexpr std::array<Child, 1> kFirstIsLeaf{{{1, &kLeaf}}};
 constexpr MessageShape kOneId{kFirstIsLeaf};
 constexpr std::array<Child, 2> kRequestChildren{{{1, &kLeaf}, {4, &kLeaf}}};
 constexpr MessageShape kRequest{kRequestChildren};
+constexpr std::array<Child, 2> kQueryChildren{{{1, &kLeaf}, {2, &kRequest}}};
+constexpr MessageShape kQuery{kQueryChildren};
 constexpr std::array<Child, 2> kReplyChildren{{{1, &kLeaf}, {2, &kLeaf}}};
 constexpr MessageShape kReply{kReplyChildren};
 constexpr std::array<Child, 2> kShippedChildren{{{2, &kLeaf}, {3, &kLeaf}}};
@@ -29,7 +31,7 @@ constexpr std::array<Child, 10> kItemChildren{{{1, &kProtocol},
                                                {3, &kOneId},
                                                {4, &kRequest},
                                                {5, &kReply},
-                                               {6, &kOneId},
+                                               {6, &kQuery},
                                                {7, &kRequest},
                                                {8, &kReply},
                                                {9, &kShip},

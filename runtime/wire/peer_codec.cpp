@@ -79,6 +79,9 @@ struct ItemWriter {
   void operator()(const ClientReply& in) const { write_reply(in, *item.mutable_client_reply()); }
   void operator()(const OutcomeQuery& in) const {
     write_request_id(in.id, *item.mutable_outcome_query()->mutable_id());
+    if (in.request) {
+      write_request(*in.request, *item.mutable_outcome_query()->mutable_request());
+    }
   }
   void operator()(const Forward& in) const { write_request(in.request, *item.mutable_forward()); }
   void operator()(const ForwardReply& in) const { write_reply(in.reply, *item.mutable_forward_reply()); }
@@ -142,6 +145,11 @@ bool read_ship(const wire::Ship& in, Ship& out) {
   return true;
 }
 
+bool read_query(const wire::OutcomeQuery& in, OutcomeQuery& out) {
+  out.id = read_request_id(in.id());
+  return in.has_id() && (!in.has_request() || read_request(in.request(), out.request.emplace()));
+}
+
 bool read_item(const wire::Item& in, NodeId from, NodeId self, PeerPayload& out) {
   switch (in.payload_case()) {
     case wire::Item::kProtocol:
@@ -157,8 +165,7 @@ bool read_item(const wire::Item& in, NodeId from, NodeId self, PeerPayload& out)
     case wire::Item::kClientReply:
       return read_reply(in.client_reply(), out.emplace<ClientReply>());
     case wire::Item::kOutcomeQuery:
-      out.emplace<OutcomeQuery>().id = read_request_id(in.outcome_query().id());
-      return in.outcome_query().has_id();
+      return read_query(in.outcome_query(), out.emplace<OutcomeQuery>());
     case wire::Item::kForward:
       return read_request(in.forward(), out.emplace<Forward>().request);
     case wire::Item::kForwardReply:

@@ -68,7 +68,8 @@ inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
           ForwardReply{reply()},
           Ship{4, 9, {shipped(1), shipped(2)}},
           Ship{5, 2, {}},
-          ShipAck{6, 7}};
+          ShipAck{6, 7},
+          OutcomeQuery{{NodeId{2001}, 12}, Request{{NodeId{2001}, 12}, RegionId{1}, true, {{Entity{9}, -3, false}}}}};
 }
 
 inline MachineRecord machine_record(std::uint64_t counter = 77) {
