@@ -1,0 +1,94 @@
+// What of an experiment depends on the topology.
+#include <algorithm>
+
+#include "runner/experiment.h"
+
+namespace geocommit {
+namespace {
+
+using yaml::Node;
+
+class Mistakes {
+ public:
+  void add(const Error& error) {
+    if (std::find(messages_.begin(), messages_.end(), error.message) == messages_.end()) {
+      messages_.push_back(error.message);
+    }
+  }
+  [[nodiscard]] Result<void> result() const {
+    if (messages_.empty()) return {};
+    return yaml::join_errors(messages_);
+  }
+
+ private:
+  std::vector<std::string> messages_;
+};
+
+void check_origins(const Experiment& experiment, const Node& load, const std::vector<std::string>& regions,
+                   Mistakes& mistakes) {
+  const auto origins = load.find("origins").value_or(load).items();
+  for (const Node& origin : origins) {
+    const auto same = [&](const Node& other) { return other.text() == origin.text(); };
+    if (std::find(regions.begin(), regions.end(), origin.text()) == regions.end()) {
+      const std::string guess = yaml::closest(origin.text(), regions);
+      std::string list;
+      for (const auto& region : regions) list += (list.empty() ? "" : ", ") + region;
+      mistakes.add(origin.error("expected a region of topology " + experiment.topology + " (" + list + "), found " +
+                                origin.describe() + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
+    } else if (std::count_if(origins.begin(), origins.end(), same) > 1) {
+      mistakes.add(origin.error("expected each region once, found it again"));
+    }
+  }
+}
+
+void check_deployed(const Experiment& experiment, const std::vector<std::string>& regions, Mistakes& mistakes) {
+  const Settings& s = experiment.points.front().settings;
+  const Directory directory(regions, s.sites_per_region, s.placement, s.keys_per_participant);
+  const auto nodes = experiment.points.front().root.find("deployed")->find("nodes");
+  std::vector<std::string> names;
+  for (const NodeInfo& node : directory.nodes()) {
+    names.push_back(node.name);
+    const bool needed = node.kind != NodeKind::client;
+    if (needed && experiment.deployed.count(node.name) == 0) {
+      mistakes.add(nodes->key_error(node.name, "expected the addresses of this node, they are missing"));
+    }
+  }
+  for (const auto& [name, addresses] : experiment.deployed) {
+    if (std::find(names.begin(), names.end(), name) != names.end()) continue;
+    const std::string guess = yaml::closest(name, names);
+    mistakes.add(nodes->key_error(name, "expected a node of this experiment" +
+                                            (guess.empty() ? std::string() : ", did you mean \"" + guess + "\"?")));
+  }
+}
+
+}  // namespace
+
+Result<void> check_regions(const Experiment& experiment, const std::vector<std::string>& regions) {
+  Mistakes mistakes;
+  for (const SweepPoint& point : experiment.points) {
+    const Settings& s = point.settings;
+    const auto load = point.root.find("workload").value_or(point.root);
+    check_origins(experiment, load, regions, mistakes);
+    const std::uint64_t sites = std::uint64_t{s.sites_per_region} * regions.size();
+    if (s.placement == Placement::partitioned && s.workload.participants > sites) {
+      mistakes.add(load.key_error("participants", "expected at most " + std::to_string(sites) +
+                                                      " with placement partitioned: " + std::to_string(regions.size()) +
+                                                      " regions of " + std::to_string(s.sites_per_region) + " site" +
+                                                      (s.sites_per_region == 1 ? "" : "s")));
+    }
+  }
+  if (experiment.emulation == EmulationKind::deployed) check_deployed(experiment, regions, mistakes);
+  return mistakes.result();
+}
+
+ResolvedTimeouts resolve_timeouts(const Settings& settings, Duration rtt_max, Duration forced_write) {
+  const Duration automatic = 4 * rtt_max + 20 * forced_write + 200ms;
+  ResolvedTimeouts out;
+  out.protocol.vote = settings.timeouts.vote.value_or(automatic);
+  out.protocol.decision = settings.timeouts.decision.value_or(automatic);
+  out.protocol.resend = automatic / 2;
+  out.lock_wait = settings.timeouts.lock_wait.value_or(automatic);
+  return out;
+}
+
+}  // namespace geocommit

@@ -1,0 +1,140 @@
+#include "runner/http_proxy.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstring>
+#include <optional>
+
+namespace geocommit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr auto kDeadline = std::chrono::seconds(2);
+constexpr std::size_t kRequestMax = 8192;
+constexpr std::size_t kAnswerMax = std::size_t{8} << 20;
+
+/// Waits for the descriptor until the deadline.
+bool wait_for(int fd, short events, Clock::time_point deadline) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
+  if (left <= 0) return false;
+  pollfd one{fd, events, 0};
+  return ::poll(&one, 1, static_cast<int>(left)) > 0;
+}
+
+bool send_all(int fd, std::string_view text, Clock::time_point deadline) {
+  while (!text.empty()) {
+    if (!wait_for(fd, POLLOUT, deadline)) return false;
+    const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent <= 0) return false;
+    text.remove_prefix(static_cast<std::size_t>(sent));
+  }
+  return true;
+}
+
+/// Reads until `until` appears, the peer closes, or `max` bytes.
+std::string receive(int fd, std::string_view until, std::size_t max, Clock::time_point deadline) {
+  std::string out;
+  std::array<char, 16384> buffer{};
+  while (out.size() < max && (until.empty() || out.find(until) == std::string::npos)) {
+    if (!wait_for(fd, POLLIN, deadline)) break;
+    const ssize_t got = ::recv(fd, buffer.data(), buffer.size(), MSG_DONTWAIT);
+    if (got <= 0) break;
+    out.append(buffer.data(), static_cast<std::size_t>(got));
+  }
+  return out;
+}
+
+std::optional<std::string> fetch(const std::string& address, Clock::time_point deadline) {
+  const auto colon = address.rfind(':');
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(std::atoi(address.c_str() + colon + 1)));
+  if (::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr) != 1) return std::nullopt;
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (!fd.valid()) return std::nullopt;
+  if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS) {
+    return std::nullopt;
+  }
+  if (!send_all(fd.get(), "GET /metrics HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n", deadline)) {
+    return std::nullopt;
+  }
+  std::string answer = receive(fd.get(), "", kAnswerMax, deadline);
+  if (answer.rfind("HTTP/", 0) != 0) return std::nullopt;
+  return answer;
+}
+
+std::string plain(const char* status, const std::string& body) {
+  return std::string("HTTP/1.1 ") + status +
+         "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\nConnection: close\r\n\r\n" + body;
+}
+
+}  // namespace
+
+Result<HttpProxy> HttpProxy::listen() {
+  HttpProxy proxy;
+  proxy.socket_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof at;
+  if (!proxy.socket_.valid() || ::bind(proxy.socket_.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0 ||
+      ::listen(proxy.socket_.get(), 16) != 0 ||
+      ::getsockname(proxy.socket_.get(), reinterpret_cast<sockaddr*>(&at), &size) != 0) {
+    return Error{"cannot listen on 127.0.0.1 for /metrics: " + std::string(std::strerror(errno))};
+  }
+  proxy.port_ = ntohs(at.sin_port);
+  return proxy;
+}
+
+void HttpProxy::serve(std::map<std::string, std::string> targets) {
+  stop();
+  targets_ = std::move(targets);
+  stopping_ = false;
+  thread_ = std::thread([this] { loop(); });
+}
+
+void HttpProxy::stop() {
+  stopping_ = true;
+  if (thread_.joinable()) thread_.join();
+}
+
+void HttpProxy::loop() {
+  while (!stopping_) {
+    pollfd one{socket_.get(), POLLIN, 0};
+    if (::poll(&one, 1, 200) <= 0) continue;
+    const UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (client.valid()) answer(client.get());
+  }
+}
+
+void HttpProxy::answer(int client) {
+  const auto deadline = Clock::now() + kDeadline;
+  const std::string request = receive(client, "\r\n\r\n", kRequestMax, deadline);
+  const std::string line = request.substr(0, request.find("\r\n"));
+  std::string out;
+  if (line.rfind("GET ", 0) != 0) {
+    out = plain("405 Method Not Allowed", "only GET\n");
+  } else {
+    const std::string path = line.substr(4, line.find(' ', 4) - 4);
+    for (const auto& [name, address] : targets_) {
+      if (path != "/nodes/" + name + "/metrics") continue;
+      out = fetch(address, deadline).value_or(plain("502 Bad Gateway", name + " does not answer\n"));
+    }
+    if (out.empty()) {
+      std::string list = "geocommit: the metrics of each node of the run\n";
+      for (const auto& [name, address] : targets_) list += "/nodes/" + name + "/metrics\n";
+      out = path == "/" ? plain("200 OK", list) : plain("404 Not Found", list);
+    }
+  }
+  (void)send_all(client, out, Clock::now() + kDeadline);
+}
+
+}  // namespace geocommit
