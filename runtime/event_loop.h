@@ -66,10 +66,13 @@ class EventLoop {
 
   /// Called at the end of each step, in the order of registration, before the loop sleeps: flushing of batches. Returns
   /// true if it made work for the next step.
-  void at_step_end(std::function<bool()> hook);
+  using HookId = std::uint64_t;
+  HookId at_step_end(std::function<bool()> hook);
+  void remove_hook(HookId id);
 
-  /// Timers of an owner that has many: `fire` is called with each token that is due. The queue outlives the loop's run.
+  /// Timers of an owner that has many: `fire` is called with each token that is due. Until detached.
   void attach(TimerQueue& timers, std::function<void(std::uint64_t token)> fire);
+  void detach(TimerQueue& timers);
   /// A single call. The id is never reused.
   std::uint64_t call_at(Instant deadline, std::function<void()> call);
   void cancel(std::uint64_t id);
@@ -107,7 +110,11 @@ class EventLoop {
   UniqueFd epoll_, timer_fd_, wake_fd_, signal_fd_;
   std::unordered_map<int, std::function<void()>> watched_;
   std::vector<Source> sources_;
-  std::vector<std::function<bool()>> hooks_;
+  struct Hook {
+    HookId id;
+    std::function<bool()> call;
+  };
+  std::vector<Hook> hooks_;
   std::vector<Timers> timers_;
   TimerQueue calls_;
   std::unordered_map<std::uint64_t, std::function<void()>> call_of_;
