@@ -1,6 +1,5 @@
 find_package(Threads REQUIRED)
 find_package(Protobuf REQUIRED)
-find_package(Catch2 2 REQUIRED)
 find_package(CLI11 REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(nlohmann_json REQUIRED)
@@ -41,6 +40,10 @@ function(geocommit_test name)
   endif()
 endfunction()
 
+if(NOT GEOCOMMIT_TESTS)
+  return()
+endif()
+find_package(Catch2 2 REQUIRED)
 # Catch2's main is compiled once: it is most of the cost of a test program.
 file(WRITE ${CMAKE_BINARY_DIR}/catch_main.cpp "#define CATCH_CONFIG_MAIN\n#include <catch2/catch.hpp>\n")
 add_library(geocommit_catch_main STATIC ${CMAKE_BINARY_DIR}/catch_main.cpp)
