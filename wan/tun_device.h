@@ -1,0 +1,14 @@
+// A TUN device: packets that the namespace sends to it are read from the descriptor, and those written appear in it.
+#pragma once
+
+#include <string>
+
+#include "base/result.h"
+#include "wan/owned_fd.h"
+
+namespace geocommit {
+
+/// Makes the device in the calling thread's network namespace (layer 3, no packet information header, non-blocking).
+[[nodiscard]] Result<OwnedFd> open_tun(const std::string& name);
+
+}  // namespace geocommit
