@@ -48,6 +48,9 @@ struct ClientOutcome {
   RegionId origin;
   bool measured{};
   Duration intended_start{}, latency{};  ///< Since the start of the load; intended start - outcome.
+  /// What was asked for. With it the checker knows by itself which sites had to write, and what; empty: not recorded,
+  /// and the cohorts in the logs are all it has.
+  std::vector<Operation> operations;
 };
 
 struct History {

@@ -1,0 +1,322 @@
+#include "verdict/check.h"
+
+#include <algorithm>
+#include <set>
+#include <unordered_map>
+#include <utility>
+
+#include "verdict/findings.h"
+
+namespace geocommit {
+namespace verdict {
+namespace {
+
+bool writes(const std::vector<Operation>& operations) {
+  return std::any_of(operations.begin(), operations.end(), [](const Operation& op) { return !op.read; });
+}
+
+std::vector<Operation> sorted_writes(const std::vector<Operation>& operations) {
+  std::vector<Operation> out;
+  std::copy_if(operations.begin(), operations.end(), std::back_inserter(out),
+               [](const Operation& op) { return !op.read; });
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+/// A site that had to write; its operations where the client's request is known.
+struct Writer {
+  NodeId site;
+  std::vector<Operation> operations;
+};
+
+class Checker {
+ public:
+  Checker(const History& history, const CheckOptions& options)
+      : history_(history), options_(options), findings_(options.examples_per_class) {}
+
+  Verdict run() {
+    if (history_.directory == nullptr) {
+      findings_.cannot_judge("the history names no regions and nodes");
+      return finish();
+    }
+    protocol_ = find_protocol(history_.protocol);
+    if (protocol_ == nullptr) {
+      findings_.cannot_judge("there is no protocol named '" + history_.protocol + "'");
+      return finish();
+    }
+    look_at_logs();
+    index_outcomes();
+    const std::vector<Evidence> evidence = collect(history_);
+    verdict_.transactions = evidence.size();
+    if (evidence.empty() && history_.outcomes.empty()) {
+      findings_.cannot_judge("there is no transaction to judge");
+    }
+    for (const Evidence& one : evidence) {
+      judge(one);
+    }
+    judge_untraced();
+    if (history_.drained) {
+      const bool follows = judge_money(history_, *protocol_, evidence, split_, findings_);
+      explained_ = explained_ && follows;
+    } else {
+      findings_.cannot_judge("the run was not drained: conservation and completeness were not judged");
+    }
+    return finish();
+  }
+
+ private:
+  void look_at_logs() {
+    for (const NodeInfo& info : history_.directory->nodes()) {
+      if (info.kind == NodeKind::client) {
+        continue;
+      }
+      const auto node = history_.nodes.find(info.id);
+      if (node == history_.nodes.end()) {
+        findings_.cannot_judge("the log of " + info.name + " is missing");
+        all_complete_ = false;
+      } else if (!node->second.log_complete) {
+        const std::string& problem = node->second.log_problem;
+        findings_.cannot_judge("the log of " + info.name + " is incomplete" + (problem.empty() ? "" : ": " + problem));
+        all_complete_ = false;
+      }
+    }
+  }
+
+  void index_outcomes() {
+    by_txn_.reserve(history_.outcomes.size());
+    for (std::size_t i = 0; i < history_.outcomes.size(); ++i) {
+      const ClientOutcome& outcome = history_.outcomes[i];
+      verdict_.unknown_to_client += outcome.outcome == Outcome::undecided ? 1 : 0;
+      if (outcome.txn != TxnId{}) {
+        by_txn_.emplace(outcome.txn, i);
+      } else {
+        by_request_.emplace(outcome.request, i);
+      }
+    }
+    traced_.resize(history_.outcomes.size());
+  }
+
+  /// What the client was told of it; nullptr if it does not speak of this transaction.
+  const ClientOutcome* outcome_of(const Evidence& evidence) {
+    auto found = by_txn_.find(evidence.txn);
+    if (found == by_txn_.end()) {
+      const auto by_request = by_request_.find(evidence.request);
+      if (evidence.request == RequestId{} || by_request == by_request_.end()) {
+        return nullptr;
+      }
+      traced_[by_request->second] = true;
+      return &history_.outcomes[by_request->second];
+    }
+    traced_[found->second] = true;
+    return &history_.outcomes[found->second];
+  }
+
+  [[nodiscard]] bool complete(NodeId node) const {
+    const auto found = history_.nodes.find(node);
+    return found != history_.nodes.end() && found->second.log_complete;
+  }
+
+  /// From the client's request and the placement, which owe nothing to the servers. Without the request: the cohort on
+  /// record, unless all that is known to have been executed are reads.
+  [[nodiscard]] std::vector<Writer> writers_of(const Evidence& evidence, const ClientOutcome* outcome) const {
+    std::vector<Writer> writers;
+    if (outcome != nullptr && !outcome->operations.empty()) {
+      const Request request{outcome->request, outcome->origin, outcome->measured, outcome->operations};
+      auto work = protocol_->ships_to_replicas ? place_at_home(request, *history_.directory)
+                                               : place_everywhere(request, *history_.directory);
+      for (SiteWork& site : work) {
+        if (writes(site.operations)) {
+          writers.push_back({site.site, sorted_writes(site.operations)});
+        }
+      }
+      return writers;
+    }
+    const bool any = std::any_of(evidence.sites.begin(), evidence.sites.end(), [](const SiteEvidence& site) {
+      return site.commit != nullptr || (site.yes != nullptr && writes(site.yes->operations));
+    });
+    if (any && evidence.cohort != nullptr) {
+      for (const NodeId node : *evidence.cohort) {
+        writers.push_back({node, {}});
+      }
+    }
+    return writers;
+  }
+
+  void judge(const Evidence& evidence) {
+    const ClientOutcome* outcome = outcome_of(evidence);
+    const Outcome told = outcome != nullptr ? outcome->outcome : Outcome::undecided;
+    const SiteEvidence* commit = nullptr;
+    const SiteEvidence* abort = nullptr;
+    bool open = false;
+    for (const SiteEvidence& site : evidence.sites) {
+      commit = site.any_commit() && commit == nullptr ? &site : commit;
+      abort = site.any_abort() && abort == nullptr ? &site : abort;
+      open = open || (site.yes != nullptr && site.commit == nullptr && !site.abort);
+    }
+    verdict_.committed += commit != nullptr ? 1 : 0;
+    verdict_.aborted += abort != nullptr ? 1 : 0;
+    verdict_.unresolved += open ? 1 : 0;
+    if (protocol_->guarantee == Guarantee::compensated) {
+      return;  // its steps commit and are undone one by one: only the money is judged
+    }
+    if (commit != nullptr) {
+      executed_once(evidence);
+    }
+    if (commit != nullptr && abort != nullptr) {
+      split_.insert(evidence.txn);
+      add(ViolationClass::split_outcome, evidence.txn, name(commit) + " has commit, " + name(abort) + " has abort",
+          true);
+    }
+    if (told == Outcome::commit && abort != nullptr) {
+      add(ViolationClass::told_commit_but_aborted, evidence.txn,
+          "the client was told commit, " + name(abort) + " has abort", commit != nullptr);
+    }
+    if (told == Outcome::abort && commit != nullptr) {
+      add(ViolationClass::told_abort_but_committed, evidence.txn,
+          "the client was told abort, " + name(commit) + " has commit", false);
+    }
+    if (commit != nullptr) {
+      judge_commit(evidence, outcome, *commit);
+    } else if (told == Outcome::commit && abort == nullptr && all_complete_) {
+      add(ViolationClass::lost_acknowledged_write, evidence.txn,
+          "the client was told commit; no log has a record of a commit", false);
+    }
+  }
+
+  void judge_commit(const Evidence& evidence, const ClientOutcome* outcome, const SiteEvidence& committed) {
+    const std::vector<Writer> writers = writers_of(evidence, outcome);
+    bool yes_missing = false;
+    bool torn = false;
+    bool altered = false;
+    for (const Writer& writer : writers) {
+      const SiteEvidence* site = evidence.at(writer.site);
+      const std::string who = node_name(history_, writer.site);
+      const bool has_yes = site != nullptr && site->yes != nullptr && site->yes_before_commit;
+      if (!has_yes && !yes_missing && complete(writer.site)) {
+        yes_missing = true;
+        add(ViolationClass::commit_without_all_yes, evidence.txn,
+            name(&committed) + " has commit, " + who + " has no YES before it", false);
+      }
+      const bool has_outcome = site != nullptr && (site->commit != nullptr || site->abort);
+      if (!has_outcome && !torn && history_.drained && complete(writer.site)) {
+        torn = true;
+        const bool told = outcome != nullptr && outcome->outcome == Outcome::commit;
+        add(told ? ViolationClass::lost_acknowledged_write : ViolationClass::split_outcome, evidence.txn,
+            name(&committed) + " has commit, " + who + " had to write and has no outcome" +
+                (told ? "; the client was told commit" : ""),
+            false);
+      }
+      if (has_yes && !altered && !writer.operations.empty() &&
+          sorted_writes(site->yes->operations) != writer.operations) {
+        altered = true;
+        add(ViolationClass::money_not_conserved, evidence.txn,
+            who + " executed other operations than the client asked for", false);
+      }
+    }
+  }
+
+  void executed_once(const Evidence& evidence) {
+    if (evidence.request == RequestId{}) {
+      return;
+    }
+    const auto [first, inserted] = committed_request_.emplace(evidence.request, evidence.txn);
+    if (!inserted) {
+      add(ViolationClass::executed_twice, evidence.txn,
+          "the same request was committed as transaction " + to_text(first->second), false);
+    }
+  }
+
+  /// Told commit, and no log has heard of the transaction.
+  void judge_untraced() {
+    std::uint64_t unjudged = 0;
+    for (std::size_t i = 0; i < history_.outcomes.size(); ++i) {
+      const ClientOutcome& outcome = history_.outcomes[i];
+      if (outcome.outcome != Outcome::commit || traced_[i] || protocol_->guarantee == Guarantee::compensated) {
+        continue;
+      }
+      if (outcome.operations.empty()) {
+        ++unjudged;  // a pure read leaves no record
+      } else if (writes(outcome.operations) && all_complete_) {
+        add(ViolationClass::lost_acknowledged_write, outcome.txn, "the client was told commit; no log knows of it",
+            false);
+      }
+    }
+    if (unjudged > 0) {
+      findings_.cannot_judge(
+          std::to_string(unjudged) +
+          " transactions that were told commit left no record, and what they asked for is not known");
+    }
+  }
+
+  void add(ViolationClass violation, TxnId txn, std::string what, bool follows_from_split) {
+    explained_ = explained_ && follows_from_split;
+    findings_.add(violation, txn, std::move(what));
+  }
+
+  [[nodiscard]] std::string name(const SiteEvidence* site) const { return node_name(history_, site->node->node); }
+
+  Verdict finish() {
+    const bool violated = findings_.total() > 0;
+    findings_.move_into(verdict_);
+    if (violated) {
+      verdict_.judgement = Judgement::violation;
+      verdict_.expected =
+          explained_ && !split_.empty() && options_.partitions_occurred && protocol_->safe_under == FaultModel::crashes;
+    } else {
+      verdict_.judgement = verdict_.unknown_reasons.empty() ? Judgement::pass : Judgement::unknown;
+    }
+    return std::move(verdict_);
+  }
+
+  const History& history_;
+  const CheckOptions& options_;
+  Findings findings_;
+  Verdict verdict_;
+  const Protocol* protocol_{};
+  bool all_complete_{true};
+  bool explained_{true};  // every violation so far follows from a transaction with both outcomes
+  std::set<TxnId> split_;
+  std::unordered_map<TxnId, std::size_t> by_txn_;
+  std::unordered_map<RequestId, std::size_t> by_request_;
+  std::unordered_map<RequestId, TxnId> committed_request_;
+  std::vector<bool> traced_;  // outcomes of which a log knows
+};
+
+}  // namespace
+}  // namespace verdict
+
+std::string_view name_of(ViolationClass violation) {
+  switch (violation) {
+    case ViolationClass::split_outcome:
+      return "split_outcome";
+    case ViolationClass::told_commit_but_aborted:
+      return "told_commit_but_aborted";
+    case ViolationClass::commit_without_all_yes:
+      return "commit_without_all_yes";
+    case ViolationClass::lost_acknowledged_write:
+      return "lost_acknowledged_write";
+    case ViolationClass::money_not_conserved:
+      return "money_not_conserved";
+    case ViolationClass::told_abort_but_committed:
+      return "told_abort_but_committed";
+    case ViolationClass::executed_twice:
+      return "executed_twice";
+  }
+  return "?";
+}
+
+std::string_view name_of(Judgement judgement) {
+  switch (judgement) {
+    case Judgement::pass:
+      return "pass";
+    case Judgement::violation:
+      return "violation";
+    case Judgement::unknown:
+      return "unknown";
+  }
+  return "?";
+}
+
+Verdict check(const History& history, const CheckOptions& options) { return verdict::Checker(history, options).run(); }
+
+}  // namespace geocommit

@@ -1,0 +1,242 @@
+// Balances: against each site's own log, and against each other.
+#include <cstdint>
+#include <map>
+#include <unordered_set>
+#include <utility>
+
+#include "verdict/findings.h"
+
+namespace geocommit::verdict {
+namespace {
+
+using Balances = std::map<NodeId, std::vector<std::int64_t>>;
+
+/// One change to one slot, and whose it was.
+struct Change {
+  std::uint64_t slot{};
+  std::int64_t delta{};
+  TxnId txn;
+};
+
+class Money {
+ public:
+  Money(const History& history, const Protocol& protocol, const std::vector<Evidence>& evidence,
+        const std::set<TxnId>& split, Findings& findings)
+      : history_(history),
+        directory_(*history.directory),
+        ships_(protocol.ships_to_replicas && directory_.placement() == Placement::replicated),
+        evidence_(evidence),
+        split_(split),
+        findings_(findings) {}
+
+  bool judge() {
+    if (!complete()) {
+      return true;
+    }
+    for (const ClientOutcome& outcome : history_.outcomes) {
+      if (outcome.outcome == Outcome::commit) {
+        acknowledged_.insert(outcome.txn);
+      }
+    }
+    gather();
+    const std::uint64_t before = findings_.total();
+    against_logs();
+    const bool logs_agree = findings_.total() == before;
+    Balances balances;
+    for (const auto& [id, node] : history_.nodes) {
+      if (node.has_balances) {
+        balances.emplace(id, node.balances);
+      }
+    }
+    against_each_other(balances, findings_);
+    // The same again without the effects of transactions that have both outcomes.
+    for (auto& [id, changes] : changes_) {
+      for (const Change& change : changes) {
+        if (split_.contains(change.txn)) {
+          balances.at(id)[change.slot] -= change.delta;
+        }
+      }
+    }
+    Findings rest(0);
+    against_each_other(balances, rest);
+    return logs_agree && rest.total() == 0;
+  }
+
+ private:
+  /// Every agent's balances, of the right number; else nothing here can be judged.
+  bool complete() {
+    bool all = true;
+    for (const NodeInfo& info : directory_.nodes()) {
+      if (info.kind != NodeKind::agent) {
+        continue;
+      }
+      const auto node = history_.nodes.find(info.id);
+      if (node == history_.nodes.end() || !node->second.has_balances) {
+        findings_.cannot_judge("the balances of " + info.name + " are missing: conservation was not judged");
+        all = false;
+      } else if (node->second.balances.size() != directory_.keys_per_participant()) {
+        findings_.cannot_judge(info.name + " reports " + std::to_string(node->second.balances.size()) +
+                               " balances instead of " + std::to_string(directory_.keys_per_participant()));
+        all = false;
+      }
+    }
+    return all;
+  }
+
+  void gather() {
+    for (const Evidence& evidence : evidence_) {
+      for (const SiteEvidence& site : evidence.sites) {
+        if (site.commit != nullptr && site.yes != nullptr) {
+          change(site.node->node, evidence.txn, site.yes->operations);
+        }
+      }
+    }
+    for (const auto& [id, node] : history_.nodes) {
+      for (const Fact& fact : node.facts) {
+        if (fact.kind == FactKind::applied_shipped) {
+          change(id, fact.txn, fact.operations);
+        }
+      }
+    }
+  }
+
+  void change(NodeId node, TxnId txn, const std::vector<Operation>& operations) {
+    for (const Operation& operation : operations) {
+      const std::uint64_t slot = directory_.slot_of(operation.entity);
+      if (!operation.read && operation.delta != 0 && slot < directory_.keys_per_participant()) {
+        changes_[node].push_back({slot, operation.delta, txn});
+      }
+    }
+  }
+
+  /// What a site's log adds up to is what its balances must be.
+  void against_logs() {
+    for (const auto& [id, node] : history_.nodes) {
+      if (!node.has_balances || !node.log_complete) {
+        continue;  // an incomplete log has been reported already
+      }
+      std::vector<std::int64_t> expected(node.balances.size(), history_.initial_balance);
+      for (const Change& change : changes_[id]) {
+        expected[change.slot] += change.delta;
+      }
+      std::map<std::uint64_t, std::int64_t> missing;  // by slot: what the log says more than the balance
+      for (std::size_t slot = 0; slot < expected.size(); ++slot) {
+        if (expected[slot] != node.balances[slot]) {
+          missing.emplace(slot, expected[slot] - node.balances[slot]);
+        }
+      }
+      explain(id, missing);
+    }
+  }
+
+  void explain(NodeId node, const std::map<std::uint64_t, std::int64_t>& missing) {
+    if (missing.empty()) {
+      return;
+    }
+    // A missing change that is exactly an acknowledged transaction's is that write, lost.
+    std::map<std::uint64_t, TxnId> culprit;
+    for (const Change& change : changes_[node]) {
+      const auto found = missing.find(change.slot);
+      if (found != missing.end() && found->second == change.delta && acknowledged_.contains(change.txn)) {
+        culprit.emplace(change.slot, change.txn);
+      }
+    }
+    for (const auto& [slot, amount] : missing) {
+      const auto found = culprit.find(slot);
+      const std::string where = "slot " + std::to_string(slot) + " of " + node_name(history_, node);
+      if (found != culprit.end()) {
+        findings_.add(ViolationClass::lost_acknowledged_write, found->second,
+                      where + " lacks the change of " + std::to_string(amount) + " that its log has committed");
+      } else {
+        findings_.add(ViolationClass::money_not_conserved, {},
+                      where + " differs by " + std::to_string(-amount) + " from what its log adds up to");
+      }
+    }
+  }
+
+  void against_each_other(const Balances& balances, Findings& findings) const {
+    if (directory_.placement() == Placement::partitioned || ships_) {
+      homes_sum(balances, findings);
+    }
+    if (directory_.placement() == Placement::replicated) {
+      if (!ships_) {
+        copies_sum(balances, findings);
+      }
+      copies_agree(balances, findings);
+    }
+  }
+
+  /// The sum over every entity where it lives (home region: at its home).
+  void homes_sum(const Balances& balances, Findings& findings) const {
+    std::int64_t sum = 0;
+    for (std::uint64_t e = 0; e < directory_.entity_count(); ++e) {
+      const Entity entity{e};
+      sum += balances.at(
+          directory_.agent(directory_.home_of(entity), directory_.site_of(entity)))[directory_.slot_of(entity)];
+    }
+    compare_sum("over all homes", sum, findings);
+  }
+
+  void copies_sum(const Balances& balances, Findings& findings) const {
+    for (std::uint32_t r = 0; r < directory_.region_count(); ++r) {
+      std::int64_t sum = 0;
+      for (std::uint32_t s = 0; s < directory_.sites_per_region(); ++s) {
+        for (const std::int64_t balance : balances.at(directory_.agent(RegionId{r}, s))) {
+          sum += balance;
+        }
+      }
+      compare_sum("of the copy in " + directory_.regions()[r], sum, findings);
+    }
+  }
+
+  void compare_sum(const std::string& what, std::int64_t sum, Findings& findings) const {
+    const std::int64_t expected = static_cast<std::int64_t>(directory_.entity_count()) * history_.initial_balance;
+    if (sum != expected) {
+      findings.add(ViolationClass::money_not_conserved, {},
+                   "the sum " + what + " is " + std::to_string(sum) + ", it began as " + std::to_string(expected));
+    }
+  }
+
+  void copies_agree(const Balances& balances, Findings& findings) const {
+    for (std::uint32_t s = 0; s < directory_.sites_per_region(); ++s) {
+      std::vector<const std::vector<std::int64_t>*> copies;
+      for (std::uint32_t r = 0; r < directory_.region_count(); ++r) {
+        copies.push_back(&balances.at(directory_.agent(RegionId{r}, s)));
+      }
+      for (std::uint64_t slot = 0; slot < directory_.keys_per_participant(); ++slot) {
+        const std::int64_t first = (*copies[0])[slot];
+        bool agree = true;
+        for (const auto* copy : copies) {
+          agree = agree && (*copy)[slot] == first;
+        }
+        if (!agree) {
+          std::string held;
+          for (const auto* copy : copies) {
+            held += (held.empty() ? "" : ", ") + std::to_string((*copy)[slot]);
+          }
+          const std::uint64_t entity = slot * directory_.sites_per_region() + s;
+          findings.add(ViolationClass::money_not_conserved, {},
+                       "the copies of entity " + std::to_string(entity) + " hold " + held);
+        }
+      }
+    }
+  }
+
+  const History& history_;
+  const Directory& directory_;
+  bool ships_;
+  const std::vector<Evidence>& evidence_;
+  const std::set<TxnId>& split_;
+  Findings& findings_;
+  std::unordered_set<TxnId> acknowledged_;
+  std::map<NodeId, std::vector<Change>> changes_;
+};
+
+}  // namespace
+
+bool judge_money(const History& history, const Protocol& protocol, const std::vector<Evidence>& evidence,
+                 const std::set<TxnId>& split, Findings& findings) {
+  return Money(history, protocol, evidence, split, findings).judge();
+}
+
+}  // namespace geocommit::verdict
