@@ -319,6 +319,12 @@ class Coordinator final : public MachineBase {
     if (state_ == State::precommitting || state_ == State::uncertain) {
       return learn(in.outcome);
     }
+    if (state_ == State::collecting && in.outcome == Outcome::abort) {
+      return abort(Reason::terminated);
+    }
+    if (state_ == State::forcing_precommit && in.outcome == Outcome::abort) {
+      return learn_abort();  // No PRECOMMIT has left.
+    }
     if (state_ == State::announcing && in.outcome == Outcome::abort) {
       note("split-outcome");  // Beyond the fault model: the site has aborted for good; asking again changes nothing.
       if (std::erase(waiting_, in.from) > 0) {

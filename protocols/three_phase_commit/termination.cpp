@@ -11,6 +11,8 @@ constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer
 
 /// A follower gives its leader both rounds (states, then PRECOMMIT) and one for the messages themselves.
 constexpr int kFollowerPatience = 3;
+/// In PC: the coordinator may be waiting out its own timeout for another site's PRECOMMIT_ACK.
+constexpr int kPrecommittedPatience = 2;
 
 }  // namespace
 
@@ -180,13 +182,22 @@ void Participant::tell_others(Outcome outcome) {
     decision.reason = outcome == Outcome::abort ? Reason::terminated : Reason::none;
     send(decision);
   }
+  if (outcome == Outcome::abort) {  // A coordinator that was slow, not dead, hears it before it commits.
+    send_state({context().coordinator, Kind::inquiry, {}}, SiteState::aborted, outcome, false);
+  }
 }
 
 void Participant::wait_for_decision() {
   if (restarted_) {
     return arm(raw(Timer::inquiry), inquiry_.next());
   }
-  arm(raw(Timer::decision), context().timeouts.decision * (promised_.ballot.value > 0 ? kFollowerPatience : 1));
+  int patience = 1;
+  if (promised_.ballot.value > 0) {
+    patience = kFollowerPatience;
+  } else if (state_ == State::precommitted) {
+    patience = kPrecommittedPatience;
+  }
+  arm(raw(Timer::decision), context().timeouts.decision * patience);
 }
 
 }  // namespace geocommit::three_phase_commit

@@ -1,0 +1,124 @@
+#include "tests/trace/invariants.h"
+
+#include <algorithm>
+
+namespace geocommit::trace {
+namespace {
+
+bool durable_outcome(const Node& node, Outcome outcome) {
+  return std::any_of(node.log.begin(), node.log.begin() + static_cast<std::ptrdiff_t>(node.durable),
+                     [outcome](const LogRecord& record) { return record.outcome == outcome; });
+}
+
+bool durable_record(const World& world, const Node& node, std::string_view name) {
+  return std::any_of(node.log.begin(), node.log.begin() + static_cast<std::ptrdiff_t>(node.durable),
+                     [&](const LogRecord& record) { return world.protocol().record_name(record.kind) == name; });
+}
+
+bool anybody_decided(const World& world, Outcome outcome) {
+  return std::any_of(world.nodes().begin(), world.nodes().end(),
+                     [outcome](const Node& node) { return node.decided == outcome; });
+}
+
+bool all_read_only(const World& world) {
+  return std::all_of(world.nodes().begin(), world.nodes().end(),
+                     [](const Node& node) { return node.role == Role::coordinator || node.voted == Vote::read_only; });
+}
+
+}  // namespace
+
+void check_send(World& world, const Node& node, const Message& message) {
+  const std::string_view kind = world.protocol().kind_name(message.kind);
+  if (message.vote == Vote::yes && !durable_record(world, node, "prepared")) {
+    world.violation(node.name + " votes YES before `prepared` is durable");
+  }
+  if (kind == "ACK" && !durable_outcome(node, Outcome::commit) && node.voted != Vote::read_only) {
+    world.violation(node.name + " acknowledges a commit that is not durable there");
+  }
+  if (kind == "PRECOMMIT_ACK" && !durable_record(world, node, "precommit")) {
+    world.violation(node.name + " acknowledges PRECOMMIT before `precommit` is durable");
+  }
+  if (kind == "PRECOMMIT" && !durable_record(world, node, "precommit")) {
+    world.violation(node.name + " sends PRECOMMIT before `precommit` is durable");
+  }
+  if (message.outcome == Outcome::commit && std::none_of(world.nodes().begin(), world.nodes().end(), [](const Node& n) {
+        return durable_outcome(n, Outcome::commit);
+      })) {
+    world.violation(node.name + " tells commit, which is durable nowhere");
+  }
+  // A site that never voted may abort alone, but a peer may act on its word: durable first.
+  if (message.outcome == Outcome::abort && node.role == Role::participant && !durable_outcome(node, Outcome::abort) &&
+      node.remembered != SiteState::aborted) {
+    world.violation(node.name + " tells abort before it is durable");
+  }
+}
+
+void check_decide(World& world, const Node& node, Outcome outcome) {
+  if (node.decided && node.decided != outcome) {
+    world.violation(node.name + " changes its decision");
+  }
+  if (outcome == Outcome::commit) {
+    for (const Node& other : world.nodes()) {
+      if (other.role == Role::participant && other.voted != Vote::yes && other.voted != Vote::read_only) {
+        world.violation(node.name + " commits without the YES of " + other.name);
+      }
+    }
+    if (node.role == Role::coordinator && !durable_outcome(node, Outcome::commit) && !all_read_only(world)) {
+      world.violation(node.name + " answers the client before commit is durable");
+    }
+  }
+  const Outcome other = outcome == Outcome::commit ? Outcome::abort : Outcome::commit;
+  if (anybody_decided(world, other)) {
+    world.violation(kSplit);
+  }
+}
+
+void check_release(World& world, const Node& node) {
+  if (node.voted == Vote::yes && !node.decided) {
+    world.violation(node.name + " releases its locks in doubt");
+  }
+}
+
+void check_forget(World& world, const Node& node) {
+  if (node.role != Role::coordinator || node.decided != Outcome::commit) {
+    return;
+  }
+  for (const Node& other : world.nodes()) {
+    const bool split = other.decided == Outcome::abort;  // Reported as such.
+    if (other.voted == Vote::yes && !split && !durable_outcome(other, Outcome::commit)) {
+      world.violation("C forgets a commit that " + other.name + " has not made durable");
+    }
+  }
+}
+
+void check_end(World& world, bool blocked) {
+  const bool committed = anybody_decided(world, Outcome::commit);
+  bool any_blocked = false;
+  const bool still_asked = blocked && world.nodes().front().machine != nullptr;  // C has not given up on anybody.
+  for (const Node& node : world.nodes()) {
+    const bool in_doubt = node.machine != nullptr;
+    any_blocked = any_blocked || in_doubt;
+    if (in_doubt && !blocked) {
+      world.violation(node.name + " is still open: " + node.machine->describe());
+    }
+    if (node.locks && !(in_doubt && blocked)) {
+      world.violation(node.name + " still holds locks");
+    }
+    if (in_doubt || node.role == Role::coordinator) {
+      continue;
+    }
+    if (node.voted == Vote::yes && !node.decided && !blocked) {
+      world.violation(node.name + " voted YES and never learnt the outcome");
+    }
+    // Any commit => in the end all commit (PITFALLS 33); a site on the other side of a split is reported as such.
+    if (committed && !still_asked && node.voted == Vote::yes && node.decided != Outcome::abort &&
+        !durable_outcome(node, Outcome::commit)) {
+      world.violation(node.name + " has no durable commit of a committed transaction");
+    }
+  }
+  if (blocked && !any_blocked) {
+    world.violation("expected to stay blocked, yet all is done");
+  }
+}
+
+}  // namespace geocommit::trace

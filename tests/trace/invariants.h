@@ -1,0 +1,22 @@
+// What must hold at every step of a trace and at its end (PROTOCOLS section 0; PITFALLS 1, 3, 33).
+#pragma once
+
+#include "tests/trace/world.h"
+
+namespace geocommit::trace {
+
+/// Called before `message` leaves `node`.
+void check_send(World& world, const Node& node, const Message& message);
+/// Called when `node` decides; history still holds the previous decision.
+void check_decide(World& world, const Node& node, Outcome outcome);
+/// Called before `node` releases its locks.
+void check_release(World& world, const Node& node);
+/// Called before `node` forgets.
+void check_forget(World& world, const Node& node);
+/// After heal and drain: everybody who voted YES knows one outcome, nothing is held or open.
+/// blocked: some sites are expected to be left in doubt (then the others are checked).
+void check_end(World& world, bool blocked);
+
+inline constexpr const char* kSplit = "split outcome";
+
+}  // namespace geocommit::trace

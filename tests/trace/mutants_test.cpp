@@ -1,0 +1,192 @@
+// Planted mutants: builds with a known bug must be caught, or the invariants prove nothing (PITFALLS 33).
+#include <catch2/catch.hpp>
+
+#include "protocols/three_phase_commit/three_phase_commit.h"
+#include "protocols/two_phase_commit/two_phase_commit.h"
+#include "tests/trace/script.h"
+
+namespace geocommit::trace {
+namespace {
+
+/// A machine whose outputs pass through Change.
+template <class Change>
+class Mutant final : public CommitMachine {
+ public:
+  explicit Mutant(std::unique_ptr<CommitMachine> real) : real_(std::move(real)) {}
+  void step(Instant now, const Input& input, Outbox& out) override {
+    Outbox real;
+    real_->step(now, input, real);
+    Change{}(input, real, out);
+  }
+  [[nodiscard]] std::string describe() const override { return real_->describe(); }
+  void hash_state(std::string& out) const override { real_->hash_state(out); }
+  [[nodiscard]] SiteState site_state() const override { return real_->site_state(); }
+  [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override {
+    return std::make_unique<Mutant>(real_->clone());
+  }
+
+ private:
+  std::unique_ptr<CommitMachine> real_;
+};
+
+template <class Change, Role kRole>
+Protocol mutate(std::string_view name) {
+  Protocol row = *find_protocol(name);
+  static auto* real_make = row.make;
+  real_make = row.make;
+  row.make = [](Role role, const TxnContext& context) -> std::unique_ptr<CommitMachine> {
+    auto real = real_make(role, context);
+    if (role != kRole) {
+      return real;
+    }
+    return std::make_unique<Mutant<Change>>(std::move(real));
+  };
+  return row;
+}
+
+/// Forces of `kind` become lazy, and count as done at once: what follows the force is sent before it is durable.
+template <std::uint8_t kKind>
+struct BeforeForce {
+  void operator()(const Input& input, Outbox& real, Outbox& out) const {
+    for (Output& output : real) {
+      out.push_back(output);
+      const auto* force = std::get_if<ForceLog>(&output);
+      if (force == nullptr || force->record.kind != kKind) {
+        continue;
+      }
+      const bool yes = std::holds_alternative<Executed>(input);
+      Message early = std::holds_alternative<Received>(input) ? std::get<Received>(input).message : Message{};
+      early.to = NodeId{1001};
+      early.from = NodeId{1};
+      early.to_role = Role::coordinator;
+      early.outcome = Outcome::undecided;
+      early.kind = static_cast<std::uint8_t>(yes ? two_phase_commit::Kind::vote : two_phase_commit::Kind::ack);
+      early.vote = yes ? Vote::yes : Vote::none;
+      out.emplace_back(Send{early});
+    }
+  }
+};
+
+/// DECISION(commit) leaves together with the force of the commit record.
+struct DecisionBeforeForce {
+  void operator()(const Input& /*input*/, Outbox& real, Outbox& out) const {
+    for (Output& output : real) {
+      const auto* force = std::get_if<ForceLog>(&output);
+      if (force != nullptr && force->record.outcome == Outcome::commit) {
+        out.emplace_back(Decide{Outcome::commit, Reason::none});
+      }
+      out.push_back(output);
+    }
+  }
+};
+
+/// A site that voted YES aborts alone when its decision timer fires (the heuristic that 2PC forbids).
+struct AbortsAlone {
+  void operator()(const Input& input, Outbox& real, Outbox& out) const {
+    if (std::holds_alternative<TimerFired>(input)) {
+      out.emplace_back(Decide{Outcome::abort, Reason::terminated});
+      out.emplace_back(ReleaseLocks{});
+      out.emplace_back(Forget{});
+      return;
+    }
+    out.insert(out.end(), real.begin(), real.end());
+  }
+};
+
+/// Releases the locks together with the vote.
+struct ReleasesInDoubt {
+  void operator()(const Input& /*input*/, Outbox& real, Outbox& out) const {
+    for (Output& output : real) {
+      out.push_back(output);
+      if (const auto* send = std::get_if<Send>(&output); send != nullptr && send->message.vote == Vote::yes) {
+        out.emplace_back(ReleaseLocks{});
+      }
+    }
+  }
+};
+
+/// The coordinator takes the first ACK for all of them.
+struct ForgetsEarly {
+  void operator()(const Input& input, Outbox& real, Outbox& out) const {
+    out.insert(out.end(), real.begin(), real.end());
+    const auto* in = std::get_if<Received>(&input);
+    if (in != nullptr && in->message.kind == static_cast<std::uint8_t>(two_phase_commit::Kind::ack)) {
+      out.emplace_back(Forget{});
+    }
+  }
+};
+
+constexpr const char* kHappy = "> use 2pc 3\n> begin\n> run\n> finish\n";
+constexpr const char* kLostDecision = "> use 2pc 3\n> drop DECISION C P3\n> begin\n> run 2000\n> finish\n";
+constexpr const char* kInDoubt = "> use 2pc 3\n> at C decision-sent-to-one crash C\n> begin\n> run 2000\n> finish\n";
+constexpr const char* kErased =
+    "> use 2pc 3\n> hold DECISION C P3 1\n> begin\n> run 100\n> erase P3\n> restart P3\n> finish blocked\n";
+
+bool caught(const char* script, const Protocol& mutant) {
+  const ScriptResult result = run_script(script, &mutant);
+  REQUIRE(result.errors.empty());
+  return !result.violations.empty();
+}
+
+}  // namespace
+
+TEST_CASE("the real machines pass the scripts that the mutants fail") {
+  for (const char* script : {kHappy, kLostDecision, kInDoubt, kErased}) {
+    const ScriptResult result = run_script(script);
+    CAPTURE(result.text);
+    CHECK(result.errors.empty());
+    CHECK(result.violations.empty());
+  }
+}
+
+TEST_CASE("a vote before the force is caught") {
+  CHECK(caught(kHappy, mutate<BeforeForce<1>, Role::participant>("2pc")));
+}
+
+TEST_CASE("an acknowledgement before the force is caught") {
+  CHECK(caught(kHappy, mutate<BeforeForce<2>, Role::participant>("2pc")));
+}
+
+TEST_CASE("a decision before the force is caught") {
+  CHECK(caught(kHappy, mutate<DecisionBeforeForce, Role::coordinator>("2pc")));
+  CHECK(caught("> use 3pc 3\n> begin\n> run\n> finish\n", mutate<DecisionBeforeForce, Role::coordinator>("3pc")));
+}
+
+TEST_CASE("an acknowledgement of a commit that the site knows nothing of is caught") {
+  Protocol mutant = *find_protocol("2pc");
+  mutant.orphan = [](const Message& message, const Remembered& remembered) {
+    OrphanRule rule = two_phase_commit::orphan(message, remembered);
+    if (message.outcome == Outcome::commit && rule.action == OrphanAction::ignore) {
+      rule.action = OrphanAction::reply;
+      rule.reply.kind = static_cast<std::uint8_t>(two_phase_commit::Kind::ack);
+      rule.reply.to_role = Role::coordinator;
+    }
+    return rule;
+  };
+  CHECK(caught(kErased, mutant));
+}
+
+TEST_CASE("an abort alone in doubt is caught") {
+  CHECK(caught(kInDoubt, mutate<AbortsAlone, Role::participant>("2pc")));
+}
+
+TEST_CASE("a release in doubt is caught") { CHECK(caught(kHappy, mutate<ReleasesInDoubt, Role::participant>("2pc"))); }
+
+TEST_CASE("a coordinator that forgets before every site has acknowledged is caught") {
+  CHECK(caught(kLostDecision, mutate<ForgetsEarly, Role::coordinator>("2pc")));
+}
+
+TEST_CASE("a 2PC that presumes commit for what it has forgotten is caught") {
+  Protocol mutant = *find_protocol("2pc");
+  mutant.orphan = [](const Message& message, const Remembered& remembered) {
+    OrphanRule rule = two_phase_commit::orphan(message, remembered);
+    if (rule.action == OrphanAction::reply && message.to_role == Role::coordinator) {
+      rule.reply.outcome = Outcome::commit;
+      rule.reply.state = SiteState::committed;
+    }
+    return rule;
+  };
+  CHECK(caught("> use 2pc 2\n> at C votes-collected crash C\n> begin\n> run 800\n> finish\n", mutant));
+}
+
+}  // namespace geocommit::trace
