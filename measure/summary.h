@@ -1,0 +1,96 @@
+// One cell in figures: everything of it that summary.json and the printed comparison hold. Pure aggregation; the
+// runner encodes it. Latencies come from merged histograms, never from averaged percentiles.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "measure/histogram.h"
+#include "measure/metric_set.h"
+#include "measure/prediction.h"
+#include "verdict/check.h"
+
+namespace geocommit {
+
+struct LatencySummary {
+  std::uint64_t count{};
+  Duration mean{}, p50{}, p90{}, p99{}, p999{}, max{};
+};
+[[nodiscard]] LatencySummary summarise(const Histogram& histogram);
+
+/// A transaction that was still in doubt at the end, at one participant: its times are lower bounds.
+struct OpenAtEnd {
+  RegionId region;
+  Duration in_doubt{};
+  Duration blocked{};  ///< Past the decision timeout; 0: not blocked.
+};
+
+struct TransactionCounts {
+  std::uint64_t offered{};  ///< With an intended start in the window, shed ones included.
+  std::uint64_t committed{};
+  std::map<std::string, std::uint64_t> aborted;  ///< By reason.
+  std::uint64_t unknown{};                       ///< Never learned, or offered without any record of what came of it.
+  std::uint64_t shed{};
+  [[nodiscard]] std::uint64_t aborted_total() const;
+};
+
+/// Blocking of transactions that ended, and of those that did not: the latter are never in the percentiles.
+struct BlockingSummary {
+  LatencySummary ended;
+  std::uint64_t censored{};                       ///< Still blocked at the end.
+  Duration lower_bound_sum{}, lower_bound_max{};  ///< Of the censored.
+  std::uint64_t in_doubt_at_end{};                ///< Still in doubt, blocked or not.
+};
+
+/// Per committed transaction that started in the window, over all its sites, until forgotten; client, forwarding,
+/// wound, shipping, heartbeat and retry messages apart.
+struct CostSummary {
+  double messages{}, wan_messages{}, bytes{}, wan_bytes{}, forced_writes{}, lazy_writes{}, retries{};
+  double message_delays{};  ///< On the longest causal chain to the decision.
+};
+
+struct RegionSummary {
+  TransactionCounts transactions;  ///< Of this origin.
+  LatencySummary client_latency, commit_latency, lock_hold, in_doubt;
+  BlockingSummary blocking;
+  std::map<std::string, LatencySummary> staleness;  ///< Of what is homed here, by the replica's region.
+  std::optional<double> availability;
+};
+
+struct CellSummary {
+  std::string protocol;
+  Verdict verdict;
+  TransactionCounts transactions;
+  double goodput_per_s{};
+  std::optional<double> availability;  ///< Offered with a definite outcome within the objective; none if none offered.
+  LatencySummary client_latency;       ///< Of commits, from the intended start.
+  LatencySummary abort_latency;        ///< Of aborts, likewise.
+  LatencySummary commit_latency, lock_hold, lock_hold_keys, in_doubt;  ///< Of commits.
+  BlockingSummary blocking;
+  std::optional<double> lock_wait_share;  ///< Of the pairs of transaction and participant, those that had to queue.
+  std::optional<CostSummary> costs_per_commit;  ///< None without a commit.
+  LatencySummary staleness;
+  std::map<std::string, RegionSummary> by_region;  ///< Every region of the directory.
+  Prediction prediction;
+};
+
+struct SummaryInput {
+  std::string protocol;
+  const Directory* directory{};
+  const MetricSet* window{};  ///< Of all nodes, merged: transactions of the measurement window.
+  const std::vector<ClientOutcome>* outcomes{};
+  std::vector<OpenAtEnd> open_at_end;
+  Duration duration{};     ///< The window's.
+  Duration objective{1s};  ///< Availability counts outcomes that are definite within this time.
+  Verdict verdict;
+  Prediction prediction;
+};
+[[nodiscard]] CellSummary summarise(SummaryInput input);
+
+/// Of the pairs of transaction and participant that held locks, how many had to queue; predict() wants it.
+[[nodiscard]] std::optional<double> lock_wait_share(const MetricSet& window);
+
+}  // namespace geocommit

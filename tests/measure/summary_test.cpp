@@ -1,0 +1,133 @@
+#include "measure/summary.h"
+
+#include <catch2/catch.hpp>
+
+#include "measure/names.h"
+
+using namespace geocommit;
+
+namespace {
+
+ClientOutcome outcome(std::uint32_t origin, Outcome what, Duration latency, Reason reason = Reason::none,
+                      bool measured = true) {
+  ClientOutcome o;
+  o.origin = RegionId{origin};
+  o.outcome = what;
+  o.latency = latency;
+  o.reason = reason;
+  o.measured = measured;
+  return o;
+}
+
+Labels at(const std::string& region, const std::string& what = "commit") {
+  return {{metric::kProtocol, "2pc"}, {metric::kRegion, region}, {metric::kScope, "wan"}, {metric::kOutcome, what}};
+}
+
+}  // namespace
+
+TEST_CASE("a summary of a cell, by hand") {
+  const Directory directory({"us", "eu"}, 1, Placement::replicated, 100);
+  std::vector<ClientOutcome> outcomes{
+      outcome(0, Outcome::commit, 100ms),
+      outcome(0, Outcome::commit, 300ms),
+      outcome(0, Outcome::abort, 50ms, Reason::lock_conflict),
+      outcome(1, Outcome::abort, 50ms, Reason::constraint),
+      outcome(1, Outcome::commit, 2s),
+      outcome(1, Outcome::abort, 1ms, Reason::unavailable),
+      outcome(1, Outcome::undecided, 5s),
+      outcome(1, Outcome::commit, 1ms, Reason::none, false),  // warm-up
+  };
+  MetricSet window;
+  window.histogram(metric::kCommitLatency, at("us")).record(80ms, 2);
+  window.histogram(metric::kCommitLatency, at("eu")).record(120ms);
+  window.histogram(metric::kCommitLatency, at("us", "abort")).record(5s);
+  window.histogram(metric::kLockHold, at("us")).record(80ms, 3);
+  window.histogram(metric::kLockHold, at("eu")).record(80ms, 3);
+  window.histogram(metric::kLockHold, at("eu", "abort")).record(10ms, 2);
+  window.counter(metric::kLockWaits, at("eu", "abort")) = 2;
+  window.histogram(metric::kInDoubt, at("us")).record(78ms, 3);
+  window.histogram(metric::kBlocking, at("us", "abort")).record(900ms);
+  window.counter(metric::kTransactions, at("us")) = 2;
+  window.counter(metric::kTransactions, at("eu")) = 1;
+  window.counter(metric::kTransactions, at("us", "abort")) = 9;
+  window.counter(metric::kCostMessages, at("us")) = 20;
+  window.counter(metric::kCostMessages, at("eu")) = 4;
+  window.counter(metric::kCostMessages, at("eu", "abort")) = 100;
+  window.counter(metric::kCostForced, at("us")) = 15;
+  window.counter(metric::kMessageDelays, at("us")) = 6;
+  window.counter(metric::kClientShed, {{metric::kRegion, "us"}}) = 3;
+  window.counter(metric::kClientOffered, {{metric::kRegion, "us"}}) = 6;
+  window.counter(metric::kClientOffered, {{metric::kRegion, "eu"}}) = 6;  // two more than outcomes on record
+  window.histogram(metric::kStaleness, {{metric::kRegion, "us"}, {metric::kReplica, "eu"}}).record(45ms, 4);
+
+  SummaryInput input;
+  input.protocol = "2pc";
+  input.directory = &directory;
+  input.window = &window;
+  input.outcomes = &outcomes;
+  input.open_at_end = {{RegionId{1}, 3s, 2s}, {RegionId{1}, 2s, 1s}, {RegionId{0}, 100ms, 0s}};
+  input.duration = 2s;
+  const CellSummary s = summarise(input);
+
+  CHECK(s.transactions.committed == 3);
+  CHECK(s.transactions.aborted ==
+        std::map<std::string, std::uint64_t>{{"constraint", 1}, {"lock_conflict", 1}, {"unavailable", 1}});
+  CHECK(s.transactions.shed == 3);
+  CHECK(s.transactions.offered == 12);
+  CHECK(s.transactions.unknown == 3);
+  CHECK(s.transactions.offered ==
+        s.transactions.committed + s.transactions.aborted_total() + s.transactions.unknown + s.transactions.shed);
+  CHECK(s.goodput_per_s == Approx(1.5));
+  CHECK(*s.availability == Approx(4.0 / 12));
+  CHECK(s.client_latency.count == 3);
+  CHECK(s.client_latency.max == 2s);
+  CHECK(s.abort_latency.count == 3);
+  CHECK(s.commit_latency.count == 3);
+  CHECK(to_ms(s.commit_latency.p50) == Approx(80).epsilon(0.002));
+  CHECK(s.commit_latency.max == 120ms);
+  CHECK(s.lock_hold.count == 6);
+  CHECK(*s.lock_wait_share == Approx(0.25));
+  CHECK(s.blocking.ended.count == 1);
+  CHECK(s.blocking.censored == 2);
+  CHECK(s.blocking.in_doubt_at_end == 3);
+  CHECK(s.blocking.lower_bound_max == 2s);
+  CHECK(s.blocking.lower_bound_sum == 3s);
+  REQUIRE(s.costs_per_commit);
+  CHECK(s.costs_per_commit->messages == Approx(8));
+  CHECK(s.costs_per_commit->forced_writes == Approx(5));
+  CHECK(s.costs_per_commit->message_delays == Approx(2));
+  CHECK(s.staleness.count == 4);
+
+  REQUIRE(s.by_region.size() == 2);
+  const RegionSummary& us = s.by_region.at("us");
+  const RegionSummary& eu = s.by_region.at("eu");
+  CHECK(us.transactions.offered == 6);
+  CHECK(eu.transactions.offered == 6);
+  CHECK(eu.transactions.unknown == 3);
+  CHECK(us.commit_latency.count == 2);
+  CHECK(eu.commit_latency.count == 1);
+  CHECK(us.client_latency.count == 2);
+  CHECK(*us.availability == Approx(0.5));
+  CHECK(*eu.availability == Approx(1.0 / 6));
+  CHECK(us.blocking.censored == 0);
+  CHECK(us.blocking.in_doubt_at_end == 1);
+  CHECK(eu.blocking.censored == 2);
+  CHECK(us.staleness.at("eu").count == 4);
+  CHECK(eu.staleness.empty());
+}
+
+TEST_CASE("an empty cell has no figures rather than wrong ones") {
+  const Directory directory({"us"}, 1, Placement::replicated, 100);
+  const MetricSet window;
+  const std::vector<ClientOutcome> outcomes;
+  SummaryInput input;
+  input.directory = &directory;
+  input.window = &window;
+  input.outcomes = &outcomes;
+  const CellSummary s = summarise(input);
+  CHECK_FALSE(s.availability);
+  CHECK_FALSE(s.costs_per_commit);
+  CHECK_FALSE(s.lock_wait_share);
+  CHECK(s.commit_latency.count == 0);
+  CHECK(s.by_region.size() == 1);
+}
