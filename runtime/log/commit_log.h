@@ -1,0 +1,136 @@
+// The node's log as its event loop sees it: append, and hear of durability later. Group commit: what a step of the loop
+// appends leaves as one batch; while a batch is being synced, the next one gathers.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/environment.h"
+#include "runtime/event_loop.h"
+#include "runtime/log/segmented_log.h"
+#include "runtime/node_config.h"
+#include "runtime/wire/record_codec.h"
+
+namespace geocommit {
+
+struct CommitLogStats {
+  std::uint64_t batches{};  ///< Group commits: syncs (fsync), writes (none), completions (fixed).
+  std::uint64_t batch_records{};
+  std::uint64_t bytes{};
+  std::uint64_t checkpoints{};
+};
+
+/// fsync: a thread of its own writes and syncs, one sync a batch.
+/// none: written at the end of the loop's step, never synced; forces complete with the write.
+/// fixed(d): a modelled disk. Kept in memory until the force completes, d after it was asked for, without a queue; then
+/// written to the file, unsynced. So a killed process loses what its modelled disk had not completed, and no more.
+class CommitLog {
+ public:
+  struct Options {
+    std::string directory;
+    NodeId node;
+    Durability durability;
+    std::size_t segment_bytes{kSegmentBytes};
+    Storage* storage{&posix_storage()};
+  };
+  struct Events {
+    std::function<void(WriteToken)> forced;          ///< In the order of append().
+    std::function<void(Duration)> force_took;        ///< append() - forced.
+    std::function<void(const std::string&)> failed;  ///< At most once; no `forced` comes after it.
+  };
+  struct Opened {
+    std::unique_ptr<CommitLog> log;
+    DurableState state;
+    Epoch epoch;  ///< This start's: one more than any before. Already durable.
+    bool tail_cut{};
+  };
+  /// Recovers, and writes and forces the epoch of this start. `loop` outlives the log.
+  [[nodiscard]] static Result<Opened> open(EventLoop& loop, const Options& options);
+  ~CommitLog();
+  CommitLog(const CommitLog&) = delete;
+  CommitLog& operator=(const CommitLog&) = delete;
+
+  /// Before the first append().
+  void start(Events events);
+  /// token 0: lazy, durable with a later force.
+  void append(const DurableRecord& record, WriteToken token);
+  /// Hands over what was appended. The loop calls it at the end of each step.
+  bool submit();
+  [[nodiscard]] std::size_t bytes_since_checkpoint() const { return bytes_since_checkpoint_; }
+  /// Covers all that was appended so far.
+  void checkpoint(Checkpoint checkpoint);
+  [[nodiscard]] bool checkpoint_in_progress() const { return checkpoint_in_progress_; }
+  /// Writes out everything, syncs (fsync), gives reserved space back. Waits for a checkpoint under way. No event comes.
+  [[nodiscard]] Result<void> close();
+  [[nodiscard]] const CommitLogStats& stats() const { return stats_; }
+
+ private:
+  struct Batch {
+    std::string frames;
+    std::uint64_t records{}, last_sequence{};
+    bool force{};
+    std::optional<Checkpoint> checkpoint;  // covers through last_sequence
+  };
+  struct Waiting {
+    std::uint64_t sequence;
+    WriteToken token;
+    Instant asked;
+  };
+  struct Delayed {
+    Instant due;
+    Batch batch;
+  };
+
+  CommitLog(EventLoop& loop, const Options& options, std::unique_ptr<SegmentedLog> disk);
+  void hand_over();
+  void run_thread();
+  void write_batch(Batch& batch);
+  void store(Batch& batch);
+  void fail(const std::string& why);
+  void hear();
+  void complete_through(std::uint64_t sequence);
+  bool submit_inline();
+  void delay(Batch batch);
+  void fire_due();
+  void arm_due();
+
+  EventLoop& loop_;
+  Options options_;
+  SegmentedLog::Options disk_options_;
+  std::unique_ptr<SegmentedLog> disk_;  // fsync: the log thread's alone while it runs
+  Events events_;
+  RecordEncoder encoder_;
+  Batch pending_;
+  std::uint64_t next_sequence_{};
+  std::deque<Waiting> waiting_;
+  std::deque<Delayed> delayed_;
+  std::uint64_t due_timer_{}, lazy_timer_{};
+  std::size_t bytes_since_checkpoint_{};
+  CommitLogStats stats_;
+  bool closed_{};
+  bool failure_told_{};
+  EventLoop::HookId hook_{};
+
+  UniqueFd wake_;  // log thread -> loop
+  std::atomic<std::uint64_t> durable_{};
+  std::atomic<bool> checkpoint_in_progress_{};
+  std::atomic<std::uint64_t> checkpoints_{}, batches_{}, batch_records_{};
+  std::mutex mutex_;
+  std::condition_variable work_;
+  std::vector<Batch> queue_;            // guarded by mutex_
+  bool stop_{};                         // guarded by mutex_
+  std::optional<std::string> failure_;  // guarded by mutex_
+  std::thread thread_, checkpoint_thread_;
+};
+
+}  // namespace geocommit
