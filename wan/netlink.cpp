@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <linux/if_link.h>
-#include <linux/netlink.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
@@ -13,55 +12,14 @@
 #include <cerrno>
 #include <cstring>
 
+#include "wan/netlink_message.h"
+
 namespace geocommit {
 
 std::string to_string(Ipv4 address) {
   return std::to_string(address.bits >> 24) + "." + std::to_string((address.bits >> 16) & 255) + "." +
          std::to_string((address.bits >> 8) & 255) + "." + std::to_string(address.bits & 255);
 }
-
-/// Builds one netlink request in a buffer: header, family header, nested attributes.
-class Netlink::Message {
- public:
-  template <class Body>
-  Message(std::uint16_t type, std::uint16_t flags, const Body& body) : buffer_(NLMSG_HDRLEN) {
-    auto* header = reinterpret_cast<nlmsghdr*>(buffer_.data());
-    header->nlmsg_type = type;
-    header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
-    append(&body, sizeof body);
-  }
-  void attribute(std::uint16_t type, const void* data, std::size_t size) {
-    const rtattr head{static_cast<unsigned short>(RTA_LENGTH(size)), type};
-    append(&head, sizeof head);
-    append(data, size);
-  }
-  void text(std::uint16_t type, const std::string& value) { attribute(type, value.c_str(), value.size() + 1); }
-  void number(std::uint16_t type, std::uint32_t value) { attribute(type, &value, sizeof value); }
-  [[nodiscard]] std::size_t begin(std::uint16_t type) {
-    const std::size_t at = buffer_.size();
-    attribute(type, nullptr, 0);
-    return at;
-  }
-  void end(std::size_t at) {
-    reinterpret_cast<rtattr*>(buffer_.data() + at)->rta_len = static_cast<unsigned short>(buffer_.size() - at);
-  }
-  void append(const void* data, std::size_t size) {
-    if (size > 0) {
-      const auto* bytes = static_cast<const std::byte*>(data);
-      buffer_.insert(buffer_.end(), bytes, bytes + size);
-    }
-    while (buffer_.size() % NLMSG_ALIGNTO != 0) buffer_.push_back(std::byte{0});
-  }
-  [[nodiscard]] nlmsghdr* finish(std::uint32_t sequence) {
-    auto* header = reinterpret_cast<nlmsghdr*>(buffer_.data());
-    header->nlmsg_len = static_cast<std::uint32_t>(buffer_.size());
-    header->nlmsg_seq = sequence;
-    return header;
-  }
-
- private:
-  std::vector<std::byte> buffer_;
-};
 
 namespace {
 
@@ -90,30 +48,49 @@ Result<Netlink> Netlink::open() {
   return Netlink(std::move(socket));
 }
 
-Result<void> Netlink::send(Message& message, const std::string& step) {
+Result<void> Netlink::send(NetlinkMessage& message, const std::string& step) {
   const nlmsghdr* request = message.finish(++sequence_);
   if (::send(socket_.get(), request, request->nlmsg_len, 0) < 0) {
     return Error{step + ": rtnetlink send: " + std::strerror(errno)};
   }
-  alignas(nlmsghdr) char reply[8192];
-  for (int round = 0; round < 64; ++round) {
+  return receive(step, nullptr);
+}
+
+Result<void> Netlink::dump(NetlinkMessage& message, const std::string& step,
+                           const std::function<void(const nlmsghdr&)>& each) {
+  const nlmsghdr* request = message.finish(++sequence_);
+  if (::send(socket_.get(), request, request->nlmsg_len, 0) < 0) {
+    return Error{step + ": rtnetlink send: " + std::strerror(errno)};
+  }
+  return receive(step, &each);
+}
+
+/// Reads until the acknowledgement, or until the end of the dump, of the request that was sent last.
+Result<void> Netlink::receive(const std::string& step, const std::function<void(const nlmsghdr&)>* each) {
+  constexpr int kRounds = 100'000;  // messages of a dump; each waits at most for the socket's receive timeout
+  alignas(nlmsghdr) char reply[32768];
+  for (int round = 0; round < kRounds; ++round) {
     const ssize_t size = ::recv(socket_.get(), reply, sizeof reply, 0);
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return Error{step + ": rtnetlink: " + std::strerror(errno)};
     int left = static_cast<int>(size);
     for (auto* header = reinterpret_cast<nlmsghdr*>(reply); NLMSG_OK(header, static_cast<unsigned>(left));
          header = NLMSG_NEXT(header, left)) {
-      if (header->nlmsg_seq != sequence_ || header->nlmsg_type != NLMSG_ERROR) continue;
-      const int code = static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
-      if (code == 0) return {};
-      return Error{step + ": " + std::strerror(-code)};
+      if (header->nlmsg_seq != sequence_) continue;
+      if (header->nlmsg_type == NLMSG_DONE) return {};
+      if (header->nlmsg_type == NLMSG_ERROR) {
+        const int code = static_cast<const nlmsgerr*>(NLMSG_DATA(header))->error;
+        if (code == 0) return {};
+        return Error{step + ": " + std::strerror(-code)};
+      }
+      if (each != nullptr) (*each)(*header);
     }
   }
   return Error{step + ": no answer from rtnetlink"};
 }
 
 Result<void> Netlink::add_bridge(const std::string& name) {
-  Message message(RTM_NEWLINK, kCreate, no_link());
+  NetlinkMessage message(RTM_NEWLINK, kCreate, no_link());
   message.text(IFLA_IFNAME, name);
   const auto info = message.begin(IFLA_LINKINFO);
   message.text(IFLA_INFO_KIND, "bridge");
@@ -123,7 +100,7 @@ Result<void> Netlink::add_bridge(const std::string& name) {
 
 Result<void> Netlink::add_veth(const std::string& name, const std::string& peer, int peer_namespace,
                                std::uint32_t group) {
-  Message message(RTM_NEWLINK, kCreate, no_link());
+  NetlinkMessage message(RTM_NEWLINK, kCreate, no_link());
   message.text(IFLA_IFNAME, name);
   message.number(IFLA_GROUP, group);
   const auto info = message.begin(IFLA_LINKINFO);
@@ -145,7 +122,7 @@ Result<void> Netlink::set_up(const std::string& name) {
   if (!link) return link.error();
   link->ifi_flags = IFF_UP;
   link->ifi_change = IFF_UP;
-  Message message(RTM_NEWLINK, 0, *link);
+  NetlinkMessage message(RTM_NEWLINK, 0, *link);
   return send(message, "bring " + name + " up");
 }
 
@@ -153,7 +130,7 @@ Result<void> Netlink::set_number(const std::string& name, std::uint16_t type, st
                                  const std::string& step) {
   auto link = link_named(name);
   if (!link) return link.error();
-  Message message(RTM_NEWLINK, 0, *link);
+  NetlinkMessage message(RTM_NEWLINK, 0, *link);
   message.number(type, value);
   return send(message, step);
 }
@@ -174,7 +151,7 @@ Result<void> Netlink::set_gso_max_segments(const std::string& name, std::uint32_
 }
 
 Result<void> Netlink::remove_group(std::uint32_t group) {
-  Message message(RTM_DELLINK, 0, no_link());
+  NetlinkMessage message(RTM_DELLINK, 0, no_link());
   message.number(IFLA_GROUP, group);
   return send(message, "remove the devices of group " + std::to_string(group));
 }
@@ -186,7 +163,7 @@ Result<void> Netlink::add_address(const std::string& name, Ipv4 address, std::ui
   body.ifa_index = if_nametoindex(name.c_str());
   if (body.ifa_index == 0) return Error{"no network device " + name};
   const std::uint32_t bits = htonl(address.bits);
-  Message message(RTM_NEWADDR, kCreate, body);
+  NetlinkMessage message(RTM_NEWADDR, kCreate, body);
   message.attribute(IFA_LOCAL, &bits, sizeof bits);
   message.attribute(IFA_ADDRESS, &bits, sizeof bits);
   return send(message, "give " + name + " the address " + to_string(address));
@@ -205,7 +182,7 @@ Result<void> Netlink::add_route(Ipv4 network, std::uint8_t prefix, const std::st
   if (index == 0) return Error{"no network device " + device};
   const std::uint32_t to = htonl(network.bits);
   const std::uint32_t from = htonl(source.bits);
-  Message message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body);
+  NetlinkMessage message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body);
   message.attribute(RTA_DST, &to, sizeof to);
   message.number(RTA_OIF, index);
   if (source.bits != 0) message.attribute(RTA_PREFSRC, &from, sizeof from);
@@ -224,7 +201,7 @@ Result<void> Netlink::add_bare_qdisc(const std::string& device, const std::strin
   body.tcm_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
   if (body.tcm_ifindex == 0) return Error{"no network device " + device};
   body.tcm_parent = TC_H_ROOT;
-  Message message(RTM_NEWQDISC, kCreate, body);
+  NetlinkMessage message(RTM_NEWQDISC, kCreate, body);
   message.text(TCA_KIND, kind);
   if (kind == "netem") {
     tc_netem_qopt options{};

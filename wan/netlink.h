@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,7 +10,11 @@
 #include "base/result.h"
 #include "wan/owned_fd.h"
 
+struct nlmsghdr;
+
 namespace geocommit {
+
+class NetlinkMessage;
 
 /// IPv4 address in host order.
 struct Ipv4 {
@@ -48,12 +53,17 @@ class Netlink {
   /// A root qdisc of the given kind without options (to find out whether the kernel has it).
   [[nodiscard]] Result<void> add_bare_qdisc(const std::string& device, const std::string& kind);
 
+  /// Sends a request that asks for an acknowledgement, and waits for it. `step` names it in the error.
+  [[nodiscard]] Result<void> send(NetlinkMessage& message, const std::string& step);
+  /// Sends a request with NLM_F_DUMP and hands each answer to `each`.
+  [[nodiscard]] Result<void> dump(NetlinkMessage& message, const std::string& step,
+                                  const std::function<void(const nlmsghdr&)>& each);
+
  private:
   explicit Netlink(OwnedFd socket) : socket_(std::move(socket)) {}
-  class Message;
   [[nodiscard]] Result<void> set_number(const std::string& name, std::uint16_t type, std::uint32_t value,
                                         const std::string& step);
-  [[nodiscard]] Result<void> send(Message& message, const std::string& step);
+  [[nodiscard]] Result<void> receive(const std::string& step, const std::function<void(const nlmsghdr&)>* each);
   OwnedFd socket_;
   std::uint32_t sequence_ = 0;
 };
