@@ -32,6 +32,9 @@ void check_send(World& world, const Node& node, const Message& message) {
   if (message.vote == Vote::yes && !durable_record(world, node, "prepared")) {
     world.violation(node.name + " votes YES before `prepared` is durable");
   }
+  if (message.vote == Vote::yes && node.voted == Vote::no) {
+    world.violation(node.name + " votes YES after NO");
+  }
   if (kind == "ACK" && !durable_outcome(node, Outcome::commit) && node.voted != Vote::read_only) {
     world.violation(node.name + " acknowledges a commit that is not durable there");
   }

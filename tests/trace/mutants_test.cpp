@@ -116,11 +116,39 @@ struct ForgetsEarly {
   }
 };
 
+/// 3PC in which a restarted site's state counts like a live one's.
+class CountsRestarted final : public CommitMachine {
+ public:
+  explicit CountsRestarted(std::unique_ptr<CommitMachine> real) : real_(std::move(real)) {}
+  void step(Instant now, const Input& input, Outbox& out) override {
+    Input changed = input;
+    if (auto* in = std::get_if<Received>(&changed);
+        in != nullptr && in->message.kind == static_cast<std::uint8_t>(three_phase_commit::Kind::in_doubt)) {
+      in->message.kind = static_cast<std::uint8_t>(three_phase_commit::Kind::state_answer);
+    }
+    real_->step(now, changed, out);
+  }
+  [[nodiscard]] std::string describe() const override { return real_->describe(); }
+  void hash_state(std::string& out) const override { real_->hash_state(out); }
+  [[nodiscard]] SiteState site_state() const override { return real_->site_state(); }
+  [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override {
+    return std::make_unique<CountsRestarted>(real_->clone());
+  }
+
+ private:
+  std::unique_ptr<CommitMachine> real_;
+};
+
 constexpr const char* kHappy = "> use 2pc 3\n> begin\n> run\n> finish\n";
 constexpr const char* kLostDecision = "> use 2pc 3\n> drop DECISION C P3\n> begin\n> run 2000\n> finish\n";
 constexpr const char* kInDoubt = "> use 2pc 3\n> at C decision-sent-to-one crash C\n> begin\n> run 2000\n> finish\n";
 constexpr const char* kErased =
     "> use 2pc 3\n> hold DECISION C P3 1\n> begin\n> run 100\n> erase P3\n> restart P3\n> finish blocked\n";
+
+// P1 alone is in PC and down; P2 leads, forces abort, and dies before it tells; then P1 is back when P3 leads.
+constexpr const char* kRestartedInPc =
+    "> use 3pc 3\n> at C precommit-sent-to-one crash C\n> at P2 decision-forced crash P2\n> begin\n> run 45\n"
+    "> crash P1\n> run 1100\n> restart P1\n> run 6000\n> finish\n";
 
 bool caught(const char* script, const Protocol& mutant) {
   const ScriptResult result = run_script(script, &mutant);
@@ -131,7 +159,7 @@ bool caught(const char* script, const Protocol& mutant) {
 }  // namespace
 
 TEST_CASE("the real machines pass the scripts that the mutants fail") {
-  for (const char* script : {kHappy, kLostDecision, kInDoubt, kErased}) {
+  for (const char* script : {kHappy, kLostDecision, kInDoubt, kErased, kRestartedInPc}) {
     const ScriptResult result = run_script(script);
     CAPTURE(result.text);
     CHECK(result.errors.empty());
@@ -187,6 +215,18 @@ TEST_CASE("a 2PC that presumes commit for what it has forgotten is caught") {
     return rule;
   };
   CHECK(caught("> use 2pc 2\n> at C votes-collected crash C\n> begin\n> run 800\n> finish\n", mutant));
+}
+
+TEST_CASE("a 3PC that counts the states of restarted sites is caught") {
+  Protocol mutant = *find_protocol("3pc");
+  mutant.make = [](Role role, const TxnContext& context) -> std::unique_ptr<CommitMachine> {
+    auto real = three_phase_commit::make(role, context);
+    if (role == Role::coordinator) {
+      return real;
+    }
+    return std::make_unique<CountsRestarted>(std::move(real));
+  };
+  CHECK(caught(kRestartedInPc, mutant));
 }
 
 }  // namespace geocommit::trace

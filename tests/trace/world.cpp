@@ -99,6 +99,14 @@ void World::run_for(Duration duration) {
   now_ = until;
 }
 
+void World::run_events(std::size_t count) {
+  for (std::size_t n = 0; n < count && !events_.empty(); ++n) {
+    auto next = events_.extract(events_.begin());
+    now_ = next.key().first;
+    handle(next.mapped());
+  }
+}
+
 bool World::run_until_quiet(Duration at_most) {
   const Instant until = now_ + at_most;
   for (std::size_t n = 0; n < kMaxEvents && !events_.empty() && events_.begin()->first.first <= until; ++n) {
@@ -282,7 +290,7 @@ void World::force(Node& at, LogRecord record) {
 
 void World::send(Node& at, Message message) {
   if (message.vote != Vote::none && at.role == Role::participant) {
-    at.voted = message.vote;
+    at.voted = at.voted == Vote::none ? message.vote : at.voted;  // A refused late PREPARE does not unsay it.
     at.voted_read_only = message.vote == Vote::read_only;
   }
   check_send(*this, at, message);

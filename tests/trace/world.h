@@ -71,6 +71,7 @@ class World {
   void run_for(Duration duration);
   /// Until nothing is left to happen, or `at_most` has passed. False: something is still pending.
   bool run_until_quiet(Duration at_most);
+  void run_events(std::size_t count);  ///< The next few things that happen, however far away in time.
   void crash(NodeId node);
   void recover(NodeId node);
   void erase(NodeId node);  ///< Log and memory are lost (PITFALLS 3).
@@ -87,6 +88,7 @@ class World {
   void finish_forces(NodeId node);
   /// When `node` notes `point`, `action` happens before the rest of that step's outputs. Once.
   void at_point(NodeId node, const std::string& point, std::function<void()> action);
+  void clear_points() { points_.clear(); }
   void say(const std::string& line);
   void set_timeouts(const Timeouts& timeouts) { timeouts_ = timeouts; }
   [[nodiscard]] Timeouts timeouts() const { return timeouts_; }
@@ -100,6 +102,9 @@ class World {
   [[nodiscard]] const Protocol& protocol() const { return protocol_; }
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   void violation(const std::string& what);
+  /// Messages sent so far, for replays.
+  [[nodiscard]] const std::vector<Message>& sent() const { return sent_; }
+  void redeliver(const Message& message, Duration after) { schedule(after, Deliver{message}); }
   [[nodiscard]] std::string take_text() { return std::exchange(text_, {}); }
   [[nodiscard]] Cost cost() const { return cost_; }
   [[nodiscard]] std::uint32_t alarms() const { return alarms_; }

@@ -1,0 +1,156 @@
+// The rules for messages about transactions without a machine, as a table: who may say what from memory alone.
+#include <catch2/catch.hpp>
+
+#include "protocols/three_phase_commit/three_phase_commit.h"
+#include "protocols/two_phase_commit/two_phase_commit.h"
+
+namespace geocommit {
+namespace {
+
+struct Memory {
+  SiteState state{SiteState::unknown};
+  bool read_only{}, below{}, same_epoch{true}, own{};
+  [[nodiscard]] Remembered remembered() const { return {state, read_only, below, same_epoch, own}; }
+};
+
+const Memory kNothing{};
+const Memory kCommitted{SiteState::committed};
+const Memory kAborted{SiteState::aborted};
+const Memory kReadOnly{SiteState::unknown, true};
+const Memory kBelow{SiteState::unknown, false, true};
+const Memory kRestarted{SiteState::unknown, false, false, false};
+const Memory kOwn{SiteState::unknown, false, false, true, true};
+const Memory kOwnCommitted{SiteState::committed, false, false, true, true};
+
+OrphanRule ask(const Protocol& row, std::string_view kind, Role to_role, const Memory& memory,
+               Outcome outcome = Outcome::undecided, NodeId from = NodeId{1001}) {
+  Message message;
+  message.txn.coordinator = NodeId{1001};
+  message.from = from;
+  message.to_role = to_role;
+  message.outcome = outcome;
+  message.ballot = Ballot{7};
+  for (std::uint8_t k = 1; k < 32; ++k) {
+    if (row.kind_name(k) == kind) {
+      message.kind = k;
+    }
+  }
+  REQUIRE(message.kind != 0);
+  return row.orphan(message, memory.remembered());
+}
+
+std::string reply(const Protocol& row, const OrphanRule& rule) {
+  switch (rule.action) {
+    case OrphanAction::ignore:
+      return rule.note.empty() ? "ignore" : "alarm";
+    case OrphanAction::make_machine:
+      return "machine";
+    case OrphanAction::reply:
+      break;
+  }
+  std::string text(row.kind_name(rule.reply.kind));
+  CHECK(rule.reply.retry);
+  if (rule.reply.vote != Vote::none) {
+    text += " " + std::string(name_of(rule.reply.vote));
+  }
+  if (rule.reply.outcome != Outcome::undecided) {
+    text += " " + std::string(name_of(rule.reply.outcome));
+  }
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("PREPARE without a machine") {
+  for (const char* name : {"2pc", "3pc"}) {
+    const Protocol& row = *find_protocol(name);
+    CAPTURE(name);
+    const auto prepare = [&](const Memory& m) { return reply(row, ask(row, "PREPARE", Role::participant, m)); };
+    CHECK(prepare(kNothing) == "machine");
+    CHECK(prepare(kAborted) == "VOTE no");    // PITFALLS 4, 5
+    CHECK(prepare(kRestarted) == "VOTE no");  // PITFALLS 34
+    CHECK(prepare(kReadOnly) == "VOTE read_only");
+    CHECK(prepare(kCommitted) == "ignore");
+    CHECK(prepare(kBelow) == "ignore");
+    CHECK(reply(row, ask(row, "PREPARE", Role::coordinator, kNothing)) == "ignore");
+  }
+}
+
+TEST_CASE("DECISION without a machine is acknowledged only by a site that knows of the commit") {
+  for (const char* name : {"2pc", "3pc"}) {
+    const Protocol& row = *find_protocol(name);
+    CAPTURE(name);
+    const auto commit = [&](const Memory& m) {
+      return reply(row, ask(row, "DECISION", Role::participant, m, Outcome::commit));
+    };
+    CHECK(commit(kCommitted) == "ACK");
+    CHECK(commit(kBelow) == "ACK");
+    CHECK(commit(kReadOnly) == "ACK");
+    CHECK(commit(kNothing) == "alarm");  // PITFALLS 3
+    CHECK(commit(kRestarted) == "alarm");
+    CHECK(commit(kAborted) == (row.wire_id == two_phase_commit::kWireId ? "alarm" : "ANSWER abort"));
+    const auto abort = [&](const Memory& m) {
+      return reply(row, ask(row, "DECISION", Role::participant, m, Outcome::abort));
+    };
+    CHECK(abort(kNothing) == "ignore");
+    CHECK(abort(kAborted) == "ignore");
+    CHECK(abort(kCommitted) == "alarm");
+  }
+}
+
+TEST_CASE("INQUIRY without a machine") {
+  for (const char* name : {"2pc", "3pc"}) {
+    const Protocol& row = *find_protocol(name);
+    CAPTURE(name);
+    const auto coordinator = [&](const Memory& m) {
+      return reply(row, ask(row, "INQUIRY", Role::coordinator, m, Outcome::undecided, NodeId{1}));
+    };
+    CHECK(coordinator(kOwn) == "ANSWER abort");  // Presumed.
+    CHECK(coordinator(kOwnCommitted) == "ANSWER commit");
+    CHECK(coordinator(kNothing) == "ignore");  // Somebody else's transaction.
+    const auto peer = [&](const Memory& m) {
+      return reply(row, ask(row, "INQUIRY", Role::participant, m, Outcome::undecided, NodeId{1}));
+    };
+    CHECK(peer(kCommitted) == "ANSWER commit");
+    CHECK(peer(kAborted) == "ANSWER abort");
+    CHECK(peer(kNothing) == "machine");  // Aborts durably before it answers.
+    CHECK(peer(kRestarted) == "ANSWER");
+    CHECK(peer(kReadOnly) == "ANSWER");
+    CHECK(peer(kBelow) == "ANSWER");
+  }
+}
+
+TEST_CASE("answers, votes and acknowledgements without a machine are ignored") {
+  for (const char* name : {"2pc", "3pc"}) {
+    const Protocol& row = *find_protocol(name);
+    for (const char* kind : {"VOTE", "ACK", "ANSWER"}) {
+      for (const Role role : {Role::coordinator, Role::participant}) {
+        CHECK(reply(row, ask(row, kind, role, kOwn, Outcome::commit)) == "ignore");
+      }
+    }
+  }
+}
+
+TEST_CASE("3PC: STATE_REQUEST and PRECOMMIT without a machine") {
+  const Protocol& row = *find_protocol("3pc");
+  const auto state = [&](const Memory& m) {
+    return ask(row, "STATE_REQUEST", Role::participant, m, Outcome::undecided, NodeId{2});
+  };
+  CHECK(reply(row, state(kCommitted)) == "STATE_ANSWER commit");
+  CHECK(reply(row, state(kAborted)) == "STATE_ANSWER abort");
+  CHECK(reply(row, state(kRestarted)) == "STATE_ANSWER");
+  CHECK(reply(row, state(kReadOnly)) == "STATE_ANSWER");
+  CHECK(reply(row, state(kNothing)) == "machine");
+  CHECK(state(kCommitted).reply.ballot == Ballot{7});
+  CHECK(state(kCommitted).reply.to_role == Role::participant);
+
+  const auto precommit = [&](const Memory& m) { return ask(row, "PRECOMMIT", Role::participant, m); };
+  CHECK(reply(row, precommit(kAborted)) == "ANSWER abort");
+  CHECK(reply(row, precommit(kCommitted)) == "ANSWER commit");
+  CHECK(reply(row, precommit(kNothing)) == "alarm");
+  CHECK(precommit(kAborted).reply.to_role == Role::coordinator);
+  // A leader's DECISION wants no acknowledgement.
+  CHECK(reply(row, ask(row, "DECISION", Role::participant, kCommitted, Outcome::commit, NodeId{2})) == "ignore");
+}
+
+}  // namespace geocommit

@@ -1,0 +1,123 @@
+#include "protocols/registry.h"
+
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+#include <string>
+
+namespace geocommit {
+
+TEST_CASE("every row of the table is complete and unique") {
+  std::set<std::string_view> names;
+  std::set<std::uint8_t> wire_ids;
+  for (const Protocol& row : all_protocols()) {
+    CAPTURE(row.name);
+    CHECK(names.insert(row.name).second);
+    CHECK(wire_ids.insert(row.wire_id).second);
+    CHECK(row.wire_id != 0);
+    CHECK_FALSE(row.title.empty());
+    CHECK_FALSE(row.source.empty());
+    CHECK_FALSE(row.folder.empty());
+    CHECK(find_protocol(row.name) == &row);
+    CHECK(find_protocol(row.wire_id) == &row);
+    REQUIRE(row.kind_name != nullptr);
+    REQUIRE(row.kind_class != nullptr);
+    REQUIRE(row.record_name != nullptr);
+    REQUIRE(row.timer_name != nullptr);
+    REQUIRE(row.orphan != nullptr);
+    REQUIRE(row.commit_cost != nullptr);
+    REQUIRE(row.route != nullptr);
+    CHECK_FALSE(row.points.empty());
+    CHECK(row.kind_name(0) == "?");
+    CHECK(row.kind_name(255) == "?");
+    CHECK(row.kind_name(1) == "PREPARE");
+    CHECK(row.kind_class(1) == MessageClass::prepare);
+  }
+  CHECK(find_protocol("4pc") == nullptr);
+  CHECK(find_protocol(std::uint8_t{0}) == nullptr);
+}
+
+TEST_CASE("wire ids and guarantees are what is on the wire and in reports") {
+  CHECK(find_protocol("2pc")->wire_id == 1);
+  CHECK(find_protocol("3pc")->wire_id == 2);
+  CHECK(find_protocol("home-region")->wire_id == 3);
+  CHECK(find_protocol("2pc")->safe_under == FaultModel::crashes_and_partitions);
+  CHECK(find_protocol("3pc")->safe_under == FaultModel::crashes);
+  CHECK(find_protocol("home-region")->make == nullptr);
+  CHECK(find_protocol("home-region")->ships_to_replicas);
+}
+
+TEST_CASE("names differ from each other") {
+  std::set<std::string_view> reasons;
+  for (std::uint8_t r = 0; r <= static_cast<std::uint8_t>(Reason::invalid_request); ++r) {
+    CHECK(reasons.insert(name_of(static_cast<Reason>(r))).second);
+  }
+  CHECK(name_of(Outcome::commit) == "commit");
+  CHECK(name_of(Vote::read_only) == "read_only");
+  CHECK(name_of(SiteState::precommitted) == "precommitted");
+  CHECK(name_of(MessageClass::state) == "state");
+  CHECK(name_of(Role::participant) == "participant");
+}
+
+TEST_CASE("every point of a row is noted by its machines") {
+  // A coordinator and one participant of a commit, stepped by hand, then the participant's termination.
+  for (const Protocol& row : all_protocols()) {
+    if (row.make == nullptr) {
+      continue;
+    }
+    CAPTURE(row.name);
+    std::set<std::string> noted;
+    const TxnId txn{NodeId{1001}, Epoch{1}, 1};
+    const Timeouts timeouts{500ms, 500ms, 200ms};
+    const std::vector<Member> cohort{{NodeId{1}, Epoch{1}}, {NodeId{2}, Epoch{1}}};
+    std::map<NodeId, std::unique_ptr<CommitMachine>> machines;
+    machines[NodeId{1001}] = row.make(Role::coordinator, {txn, NodeId{1001}, NodeId{1001}, cohort, timeouts});
+    for (const Member& m : cohort) {
+      machines[m.node] = row.make(Role::participant, {txn, m.node, NodeId{1001}, cohort, timeouts});
+    }
+    std::vector<std::pair<NodeId, Input>> todo{{NodeId{1001}, Begin{}}};
+    const auto drain = [&] {
+      for (std::size_t i = 0; i < todo.size() && i < 10'000; ++i) {
+        Outbox out;
+        const NodeId at = todo[i].first;
+        const Input input = todo[i].second;
+        machines[at]->step({}, input, out);
+        for (const Output& output : out) {
+          if (const auto* send = std::get_if<Send>(&output)) {
+            todo.emplace_back(send->message.to, Received{send->message});
+          } else if (const auto* force = std::get_if<ForceLog>(&output)) {
+            todo.emplace_back(at, LogForced{force->record.kind});
+          } else if (std::holds_alternative<Execute>(output)) {
+            todo.emplace_back(at, Executed{Vote::yes, Reason::none});
+          } else if (const auto* note = std::get_if<Note>(&output)) {
+            noted.emplace(note->event);
+          }
+        }
+      }
+      todo.clear();
+    };
+    drain();
+    machines[NodeId{1}] = row.make(Role::participant, {txn, NodeId{1}, NodeId{1001}, cohort, timeouts});
+    Message prepare;
+    prepare.from = NodeId{1001};
+    prepare.to = NodeId{1};
+    prepare.kind = 1;
+    todo.emplace_back(NodeId{1}, Received{prepare});
+    drain();
+    for (std::uint8_t timer = 1; timer < 16; ++timer) {
+      Outbox out;
+      machines[NodeId{1}]->step({}, TimerFired{timer}, out);
+      for (const Output& output : out) {
+        if (const auto* note = std::get_if<Note>(&output)) {
+          noted.emplace(note->event);
+        }
+      }
+    }
+    for (const std::string_view point : row.points) {
+      CAPTURE(point);
+      CHECK(noted.count(std::string(point)) == 1);
+    }
+  }
+}
+
+}  // namespace geocommit
