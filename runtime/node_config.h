@@ -34,7 +34,7 @@ struct NodeAddresses {
 
 /// Load of one client process; zero-valued for daemons. See workload/generator.h for the meaning.
 struct ClientConfig {
-  std::string workload_json;  ///< WorkloadSpec, encoded by workload/spec_json.h
+  std::string workload_json;  ///< WorkloadSpec, encoded by client/workload_json.h
   Duration warmup{}, duration{};
   Duration outcome_timeout{};  ///< After that a transaction's outcome counts as unknown and is asked for again.
 };
