@@ -1,0 +1,165 @@
+#include "runner/cell.h"
+
+#include <chrono>
+
+#include "runner/cell_load.h"
+#include "runner/launch.h"
+
+namespace geocommit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// How many times other ports are tried when somebody took one between our look and the daemon's bind.
+constexpr int kPortTries = 3;
+constexpr Duration kShutdownGrace = 5s;
+
+EngineStatus operator+(EngineStatus a, const EngineStatus& b) {
+  a.open_coordinator += b.open_coordinator;
+  a.open_participant += b.open_participant;
+  a.in_doubt += b.in_doubt;
+  a.blocked += b.blocked;
+  a.oldest_blocked = std::max(a.oldest_blocked, b.oldest_blocked);
+  a.locks_held += b.locks_held;
+  a.lock_waiters += b.lock_waiters;
+  a.unshipped += b.unshipped;
+  return a;
+}
+
+bool at_rest(const EngineStatus& s) {
+  return s.open_coordinator + s.open_participant + s.in_doubt + s.locks_held + s.lock_waiters + s.unshipped == 0;
+}
+
+/// Waits until no node has anything open, twice in a row (a message may be under way between two nodes).
+void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
+  const ResolvedTimeouts& timeouts = context.plan.timeouts[context.cell.point];
+  const Duration patience = 15s + 2 * timeouts.protocol.decision + timeouts.lock_wait;
+  const auto began = Clock::now();
+  // With a node gone, or in a hurry, what is left will not go away.
+  const auto limit = [&] { return evidence.failure.empty() && !evidence.interrupted ? patience : Duration{2s}; };
+  int quiet = 0;
+  while (quiet < 2 && Clock::now() - began < limit()) {
+    EngineStatus sum;
+    const auto nodes = fleet.living(fleet.engines());
+    bool all = nodes.size() == fleet.engines().size();
+    for (const auto& status : fleet.control().status(nodes, 1s)) {
+      all = all && status.ok();
+      if (status.ok()) sum = sum + status.value().engine;
+    }
+    evidence.left = sum;
+    quiet = all && at_rest(sum) ? quiet + 1 : 0;
+    (void)fleet.watch(evidence, quiet == 0 ? Duration{100ms} : Duration{50ms});
+  }
+  evidence.drained = quiet >= 2;
+  evidence.drain = Clock::now() - began;
+}
+
+void collect_reports(CellFleet& fleet, const std::vector<NodeId>& nodes, CellEvidence& evidence) {
+  auto reports = fleet.control().report(nodes, 10s);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (reports[i]) {
+      evidence.reports[nodes[i]] = std::move(reports[i]).value();
+    } else if (evidence.failure.empty()) {
+      evidence.failure = fleet.name(nodes[i]) + " gave no report: " + reports[i].error().message;
+    }
+  }
+}
+
+/// Deployed daemons keep their files: fetches them before the cell is released.
+void fetch_files(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
+  for (const NodeInfo& node : context.plan.nodes_of(context.cell)) {
+    if (context.network.starts(node)) continue;
+    const auto folder = context.paths.node_folder(context.cell, node);
+    auto files = fleet.control().list_files(node.id, 5s);
+    if (!files) {
+      evidence.incomplete.push_back(node.name + ": " + files.error().message);
+      continue;
+    }
+    for (const auto& file : *files) {
+      const auto to = folder / file.name;
+      // A daemon elsewhere names files: nothing outside the folder.
+      const std::filesystem::path name(file.name);
+      bool inside = name.is_relative();
+      for (const auto& part : name) inside = inside && part != "..";
+      if (!inside) {
+        evidence.incomplete.push_back(node.name + ": refused a file named " + file.name);
+        continue;
+      }
+      if (auto made = make_folder(to.parent_path()); !made) {
+        evidence.incomplete.push_back(made.error().message);
+      } else if (auto got = fleet.control().fetch_file(node.id, file.name, to, 60s); !got) {
+        evidence.incomplete.push_back(node.name + ": " + file.name + ": " + got.error().message);
+      }
+    }
+  }
+}
+
+void finish(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
+  // Clients first: their part is over, and in an interrupted cell they would go on with the load.
+  collect_reports(fleet, fleet.living(fleet.clients()), evidence);
+  if (evidence.interrupted || !evidence.failure.empty()) fleet.stop(fleet.clients());
+  context.console.live(context.cell.id + "  draining ...");
+  drain(context, fleet, evidence);
+  collect_reports(fleet, fleet.living(fleet.engines()), evidence);
+  fetch_files(context, fleet, evidence);
+  fleet.shut_down(kShutdownGrace, evidence);
+}
+
+void judge_lateness(Network& network, CellEvidence& evidence) {
+  if (network.emulation() == nullptr) return;
+  auto stats = network.emulation()->stats();
+  if (!stats) {
+    evidence.invalid_reasons.push_back("the emulation gave no counters: " + stats.error().message);
+    return;
+  }
+  evidence.router = *stats;
+  if (stats->has_lateness && stats->lateness_p99_us > kLatenessBoundUs) {
+    evidence.invalid_reasons.push_back("the router delivered late: p99 " + figure(stats->lateness_p99_us / 1000) +
+                                       " ms past the configured delay, the bound is " +
+                                       figure(kLatenessBoundUs / 1000) + " ms (the machine is short of CPU)");
+  }
+  if (stats->queue_full > 0) {
+    evidence.invalid_reasons.push_back(std::to_string(stats->queue_full) +
+                                       " packets were dropped because a queue of the emulation was full");
+  }
+}
+
+Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
+  CellEvidence evidence;
+  const auto began = Clock::now();
+  CellFleet fleet(context);
+  auto ready = fleet.start();
+  if (ready) ready = fleet.wait_ready(port_taken);
+  if (!ready && interrupted()) {
+    evidence.interrupted = true;
+    return evidence;
+  }
+  if (!ready) return ready.error();
+  evidence.started = Clock::now() - began;
+  const auto load_began = Clock::now();
+  offer_load(context, fleet, evidence);
+  evidence.loaded = Clock::now() - load_began;
+  if (evidence.failure.empty()) judge_lateness(context.network, evidence);
+  finish(context, fleet, evidence);
+  return evidence;
+}
+
+}  // namespace
+
+std::filesystem::path RunPaths::node_folder(const Cell& cell, const NodeInfo& node) const {
+  return results / "nodes" / cell.id / node.name;
+}
+std::filesystem::path RunPaths::log(const Cell& cell, const NodeInfo& node) const {
+  return results / "logs" / cell.id / (node.name + ".log");
+}
+
+Result<CellEvidence> run_cell(const CellContext& context) {
+  for (int tries = 1;; ++tries) {
+    bool port_taken = false;
+    auto evidence = attempt(context, port_taken);
+    if (evidence || !port_taken || tries == kPortTries || !context.network.reassign_ports()) return evidence;
+    context.console.say(context.cell.id + ": a port was taken meanwhile; once more with others");
+  }
+}
+
+}  // namespace geocommit

@@ -1,0 +1,60 @@
+// One cell: fresh daemons, load, drain, and everything that they measured, collected.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runner/console.h"
+#include "runner/files.h"
+#include "runner/network.h"
+#include "runner/plan.h"
+#include "runner/process.h"
+#include "runtime/control.h"
+#include "wan/run_state.h"
+
+namespace geocommit {
+
+/// Where the programs and the results are.
+struct RunPaths {
+  std::filesystem::path programs;  ///< The build folder that holds agent/, coordinator/, client/.
+  std::filesystem::path results;
+  [[nodiscard]] std::filesystem::path node_folder(const Cell& cell, const NodeInfo& node) const;
+  [[nodiscard]] std::filesystem::path log(const Cell& cell, const NodeInfo& node) const;
+};
+
+/// What a cell left behind, before it is judged.
+struct CellEvidence {
+  std::map<NodeId, NodeReport> reports;  ///< Of the nodes that could still be asked.
+  bool drained{};                        ///< Nothing open, in doubt, locked or unshipped at the end.
+  EngineStatus left;                     ///< What remained, summed over nodes.
+  bool interrupted{};
+  std::string failure;                       ///< Empty: none. Which daemon (or the router) failed, and why.
+  std::vector<std::string> invalid_reasons;  ///< Why the latencies cannot be trusted.
+  std::optional<RouterStats> router;         ///< Over the measurement window.
+  Duration started{}, loaded{}, drain{};     ///< How long it took to start, to offer the load, to drain.
+  std::vector<std::string> incomplete;       ///< Nodes whose durable files could not be had, and why.
+};
+
+struct CellContext {
+  const Plan& plan;
+  const Cell& cell;
+  Network& network;
+  const RunPaths& paths;
+  Console& console;
+  LineFile& timeseries;
+  RunState& state;
+  std::string run_id;
+  std::size_t number{}, of{};  ///< For the live line: cell 2 of 6.
+};
+
+/// Runs it. An error means that it could not start at all; what fails later is in the evidence.
+[[nodiscard]] Result<CellEvidence> run_cell(const CellContext& context);
+
+/// The columns of timeseries.csv.
+[[nodiscard]] std::string timeseries_header();
+
+}  // namespace geocommit

@@ -1,0 +1,172 @@
+#include "runner/cell_load.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdio>
+
+namespace geocommit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+/// What a row of timeseries.csv sums up, of one region or of all.
+struct Sample {
+  std::uint64_t offered{}, committed{}, aborted{}, unknown{}, shed{}, outstanding{};
+  std::uint64_t in_doubt{}, blocked{}, locks_held{}, lock_waiters{}, unshipped{};
+  Duration oldest_blocked{};
+  double p99_ms{};
+
+  void add(const NodeStatus& s) {
+    offered += s.offered;
+    committed += s.committed;
+    aborted += s.aborted;
+    unknown += s.unknown;
+    shed += s.shed;
+    outstanding += s.outstanding;
+    in_doubt += s.engine.in_doubt;
+    blocked += s.engine.blocked;
+    locks_held += s.engine.locks_held;
+    lock_waiters += s.engine.lock_waiters;
+    unshipped += s.engine.unshipped;
+    oldest_blocked = std::max(oldest_blocked, s.engine.oldest_blocked);
+    p99_ms = std::max(p99_ms, s.recent_p99_ms);
+  }
+};
+
+std::string number(double value, int decimals) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.*f", decimals, value);
+  return buffer.data();
+}
+
+std::string row(const std::string& cell, double elapsed_s, std::string_view phase, const std::string& region,
+                const Sample& s, double commits_per_s) {
+  std::string out = csv(cell) + "," + number(elapsed_s, 3) + "," + std::string(phase) + "," + csv(region);
+  for (const std::uint64_t value : {s.offered, s.committed, s.aborted, s.unknown, s.shed, s.outstanding}) {
+    out += "," + std::to_string(value);
+  }
+  out += "," + number(commits_per_s, 1) + "," + number(s.p99_ms, 3);
+  for (const std::uint64_t value : {s.in_doubt, s.blocked}) out += "," + std::to_string(value);
+  out += "," + number(to_ms(s.oldest_blocked), 3);
+  for (const std::uint64_t value : {s.locks_held, s.lock_waiters, s.unshipped}) out += "," + std::to_string(value);
+  return out;
+}
+
+class Sampler {
+ public:
+  explicit Sampler(const CellContext& context) : context_(context), directory_(context.plan.directory(context.cell)) {}
+
+  /// One look at every node; a row per region and one for all, once a second.
+  void take(const std::vector<Result<NodeStatus>>& statuses, Duration elapsed) {
+    std::map<std::uint32_t, Sample> regions;
+    Sample all;
+    for (const auto& status : statuses) {
+      if (!status) continue;
+      regions[directory_.region_of(status.value().node).value].add(status.value());
+      all.add(status.value());
+    }
+    const double seconds = std::max(1e-3, to_seconds(elapsed - last_));
+    const double rate = static_cast<double>(all.committed - committed_[kAll]) / seconds;
+    live(all, elapsed, rate);
+    if (elapsed < next_row_) return;
+    next_row_ = elapsed + 1s - elapsed % 1s;
+    const Settings& s = context_.plan.point(context_.cell).settings;
+    const char* phase = elapsed < s.warmup ? "warmup" : elapsed < s.warmup + s.duration ? "measure" : "tail";
+    for (const auto& [region, sample] : regions) {
+      const auto commits = static_cast<double>(sample.committed - committed_[region]);
+      write(row(context_.cell.id, to_seconds(elapsed), phase, directory_.regions().at(region), sample,
+                commits / seconds));
+      committed_[region] = sample.committed;
+    }
+    write(row(context_.cell.id, to_seconds(elapsed), phase, "all", all, rate));
+    committed_[kAll] = all.committed;
+    last_ = elapsed;
+  }
+
+ private:
+  static constexpr std::uint32_t kAll = UINT32_MAX;
+
+  void live(const Sample& s, Duration elapsed, double rate) {
+    const Settings& settings = context_.plan.point(context_.cell).settings;
+    const Duration total = settings.warmup + settings.duration;
+    std::string line = "[" + std::to_string(context_.number) + "/" + std::to_string(context_.of) + "] " +
+                       context_.cell.id + "  " + number(to_seconds(std::min(elapsed, total)), 0) + "/" +
+                       number(to_seconds(total), 0) + " s" + (elapsed < settings.warmup ? " warm-up" : "");
+    line +=
+        "  " + number(rate, 0) + " commits/s  p99 " + figure(s.p99_ms) + " ms  in doubt " + std::to_string(s.in_doubt);
+    if (s.blocked > 0) line += "  blocked " + std::to_string(s.blocked);
+    if (s.shed > 0) line += "  shed " + std::to_string(s.shed);
+    if (s.unknown > 0) line += "  unknown " + std::to_string(s.unknown);
+    context_.console.live(line);
+  }
+  void write(const std::string& line) {
+    if (auto written = context_.timeseries.line(line); !written && !complained_) {
+      complained_ = true;
+      context_.console.warn(written.error().message);
+    }
+  }
+
+  const CellContext& context_;
+  Directory directory_;
+  std::map<std::uint32_t, std::uint64_t> committed_;  ///< At the last row, by region.
+  Duration last_{}, next_row_{1s};
+  bool complained_{};
+};
+
+bool clients_finished(const std::vector<Result<NodeStatus>>& statuses, const CellContext& context) {
+  const Directory directory = context.plan.directory(context.cell);
+  return std::all_of(statuses.begin(), statuses.end(), [&](const Result<NodeStatus>& status) {
+    if (!status) return false;
+    const NodeInfo* node = directory.find(status.value().node);
+    return node == nullptr || node->kind != NodeKind::client || status.value().load_finished;
+  });
+}
+
+}  // namespace
+
+std::string timeseries_header() {
+  return "cell,elapsed_s,phase,region,offered,committed,aborted,unknown,shed,outstanding,commits_per_s,recent_p99_ms,"
+         "in_doubt,blocked,oldest_blocked_ms,locks_held,lock_waiters,unshipped";
+}
+
+void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
+  const Settings& s = context.plan.point(context.cell).settings;
+  const ResolvedTimeouts& timeouts = context.plan.timeouts[context.cell.point];
+  const auto begun = fleet.control().command(ControlVerb::start_load, fleet.clients(), 5s);
+  for (std::size_t i = 0; i < begun.size(); ++i) {
+    if (begun[i]) continue;
+    evidence.failure = fleet.name(fleet.clients()[i]) + " did not begin its load: " + begun[i].error().message;
+    return;
+  }
+  const auto start = Clock::now();
+  // A client asks again for outcomes that it does not know; past this bound they are counted as unknown.
+  const Duration limit =
+      s.warmup + s.duration + 3 * (timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait) + 15s;
+  Sampler sampler(context);
+  bool reset = false;
+  while (true) {
+    const Duration elapsed = Clock::now() - start;
+    // The router's lateness counts in the measurement window only.
+    if (!reset && elapsed >= s.warmup && context.network.emulation() != nullptr) {
+      reset = true;
+      if (auto done = context.network.emulation()->reset_stats(); !done) {
+        evidence.invalid_reasons.push_back("the emulation's counters could not be reset: " + done.error().message);
+      }
+    }
+    const auto nodes = fleet.living(fleet.all());
+    const auto statuses = fleet.control().status(nodes, 400ms);
+    sampler.take(statuses, Clock::now() - start);
+    if (nodes.size() == fleet.all().size() && clients_finished(statuses, context)) return;
+    if (fleet.watch(evidence, 250ms)) return;
+    if (Clock::now() - start > limit) {
+      evidence.invalid_reasons.push_back(
+          "the clients had not finished " +
+          std::to_string(std::chrono::duration_cast<std::chrono::seconds>(limit).count()) +
+          " s after the start of the load");
+      return;
+    }
+  }
+}
+
+}  // namespace geocommit

@@ -1,0 +1,55 @@
+// What the user sees while a run goes on: lines, and one live line that is rewritten in place on a terminal.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace geocommit {
+
+enum class Colour { none, red, green, yellow, dim, bold };
+
+class Console {
+ public:
+  struct Options {
+    bool quiet{};    ///< Only errors and the final table.
+    bool verbose{};  ///< Also what is usually left out.
+  };
+  explicit Console(Options options);
+
+  /// A line of progress.
+  void say(std::string_view line);
+  void detail(std::string_view line);  ///< With --verbose only.
+  /// Something the user must know, on standard error, also when quiet.
+  void warn(std::string_view line);
+  void error(std::string_view message);
+  /// The live line: in place on a terminal; else a line of its own at most every 2 s.
+  void live(std::string_view line);
+  /// Ends the live line, so that what was there last stays or is replaced by `line`.
+  void end_live(std::string_view line);
+  /// The result itself: standard output, also when quiet.
+  void result(std::string_view text);
+
+  [[nodiscard]] bool coloured() const { return coloured_; }
+  [[nodiscard]] std::string paint(std::string_view text, Colour colour) const;
+
+ private:
+  void clear_live();
+  Options options_;
+  bool terminal_{};
+  bool coloured_{};
+  bool live_shown_{};
+  std::chrono::steady_clock::time_point next_plain_{};
+};
+
+/// Text in colour, or unchanged.
+[[nodiscard]] std::string paint(std::string_view text, Colour colour, bool enabled);
+
+/// Pads to a width, counting UTF-8 characters, not bytes.
+[[nodiscard]] std::string left(std::string_view text, std::size_t width);
+[[nodiscard]] std::string right(std::string_view text, std::size_t width);
+/// Three significant figures, as people read them: "0.34", "12.3", "152", "1520"; "-" for not a number.
+[[nodiscard]] std::string figure(double value);
+
+}  // namespace geocommit

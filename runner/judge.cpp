@@ -1,0 +1,119 @@
+#include "runner/judge.h"
+
+#include <algorithm>
+
+#include "measure/names.h"
+#include "runner/evidence.h"
+#include "runner/theory.h"
+
+namespace geocommit {
+namespace {
+
+MetricSet merged_window(const CellEvidence& evidence) {
+  MetricSet out;
+  for (const auto& [node, report] : evidence.reports) out.merge(report.window);
+  return out;
+}
+
+/// The cost of a forced write as agents saw it (the median node), for the prediction.
+Duration forced_write_of(const CellContext& context, const CellEvidence& evidence) {
+  const Duration planned = context.plan.forced_write(context.cell);
+  if (context.plan.point(context.cell).settings.durability.kind != DurabilityKind::fsync) return planned;
+  std::vector<Duration> seen;
+  for (const auto& [node, report] : evidence.reports) {
+    if (report.fixed_or_measured_force_p50 > Duration{0}) seen.push_back(report.fixed_or_measured_force_p50);
+  }
+  if (seen.empty()) return planned;
+  std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2), seen.end());
+  return seen[seen.size() / 2];
+}
+
+void keep_histograms(const MetricSet& window, const std::vector<ClientOutcome>& outcomes, CellResult& out) {
+  const Labels commits{{metric::kOutcome, "commit"}};
+  for (const ClientOutcome& outcome : outcomes) {
+    if (!outcome.measured) continue;
+    if (outcome.outcome == Outcome::commit) out.histograms["client_latency"].record(outcome.latency);
+    if (outcome.outcome == Outcome::abort) out.histograms["abort_latency"].record(outcome.latency);
+  }
+  out.histograms["commit_latency"] = window.merged(metric::kCommitLatency, commits);
+  out.histograms["lock_hold"] = window.merged(metric::kLockHold, commits);
+  out.histograms["in_doubt"] = window.merged(metric::kInDoubt);
+  out.histograms["blocking"] = window.merged(metric::kBlocking);
+  out.histograms["staleness"] = window.merged(metric::kStaleness);
+}
+
+std::vector<OpenAtEnd> open_at_end(const CellEvidence& evidence, const Directory& directory) {
+  std::vector<OpenAtEnd> out;
+  for (const auto& [node, report] : evidence.reports) {
+    for (const OpenInDoubt& open : report.in_doubt) {
+      if (open.descriptor.measured) out.push_back({directory.region_of(node), open.in_doubt, open.blocked});
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
+  context.console.live(context.cell.id + "  checking the durable logs ...");
+  const Directory directory = context.plan.directory(context.cell);
+  const Settings& settings = context.plan.point(context.cell).settings;
+  CellResult out;
+  out.cell = context.cell;
+  const History history = read_history(context, evidence, directory);
+  const MetricSet window = merged_window(evidence);
+  out.forced_write = forced_write_of(context, evidence);
+
+  SummaryInput input;
+  input.protocol = context.cell.protocol->name;
+  input.directory = &directory;
+  input.window = &window;
+  input.outcomes = &history.outcomes;
+  input.open_at_end = open_at_end(evidence, directory);
+  input.duration = settings.duration;
+  input.verdict = check(history);
+  const bool emulated = context.network.kind() == EmulationKind::tun || context.network.kind() == EmulationKind::netem;
+  input.prediction =
+      predict_cell(context.plan, context.cell, out.forced_write, lock_wait_share(window).value_or(0.0), emulated);
+  out.summary = summarise(std::move(input));
+
+  keep_histograms(window, history.outcomes, out);
+  for (const auto& [node, report] : evidence.reports) {
+    for (const auto& [what, count] : report.live.totals_by(metric::kAlarms, metric::kWhat)) out.alarms[what] += count;
+    // Traffic is not a transaction's, so it is counted over the whole cell.
+    for (const auto& [traffic, count] : report.live.totals_by(metric::kMessages, metric::kTraffic)) {
+      out.traffic[traffic] += count;
+    }
+  }
+  out.drained = evidence.drained;
+  out.interrupted = evidence.interrupted;
+  out.failure = std::move(evidence.failure);
+  out.invalid_reasons = std::move(evidence.invalid_reasons);
+  if (out.interrupted) out.invalid_reasons.emplace_back("interrupted before its end");
+  if (!out.failure.empty()) out.invalid_reasons.push_back(out.failure);
+  out.left = evidence.left;
+  out.started = evidence.started;
+  out.loaded = evidence.loaded;
+  out.drain = evidence.drain;
+  out.router = evidence.router;
+  return out;
+}
+
+int exit_status(const std::vector<CellResult>& cells, bool allow_expected) {
+  int status = 0;
+  for (const CellResult& cell : cells) {
+    switch (cell.summary.verdict.judgement) {
+      case Judgement::pass:
+        break;
+      case Judgement::violation:
+        if (!(cell.summary.verdict.expected && allow_expected)) return 2;
+        break;
+      case Judgement::unknown:
+        status = 3;
+        break;
+    }
+  }
+  return status;
+}
+
+}  // namespace geocommit

@@ -1,0 +1,36 @@
+// From evidence to figures and a verdict: reads the durable logs and the clients' outcome logs of a cell, checks them,
+// and sums the cell up.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "measure/summary.h"
+#include "runner/cell.h"
+
+namespace geocommit {
+
+/// A cell as summary.json and the comparison hold it.
+struct CellResult {
+  Cell cell;
+  CellSummary summary;
+  bool drained{}, interrupted{};
+  std::string failure;                       ///< Empty: none.
+  std::vector<std::string> invalid_reasons;  ///< Empty: the latencies are valid.
+  EngineStatus left;                         ///< At the end, summed over nodes.
+  Duration started{}, loaded{}, drain{};
+  Duration forced_write{};                       ///< What one took (fsync) or was told to take.
+  std::map<std::string, std::uint64_t> alarms;   ///< By what.
+  std::map<std::string, std::uint64_t> traffic;  ///< Messages of the window by traffic class.
+  std::map<std::string, Histogram> histograms;   ///< By field name: "commit_latency", ...
+  std::optional<RouterStats> router;
+  [[nodiscard]] bool valid() const { return invalid_reasons.empty(); }
+};
+
+[[nodiscard]] CellResult judge_cell(const CellContext& context, CellEvidence evidence);
+
+/// The verdict's share of the exit status: 2 for a violation (unless expected, and allowed), 3 for unknown, else 0.
+[[nodiscard]] int exit_status(const std::vector<CellResult>& cells, bool allow_expected);
+
+}  // namespace geocommit

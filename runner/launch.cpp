@@ -1,0 +1,221 @@
+#include "runner/launch.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+
+#include "client/workload_json.h"
+
+namespace geocommit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+std::string_view program_of(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::agent:
+      return "agent/geocommit-agent";
+    case NodeKind::coordinator:
+      return "coordinator/geocommit-coordinator";
+    case NodeKind::client:
+      return "client/geocommit-client";
+  }
+  GC_CHECK(false);
+}
+
+bool mentions_taken_port(const std::string& line) {
+  return line.find("in use") != std::string::npos || line.find("taken") != std::string::npos;
+}
+
+}  // namespace
+
+CellFleet::CellFleet(const CellContext& context) : context_(context), nodes_(context.plan.nodes_of(context.cell)) {
+  for (const NodeInfo& node : nodes_) {
+    all_.push_back(node.id);
+    (node.kind == NodeKind::client ? clients_ : engines_).push_back(node.id);
+    control_.add(node.id, context.network.addresses().at(node.id).control);
+  }
+}
+
+CellFleet::~CellFleet() {
+  if (!configured_.empty()) (void)control_.command(ControlVerb::release, configured_, 2s);
+}
+
+std::string CellFleet::name(NodeId id) const {
+  for (const NodeInfo& node : nodes_) {
+    if (node.id == id) return node.name;
+  }
+  return "node " + std::to_string(id.value);
+}
+
+NodeConfig CellFleet::config_of(const NodeInfo& node) const {
+  const Plan& plan = context_.plan;
+  const Settings& s = plan.point(context_.cell).settings;
+  const ResolvedTimeouts& timeouts = plan.timeouts[context_.cell.point];
+  NodeConfig config;
+  config.run_id = context_.run_id;
+  config.cell = context_.cell.id;
+  config.self = node.id;
+  config.protocol = context_.cell.protocol->name;
+  config.regions = plan.topology.regions();
+  config.sites_per_region = s.sites_per_region;
+  config.placement = s.placement;
+  config.keys_per_participant = s.keys_per_participant;
+  config.initial_balance = s.initial_balance;
+  for (const NodeInfo& other : nodes_) config.addresses[other.id] = context_.network.addresses().at(other.id);
+  config.timeouts = timeouts.protocol;
+  config.lock_wait = timeouts.lock_wait;
+  config.locking = s.locking;
+  config.durability = s.durability;
+  config.data_directory = context_.paths.node_folder(context_.cell, node);
+  config.own_namespace = context_.network.namespace_fd(node) >= 0;
+  // Each repetition draws its own load; every protocol of a repetition gets the same.
+  config.seed = plan.experiment.seed + 1'000'003ULL * (context_.cell.repetition - 1);
+  config.client.workload_json = to_json(s.workload);
+  config.client.warmup = s.warmup;
+  config.client.duration = s.duration;
+  // Past every timeout of the protocol, so that "unknown" means that nobody could tell.
+  config.client.outcome_timeout = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
+  return config;
+}
+
+Result<void> CellFleet::start_node(const NodeInfo& node) {
+  const auto folder = context_.paths.node_folder(context_.cell, node);
+  std::error_code ignored;
+  std::filesystem::remove_all(folder, ignored);  // a first try may have left something
+  if (auto made = make_folder(folder); !made) return made;
+  const NodeConfig config = config_of(node);
+  if (auto written = write_file(folder / "config.json", to_json(config)); !written) return written;
+  if (!context_.network.starts(node)) {
+    auto configured = control_.configure(node.id, config, 10s);
+    if (configured) {
+      configured_.push_back(node.id);
+      return {};
+    }
+    return Error{node.name + " at " + context_.network.addresses().at(node.id).control +
+                 " does not take its configuration: " + configured.error().message +
+                 " (is the daemon running, with --listen?)"};
+  }
+  auto started = fleet_.start({node.name,
+                               context_.paths.programs / program_of(node.kind),
+                               {"--config", (folder / "config.json").string()},
+                               context_.paths.log(context_.cell, node),
+                               context_.network.namespace_fd(node)});
+  if (!started) return started;
+  return context_.state.add(fleet_.processes().back().pid(), std::string(program_of(node.kind)));
+}
+
+Result<void> CellFleet::start() {
+  if (auto made = make_folder(context_.paths.results / "logs" / context_.cell.id); !made) return made;
+  for (const NodeInfo& node : nodes_) {
+    if (auto started = start_node(node); !started) return started;
+    if (interrupted()) return Error{"interrupted"};
+  }
+  return {};
+}
+
+std::string CellFleet::who_waits(const std::vector<Result<NodeStatus>>& statuses) const {
+  std::string out;
+  int shown = 0;
+  for (std::size_t i = 0; i < statuses.size() && shown < 6; ++i) {
+    if (statuses[i] && statuses[i].value().ready) continue;
+    ++shown;
+    out += (out.empty() ? "" : "; ") + name(all_[i]) + " " +
+           (statuses[i] ? "waits for " + statuses[i].value().waiting_for
+                        : "does not answer (" + statuses[i].error().message + ")");
+  }
+  return out;
+}
+
+Result<void> CellFleet::wait_ready(bool& port_taken) {
+  const Duration limit = 30s + 10 * context_.plan.topology.largest_round_trip() +
+                         Duration{200ms} * static_cast<std::int64_t>(nodes_.size());
+  const auto began = Clock::now();
+  while (true) {
+    const auto statuses = control_.status(all_, 500ms);
+    const auto ready = std::count_if(statuses.begin(), statuses.end(), [&](const Result<NodeStatus>& status) {
+      return status && status.value().ready && status.value().cell == context_.cell.id;
+    });
+    if (static_cast<std::size_t>(ready) == all_.size()) return {};
+    CellEvidence evidence;
+    if (watch(evidence, 100ms)) {
+      port_taken = mentions_taken_port(evidence.failure);
+      return Error{evidence.interrupted ? "interrupted" : evidence.failure};
+    }
+    context_.console.live(context_.cell.id + "  starting: " + std::to_string(ready) + " of " +
+                          std::to_string(all_.size()) + " ready");
+    if (Clock::now() - began > limit) {
+      return Error{"after " + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(limit).count()) +
+                   " s not every node is ready: " + who_waits(statuses)};
+    }
+  }
+}
+
+std::vector<NodeId> CellFleet::living(const std::vector<NodeId>& nodes) const {
+  std::vector<NodeId> out;
+  for (const NodeId node : nodes) {
+    if (std::find(ended_.begin(), ended_.end(), name(node)) == ended_.end()) out.push_back(node);
+  }
+  return out;
+}
+
+bool CellFleet::watch(CellEvidence& evidence, Duration wait) {
+  const int fd = context_.network.emulation() != nullptr ? context_.network.emulation()->failure_fd() : -1;
+  for (const Death& death : fleet_.poll_ended(wait, fd)) {
+    ended_.push_back(death.name);
+    if (!evidence.failure.empty()) continue;
+    evidence.failure = death.describe();
+    context_.console.error(context_.cell.id + ": " + evidence.failure);
+  }
+  if (evidence.failure.empty()) {
+    if (auto failed = context_.network.failure()) {
+      evidence.failure = *failed;
+      context_.console.error(context_.cell.id + ": " + evidence.failure);
+    }
+  }
+  if (interrupted() && !evidence.interrupted) {
+    evidence.interrupted = true;
+    context_.console.warn(context_.cell.id + ": interrupted; collecting what there is (once more: stop at once)");
+  }
+  return evidence.interrupted || !evidence.failure.empty();
+}
+
+void CellFleet::stop(const std::vector<NodeId>& nodes) {
+  for (const Process& process : fleet_.processes()) {
+    for (const NodeId node : nodes) {
+      if (process.name() != name(node)) continue;
+      process.signal(SIGTERM);
+      ended_.push_back(process.name());
+    }
+  }
+}
+
+void CellFleet::shut_down(Duration grace, CellEvidence& evidence) {
+  std::vector<NodeId> ours;
+  for (const NodeInfo& node : nodes_) {
+    if (context_.network.starts(node)) ours.push_back(node.id);
+  }
+  ours = living(ours);
+  if (!ours.empty()) (void)control_.command(ControlVerb::shutdown, ours, 1s);
+  if (!configured_.empty()) {
+    const auto released = control_.command(ControlVerb::release, configured_, 5s);
+    for (std::size_t i = 0; i < released.size(); ++i) {
+      if (released[i]) continue;
+      evidence.incomplete.push_back(name(configured_[i]) + " was not released: " + released[i].error().message);
+    }
+    configured_.clear();
+  }
+  const auto until = Clock::now() + grace;
+  std::vector<Death> deaths;
+  while (fleet_.alive() > 0 && Clock::now() < until) {
+    for (Death& death : fleet_.poll_ended(50ms)) deaths.push_back(std::move(death));
+  }
+  for (Death& death : fleet_.stop(1s)) deaths.push_back(std::move(death));
+  for (const Death& death : deaths) {
+    const bool known = std::find(ended_.begin(), ended_.end(), death.name) != ended_.end();
+    if (death.clean() || known) continue;
+    if (evidence.failure.empty()) evidence.failure = "at the end of the cell " + death.describe();
+  }
+}
+
+}  // namespace geocommit

@@ -1,0 +1,56 @@
+// The processes of one cell: their configuration, their start, and who of them is still there.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "runner/cell.h"
+
+namespace geocommit {
+
+class CellFleet {
+ public:
+  explicit CellFleet(const CellContext& context);
+  /// Kills what still runs, and releases deployed daemons that were configured.
+  ~CellFleet();
+  CellFleet(const CellFleet&) = delete;
+  CellFleet& operator=(const CellFleet&) = delete;
+
+  /// Folders, configurations, processes (deployed: the configuration over control).
+  [[nodiscard]] Result<void> start();
+  /// Until every node is ready. An error names who died or who waits for whom. `port_taken`: a daemon could not bind.
+  [[nodiscard]] Result<void> wait_ready(bool& port_taken);
+
+  [[nodiscard]] ControlClient& control() { return control_; }
+  [[nodiscard]] const std::vector<NodeId>& all() const { return all_; }
+  [[nodiscard]] const std::vector<NodeId>& clients() const { return clients_; }
+  [[nodiscard]] const std::vector<NodeId>& engines() const { return engines_; }
+  /// Those of `nodes` whose process has not ended.
+  [[nodiscard]] std::vector<NodeId> living(const std::vector<NodeId>& nodes) const;
+  [[nodiscard]] std::string name(NodeId node) const;
+
+  /// Waits `wait`, or less if a process ends, the emulation fails or Ctrl-C comes. True if the cell cannot go on; what
+  /// happened is in the evidence then.
+  [[nodiscard]] bool watch(CellEvidence& evidence, Duration wait);
+
+  /// Ends these processes now.
+  void stop(const std::vector<NodeId>& nodes);
+  /// Asks every node to flush and exit (deployed: to go idle); notes those that did not end well.
+  void shut_down(Duration grace, CellEvidence& evidence);
+
+ private:
+  [[nodiscard]] NodeConfig config_of(const NodeInfo& node) const;
+  [[nodiscard]] Result<void> start_node(const NodeInfo& node);
+  [[nodiscard]] std::string who_waits(const std::vector<Result<NodeStatus>>& statuses) const;
+
+  const CellContext& context_;
+  std::vector<NodeInfo> nodes_;
+  std::vector<NodeId> all_, clients_, engines_;
+  Fleet fleet_;
+  std::vector<NodeId> configured_;  ///< Deployed daemons that hold this cell.
+  std::vector<std::string> ended_;  ///< Names of processes that have ended.
+  ControlClient control_;
+};
+
+}  // namespace geocommit

@@ -1,0 +1,216 @@
+#include "runner/network.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "runtime/unique_fd.h"
+
+namespace geocommit {
+namespace {
+
+// Inside a namespace of its own every node has the same ports.
+constexpr std::uint16_t kDataPort = 7001;
+constexpr std::uint16_t kControlPort = 7002;
+constexpr std::uint16_t kMetricsPort = 7003;
+// Free ports are looked for below the range that the kernel hands out to outgoing connections (32768 upwards).
+constexpr std::uint16_t kFirstPort = 20'000;
+constexpr std::uint16_t kLastPort = 32'000;
+
+std::optional<Backend> backend_of(EmulationKind kind) {
+  switch (kind) {
+    case EmulationKind::netem:
+      return Backend::netem;
+    case EmulationKind::tun:
+      return Backend::tun;
+    case EmulationKind::loopback:
+      return Backend::loopback;
+    case EmulationKind::automatic:
+    case EmulationKind::deployed:
+      return std::nullopt;
+  }
+  GC_CHECK(false);
+}
+
+EmulationKind kind_of(Backend backend) {
+  switch (backend) {
+    case Backend::loopback:
+      return EmulationKind::loopback;
+    case Backend::tun:
+      return EmulationKind::tun;
+    case Backend::netem:
+      return EmulationKind::netem;
+  }
+  GC_CHECK(false);
+}
+
+bool is_free(std::uint16_t port) {
+  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  at.sin_port = htons(port);
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  return fd.valid() && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 && ::listen(fd.get(), 1) == 0;
+}
+
+std::string tcp(const std::string& host, std::uint16_t port) { return "tcp://" + host + ":" + std::to_string(port); }
+
+}  // namespace
+
+Result<NetworkChoice> choose_network(EmulationKind asked) {
+  switch (asked) {
+    case EmulationKind::automatic: {
+      auto chosen = choose_backend();
+      if (!chosen) return chosen.error();
+      return NetworkChoice{kind_of(chosen->backend), "auto: " + chosen->why};
+    }
+    case EmulationKind::netem:
+    case EmulationKind::tun:
+      if (auto can = probe_backend(*backend_of(asked)); !can) {
+        return Error{"emulation " + std::string(name_of(asked)) + " cannot be done on this machine: " +
+                     can.error().message + " (emulation: auto takes what can be done; loopback runs without a WAN)"};
+      }
+      return NetworkChoice{asked, "asked for"};
+    case EmulationKind::loopback:
+      return NetworkChoice{asked, "asked for: local processes, no WAN is emulated"};
+    case EmulationKind::deployed:
+      return NetworkChoice{asked, "asked for: daemons that are already running, no WAN is emulated"};
+  }
+  GC_CHECK(false);
+}
+
+Network::Network(const Plan& plan, NetworkChoice choice, const NetworkOptions& options, HttpProxy* proxy)
+    : plan_(plan), choice_(std::move(choice)), options_(options), proxy_(proxy) {
+  const auto spread = static_cast<std::uint16_t>(::getpid() % 8000);
+  next_port_ = static_cast<std::uint16_t>(kFirstPort + spread);
+}
+
+Network::~Network() { close(); }
+
+Result<std::unique_ptr<Network>> Network::open(const Plan& plan, const NetworkChoice& choice,
+                                               const NetworkOptions& options, HttpProxy* proxy) {
+  std::unique_ptr<Network> network(new Network(plan, choice, options, proxy));
+  if (const auto backend = backend_of(choice.kind)) {
+    std::vector<WanNode> nodes;
+    for (const NodeInfo& node : plan.nodes) {
+      nodes.push_back({node.name, plan.topology.regions().at(node.region.value), ""});
+    }
+    EmulationOptions how;
+    how.router_log = options.router_log;
+    how.seed = options.seed;
+    auto up = bring_up(*backend, plan.topology, nodes, how);
+    if (!up) return up.error();
+    network->emulation_ = std::move(up).value();
+  }
+  if (auto assigned = network->assign_addresses(); !assigned) return assigned.error();
+  network->serve_metrics();
+  return network;
+}
+
+Result<void> Network::assign_addresses() {
+  switch (choice_.kind) {
+    case EmulationKind::netem:
+    case EmulationKind::tun:
+      for (const NodeInfo& node : plan_.nodes) {
+        const std::string management = emulation_->management_address(node.name);
+        addresses_[node.id] = {tcp(emulation_->wan_address(node.name), kDataPort), tcp(management, kControlPort),
+                               management + ":" + std::to_string(kMetricsPort)};
+      }
+      return {};
+    case EmulationKind::loopback:
+    case EmulationKind::deployed:
+      return assign_loopback_ports();
+    case EmulationKind::automatic:
+      break;
+  }
+  GC_CHECK(false);
+}
+
+Result<void> Network::assign_loopback_ports() {
+  int tries = 20'000;
+  const auto next = [&]() -> std::optional<std::uint16_t> {
+    if (options_.base_port) return next_port_++;
+    while (--tries > 0) {
+      if (++next_port_ >= kLastPort) next_port_ = kFirstPort;
+      if (is_free(next_port_)) return next_port_;
+    }
+    return std::nullopt;
+  };
+  if (options_.base_port) next_port_ = *options_.base_port;
+  for (const NodeInfo& node : plan_.nodes) {
+    const auto given = plan_.experiment.deployed.find(node.name);
+    if (choice_.kind == EmulationKind::deployed && given != plan_.experiment.deployed.end()) {
+      addresses_[node.id] = given->second;
+      continue;
+    }
+    const auto data = next();
+    const auto control = next();
+    const auto metrics = next();
+    if (!data || !control || !metrics) {
+      return Error{"no free port on 127.0.0.1 between " + std::to_string(kFirstPort) + " and " +
+                   std::to_string(kLastPort)};
+    }
+    addresses_[node.id] = {tcp("127.0.0.1", *data), tcp("127.0.0.1", *control),
+                           "127.0.0.1:" + std::to_string(*metrics)};
+  }
+  return {};
+}
+
+bool Network::reassign_ports() {
+  if (choice_.kind != EmulationKind::loopback || options_.base_port) return false;
+  return assign_loopback_ports().ok();
+}
+
+void Network::serve_metrics() {
+  if (proxy_ == nullptr) return;
+  std::map<std::string, std::string> targets;
+  for (const NodeInfo& node : plan_.nodes) targets[node.name] = addresses_.at(node.id).metrics;
+  proxy_->serve(std::move(targets));
+}
+
+bool Network::starts(const NodeInfo& node) const {
+  return choice_.kind != EmulationKind::deployed || node.kind == NodeKind::client;
+}
+
+int Network::namespace_fd(const NodeInfo& node) const { return emulation_ ? emulation_->namespace_fd(node.name) : -1; }
+
+std::string Network::metrics_url(const NodeInfo& node) const {
+  if (proxy_ != nullptr) {
+    return "http://127.0.0.1:" + std::to_string(proxy_->port()) + "/nodes/" + node.name + "/metrics";
+  }
+  return "http://" + addresses_.at(node.id).metrics + "/metrics";
+}
+
+std::string Network::prometheus_yaml() const {
+  std::string out = "# Scrapes the nodes of this run while it lasts: prometheus --config.file=prometheus.yml\n";
+  out += "global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: geocommit\n    static_configs:\n";
+  for (const NodeInfo& node : plan_.nodes) {
+    const std::string target = proxy_ != nullptr ? node.name : addresses_.at(node.id).metrics;
+    out += "      - {targets: [\"" + target + "\"], labels: {node: \"" + node.name + "\"}}\n";
+  }
+  if (proxy_ != nullptr) {
+    // The nodes live in private namespaces: the runner answers for them.
+    out += "    relabel_configs:\n";
+    out += "      - {source_labels: [node], target_label: __metrics_path__, replacement: \"/nodes/$1/metrics\"}\n";
+    out += "      - {target_label: __address__, replacement: \"127.0.0.1:" + std::to_string(proxy_->port()) + "\"}\n";
+    out += "      - {source_labels: [node], target_label: instance}\n";
+  }
+  return out;
+}
+
+std::optional<std::string> Network::failure() {
+  if (!emulation_) return std::nullopt;
+  auto health = emulation_->health();
+  if (health) return std::nullopt;
+  return health.error().message;
+}
+
+void Network::close() {
+  if (proxy_ != nullptr) proxy_->stop();
+  if (emulation_) emulation_->close();
+}
+
+}  // namespace geocommit

@@ -1,0 +1,173 @@
+#include "runner/options.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <map>
+
+#include "config/yaml_values.h"
+
+namespace geocommit {
+namespace {
+
+constexpr const char* kAbout =
+    "geocommit: real commits over an emulated WAN, measured and compared.\n"
+    "What fio is to disks, geocommit is to distributed commit protocols.\n";
+constexpr const char* kExamples =
+    "Examples:\n"
+    "  ./geocommit run experiments/quickstart.yaml            three protocols, three AWS regions, one table\n"
+    "  ./geocommit run experiments/quickstart.yaml --dry-run  what that would do\n"
+    "  ./geocommit probe aws-3                                is the emulated WAN as slow as it should be?\n"
+    "  ./geocommit protocols 3pc                              what a protocol promises and costs\n"
+    "\n"
+    "Exit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n";
+constexpr const char* kRunExamples =
+    "Examples:\n"
+    "  ./geocommit run experiments/quickstart.yaml\n"
+    "  ./geocommit run experiments/quickstart.yaml --protocols 2pc,3pc --set duration=30s --seed 7\n"
+    "  ./geocommit run experiments/quickstart.yaml --set 'sweep={workload.rate: [50/s, 100/s, 200/s]}'\n"
+    "  ./geocommit run experiments/quickstart.yaml --emulation loopback --output /tmp/try\n"
+    "\n"
+    "Ctrl-C stops the load, keeps what was measured and cleans up; a second Ctrl-C stops at once.\n"
+    "docs/results.md describes every file and field of the results folder.\n";
+
+/// Splits "key=value"; an error text if it is not of that form.
+std::string check_setting(const std::string& text) {
+  const auto equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) return "expected key=value, such as workload.rate=100/s";
+  return "";
+}
+
+struct Raw {
+  std::vector<std::string> settings;
+  std::string emulation, protocols, seed, backend, duration;
+};
+
+void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
+  app.add_option("FILE", run.file, "The experiment")->required();
+  app.add_flag("--dry-run", run.dry_run, "Print the plan and its predictions; start nothing");
+  app.add_option("--output", run.output, "Results folder (default: results/<name>-<time>)");
+  app.add_option("--set", raw.settings, "Replace a value of the file: --set workload.rate=100/s (may be repeated)")
+      ->check(CLI::Validator(check_setting, "key=value"))
+      ->allow_extra_args(false);
+  app.add_option("--emulation", raw.emulation, "As emulation: in the file: auto, netem, tun, loopback, deployed");
+  app.add_option("--seed", raw.seed, "As seed: in the file");
+  app.add_option("--protocols", raw.protocols, "As protocols: in the file: 2pc,3pc");
+  app.add_flag("--allow-expected", run.allow_expected,
+               "Exit 0 when all violations are what the protocol's fault model predicts");
+  app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
+      ->check(CLI::Range(1024, 60000));
+  app.add_flag("--quiet", run.quiet, "Only errors and the table");
+  app.add_flag("--verbose", run.verbose, "Say more");
+  app.footer(kRunExamples);
+}
+
+void add_probe_options(CLI::App& app, ProbeOptions& probe, Raw& raw) {
+  app.add_option("TOPOLOGY", probe.topology, "A name in topologies/, or a file")->required();
+  app.add_option("--emulation,--backend", raw.backend, "auto, netem, tun or loopback")->default_str("auto");
+  app.add_option("--duration", raw.duration, "Of the measurement")->default_str("5s");
+  app.add_option("--load", probe.load_per_second, "Other packets a second through the router meanwhile");
+  app.add_flag("--json", probe.json, "Print JSON");
+  app.add_flag("--check", probe.check, "Exit 1 if the error passes its bound");
+  app.footer("Examples:\n  ./geocommit probe aws-3\n  ./geocommit probe aws-3 --emulation tun --load 20000 --check\n");
+}
+
+/// "did you mean" for a word that is no command.
+std::string unknown_command(const std::string& word, const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(command->get_name());
+  }
+  const std::string guess = yaml::closest(word, names);
+  std::string list;
+  for (const std::string& name : names) list += " " + name;
+  return "unknown command \"" + word + "\"" +
+         (guess.empty() ? "; there are:" + list : ", did you mean \"" + guess + "\"?");
+}
+
+/// What the command line says beyond what CLI11 checks; an error text, or empty.
+std::string interpret(const Raw& raw, CommandLine& out) {
+  for (const std::string& setting : raw.settings) {
+    const auto equals = setting.find('=');
+    out.run.overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
+  }
+  if (!raw.emulation.empty()) out.run.overrides.push_back({"emulation", raw.emulation});
+  if (!raw.seed.empty()) out.run.overrides.push_back({"seed", raw.seed});
+  if (!raw.protocols.empty()) out.run.overrides.push_back({"protocols", "[" + raw.protocols + "]"});
+  if (!raw.backend.empty() && raw.backend != "auto") {
+    const std::map<std::string, Backend> names{
+        {"netem", Backend::netem}, {"tun", Backend::tun}, {"loopback", Backend::loopback}};
+    const auto found = names.find(raw.backend);
+    if (found == names.end())
+      return "--emulation: expected auto | netem | tun | loopback, found \"" + raw.backend + "\"";
+    out.probe.backend = found->second;
+  }
+  if (!raw.duration.empty()) {
+    const auto duration = yaml::parse_duration(raw.duration);
+    if (!duration || *duration < 100ms || *duration > 1h) {
+      return "--duration: expected a duration from 100ms to 1h, such as 5s, found \"" + raw.duration + "\"";
+    }
+    out.probe.duration = *duration;
+  }
+  return "";
+}
+
+}  // namespace
+
+ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
+  CommandLine out;
+  Raw raw;
+  CLI::App app(kAbout, "./geocommit");
+  app.footer(kExamples);
+  app.require_subcommand(1);
+  bool version = false;
+  app.add_flag("--version", version, "Print the version");
+  CLI::App* run = app.add_subcommand("run", "Run an experiment: build the WAN, load it, check, compare");
+  CLI::App* probe = app.add_subcommand("probe", "Bring a WAN up alone and compare its round trips with the topology");
+  CLI::App* topology = app.add_subcommand("topology", "Print the round-trip matrix of a topology");
+  CLI::App* protocols = app.add_subcommand("protocols", "List the protocols: guarantee, fault model, costs");
+  CLI::App* clean = app.add_subcommand("clean", "Remove what a killed run left behind");
+  CLI::App* validate = app.add_subcommand("validate", "Check an experiment file, and its topology; run nothing");
+  CLI::App* version_command = app.add_subcommand("version", "Print the version");
+  add_run_options(*run, out.run, raw);
+  add_probe_options(*probe, out.probe, raw);
+  topology->add_option("FILE", out.topology, "A name in topologies/, or a file")->required();
+  topology->footer("Examples:\n  ./geocommit topology aws-5\n  ./geocommit topology my/wan.yaml\n");
+  protocols->add_option("NAME", out.protocol, "Only this one, in full");
+  protocols->footer("Examples:\n  ./geocommit protocols\n  ./geocommit protocols 2pc\n");
+  clean->footer("Example:\n  ./geocommit clean\n\nRuns that are still going are not touched.\n");
+  validate->add_option("FILE", out.run.file, "The experiment")->required();
+  validate->footer("Example:\n  ./geocommit validate experiments/quickstart.yaml\n");
+
+  const auto fail = [&](const std::string& why, const std::string& command) {
+    std::fprintf(stderr, "error: %s\nTry ./geocommit %s--help\n", why.c_str(), command.c_str());
+    return ParsedCommandLine{std::nullopt, kFailed};
+  };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+    return fail(unknown_command(argv[1], app), "");
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::CallForHelp&) {
+    const auto used = app.get_subcommands();
+    std::fputs((used.empty() ? app.help() : used.front()->help()).c_str(), stdout);
+    return {std::nullopt, 0};
+  } catch (const CLI::ParseError& error) {
+    if (argc == 1) {
+      std::fputs(app.help().c_str(), stdout);
+      return {std::nullopt, kFailed};
+    }
+    if (!version) return fail(error.what(), argv[1][0] == '-' ? "" : std::string(argv[1]) + " ");
+  }
+  const std::map<const CLI::App*, Command> commands{{run, Command::run},
+                                                    {probe, Command::probe},
+                                                    {topology, Command::topology},
+                                                    {clean, Command::clean},
+                                                    {protocols, Command::protocols},
+                                                    {validate, Command::validate},
+                                                    {version_command, Command::version}};
+  out.command = version ? Command::version : commands.at(app.get_subcommands().front());
+  if (const std::string wrong = interpret(raw, out); !wrong.empty()) return fail(wrong, std::string(argv[1]) + " ");
+  return {out, 0};
+}
+
+}  // namespace geocommit

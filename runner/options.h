@@ -1,0 +1,44 @@
+// The command line, parsed. Words only: nothing is run here.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runner/experiment.h"
+#include "wan/probe.h"
+
+namespace geocommit {
+
+enum class Command : std::uint8_t { run, probe, topology, protocols, clean, validate, version };
+
+struct RunOptions {
+  std::filesystem::path file;
+  bool dry_run{};
+  std::filesystem::path output;  ///< Empty: results/<name>-<time>.
+  std::vector<Override> overrides;
+  bool allow_expected{}, quiet{}, verbose{};
+  std::optional<std::uint16_t> base_port;
+};
+
+struct CommandLine {
+  Command command{Command::run};
+  RunOptions run;
+  ProbeOptions probe;
+  std::string topology;  ///< topology FILE
+  std::string protocol;  ///< protocols [NAME]
+};
+
+/// The command line, or the exit status with which the program should end (help was printed, or an error).
+struct ParsedCommandLine {
+  std::optional<CommandLine> command_line;
+  int status{};
+};
+[[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
+
+/// Exit statuses (DESIGN section 4).
+inline constexpr int kPass = 0, kFailed = 1, kViolation = 2, kUnknown = 3, kInterrupted = 130;
+
+}  // namespace geocommit

@@ -1,0 +1,170 @@
+#include "runner/plan.h"
+
+#include <algorithm>
+#include <set>
+
+namespace geocommit {
+namespace {
+
+RegionId region_named(const std::vector<std::string>& regions, const std::string& name) {
+  const auto found = std::find(regions.begin(), regions.end(), name);
+  return RegionId{static_cast<std::uint32_t>(found - regions.begin())};
+}
+
+std::vector<RegionId> origins_of(const Settings& settings, const std::vector<std::string>& regions) {
+  std::vector<RegionId> out;
+  if (settings.origins.empty()) {
+    for (std::uint32_t i = 0; i < regions.size(); ++i) out.push_back(RegionId{i});
+  }
+  for (const std::string& name : settings.origins) out.push_back(region_named(regions, name));
+  std::sort(out.begin(), out.end());
+  return out;
+}
+
+Directory directory_of(const Settings& s, const std::vector<std::string>& regions) {
+  return {regions, s.sites_per_region, s.placement, s.keys_per_participant};
+}
+
+std::string_view kind_of(NodeKind kind) {
+  switch (kind) {
+    case NodeKind::agent:
+      return "agent";
+    case NodeKind::coordinator:
+      return "coordinator";
+    case NodeKind::client:
+      return "client";
+  }
+  GC_CHECK(false);
+}
+
+std::string load_of(const Settings& s) {
+  const WorkloadSpec& w = s.workload;
+  std::string out = w.arrival == Arrival::closed
+                        ? "closed loop, " + std::to_string(w.clients) + " in flight per origin"
+                        : spell_rate(w.rate_per_s) + " per origin, " +
+                              (w.arrival == Arrival::poisson ? "Poisson arrivals" : "fixed intervals");
+  out += "; " + std::to_string(w.participants) +
+         (s.placement == Placement::replicated ? " entities" : " participants") + " a transaction, keys " +
+         spell_keys(w) + ", local " + std::to_string(static_cast<int>(w.local * 100 + 0.5)) + " %";
+  if (w.reads > 0) out += ", read-only " + std::to_string(static_cast<int>(w.reads * 100 + 0.5)) + " %";
+  return out;
+}
+
+}  // namespace
+
+Directory Plan::directory(const Cell& cell) const { return directory_of(point(cell).settings, topology.regions()); }
+
+std::vector<RegionId> Plan::origins(const Cell& cell) const {
+  return origins_of(point(cell).settings, topology.regions());
+}
+
+std::vector<NodeInfo> Plan::nodes_of(const Cell& cell) const {
+  const auto from = origins(cell);
+  std::vector<NodeInfo> out;
+  const Directory all = directory(cell);
+  for (const NodeInfo& node : all.nodes()) {
+    if (node.kind != NodeKind::client || std::find(from.begin(), from.end(), node.region) != from.end()) {
+      out.push_back(node);
+    }
+  }
+  return out;
+}
+
+Duration Plan::forced_write(const Cell& cell) const {
+  const Durability& durability = point(cell).settings.durability;
+  switch (durability.kind) {
+    case DurabilityKind::fsync:
+      return disk_force;
+    case DurabilityKind::none:
+      return Duration{0};
+    case DurabilityKind::fixed:
+      return durability.fixed_force;
+  }
+  GC_CHECK(false);
+}
+
+Duration Plan::estimated_time() const {
+  Duration total{1s};
+  for (const Cell& cell : cells) {
+    const Settings& s = point(cell).settings;
+    // Start and stop of the processes, and the drain: a few round trips.
+    total += s.warmup + s.duration + 2s + Duration{30ms} * static_cast<std::int64_t>(nodes.size()) +
+             6 * topology.largest_round_trip();
+  }
+  return total;
+}
+
+Result<Plan> make_plan(Experiment experiment, Topology topology, Duration disk_force) {
+  if (auto checked = check_regions(experiment, topology.regions()); !checked) return checked.error();
+  Plan plan{std::move(experiment), std::move(topology), {}, {}, disk_force, {}};
+  std::set<RegionId> clients;
+  for (std::size_t i = 0; i < plan.experiment.points.size(); ++i) {
+    for (const RegionId region : origins_of(plan.experiment.points[i].settings, plan.topology.regions())) {
+      clients.insert(region);
+    }
+    for (std::uint32_t repetition = 1; repetition <= plan.experiment.repetitions; ++repetition) {
+      for (const Protocol* protocol : plan.experiment.protocols) {
+        std::string id(protocol->name);
+        if (plan.experiment.points.size() > 1) id += "-p" + std::to_string(i + 1);
+        id += "-r" + std::to_string(repetition);
+        plan.cells.push_back({std::move(id), protocol, i, repetition});
+      }
+    }
+    // A forced write for timeouts in whole milliseconds: the same on every run of the same disk.
+    const Cell& any = plan.cells.back();
+    const auto force = std::chrono::ceil<std::chrono::milliseconds>(plan.forced_write(any));
+    plan.timeouts.push_back(
+        resolve_timeouts(plan.experiment.points[i].settings, plan.topology.largest_round_trip(), force));
+  }
+  const Directory directory = plan.directory(plan.cells.front());
+  for (const NodeInfo& node : directory.nodes()) {
+    if (node.kind != NodeKind::client || clients.count(node.region) != 0) plan.nodes.push_back(node);
+  }
+  return plan;
+}
+
+std::string describe(const SweepPoint& point) {
+  std::string out;
+  for (const auto& [key, value] : point.values) out += (out.empty() ? "" : " ") + key + "=" + value;
+  return out;
+}
+
+std::string describe(const Plan& plan) {
+  const Experiment& e = plan.experiment;
+  const Settings& s = e.points.front().settings;
+  std::string out = "experiment  " + e.name + "  (" + e.file.string() + ")\n";
+  out += "topology    " + plan.topology.name() + ": " + std::to_string(plan.topology.regions().size()) +
+         " regions, largest round trip " + yaml::format_duration(plan.topology.largest_round_trip()) + "\n";
+  out += "emulation   " + std::string(name_of(e.emulation)) + "\n";
+  out += "data        " + std::string(s.placement == Placement::replicated ? "replicated" : "partitioned") + ", " +
+         std::to_string(s.keys_per_participant) + " keys per participant, balance " +
+         std::to_string(s.initial_balance) + "\n";
+  out += "load        " + load_of(s) + "\n";
+  out += "durability  " + spell(s.durability) + "\n";
+  const ResolvedTimeouts& t = plan.timeouts.front();
+  out += "timeouts    vote " + yaml::format_duration(t.protocol.vote) + ", decision " +
+         yaml::format_duration(t.protocol.decision) + ", lock wait " + yaml::format_duration(t.lock_wait) +
+         " (the same for every protocol)\n";
+  out += "\nprocesses   " + std::to_string(plan.nodes.size()) + "\n";
+  for (const std::string& region : plan.topology.regions()) {
+    out += "  " + region + ":";
+    for (const NodeInfo& node : plan.nodes) {
+      if (plan.topology.regions()[node.region.value] == region) {
+        out += " " + std::string(kind_of(node.kind)) +
+               (node.kind == NodeKind::agent && s.sites_per_region > 1 ? std::to_string(node.site) : "");
+      }
+    }
+    out += "\n";
+  }
+  out += "\ncells       " + std::to_string(plan.cells.size()) + ", about " +
+         std::to_string(std::chrono::ceil<std::chrono::seconds>(plan.estimated_time()).count()) + " s in all\n";
+  for (const Cell& cell : plan.cells) {
+    const Settings& c = plan.point(cell).settings;
+    const std::string swept = describe(plan.point(cell));
+    out += "  " + cell.id + "  warmup " + yaml::format_duration(c.warmup) + ", duration " +
+           yaml::format_duration(c.duration) + (swept.empty() ? "" : ", " + swept) + "\n";
+  }
+  return out;
+}
+
+}  // namespace geocommit

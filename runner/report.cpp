@@ -1,0 +1,270 @@
+#include "runner/report.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "runner/console.h"
+
+namespace geocommit {
+namespace {
+
+constexpr std::size_t kLabelWidth = 34;
+constexpr std::size_t kColumnWidth = 20;
+constexpr std::size_t kColumns = 3;  // 34 + 3 x 20 fit 100
+
+/// The repetitions of one protocol at one sweep point.
+struct Column {
+  const Protocol* protocol{};
+  std::vector<const CellResult*> cells;
+};
+
+Histogram merged(const Column& column, const std::string& name) {
+  Histogram out;
+  for (const CellResult* cell : column.cells) {
+    const auto found = cell->histograms.find(name);
+    if (found != cell->histograms.end()) out.merge(found->second);
+  }
+  return out;
+}
+
+std::string pair_of(const Histogram& h) {
+  if (h.count() == 0) return "-";
+  return figure(to_ms(h.quantile(0.5))) + " / " + figure(to_ms(h.quantile(0.99)));
+}
+
+std::string predicted(const Column& column, std::optional<Predicted> Prediction::*field) {
+  const auto& value = column.cells.front()->summary.prediction.*field;
+  return value ? figure(to_ms(value->p50)) : "-";
+}
+
+std::uint64_t sum(const Column& column, std::uint64_t (*get)(const CellResult&)) {
+  std::uint64_t out = 0;
+  for (const CellResult* cell : column.cells) out += get(*cell);
+  return out;
+}
+
+std::string goodput(const Column& column) {
+  double total = 0;
+  for (const CellResult* cell : column.cells) total += cell->summary.goodput_per_s;
+  return figure(total / static_cast<double>(column.cells.size()));
+}
+
+std::string abort_rate(const Column& column) {
+  const std::uint64_t offered = sum(column, [](const CellResult& c) { return c.summary.transactions.offered; });
+  const std::uint64_t aborted = sum(column, [](const CellResult& c) { return c.summary.transactions.aborted_total(); });
+  if (offered == 0) return "-";
+  return figure(100.0 * static_cast<double>(aborted) / static_cast<double>(offered)) + " %";
+}
+
+std::string main_cause(const Column& column) {
+  std::map<std::string, std::uint64_t> causes;
+  for (const CellResult* cell : column.cells) {
+    for (const auto& [reason, count] : cell->summary.transactions.aborted) causes[reason] += count;
+  }
+  const auto most =
+      std::max_element(causes.begin(), causes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
+  return most == causes.end() || most->second == 0 ? "-" : most->first;
+}
+
+/// 12 as "12", 11.97 as "12.0": an exact count looks exact.
+std::string counted(double value) {
+  return std::fabs(value - std::round(value)) < 1e-9 ? std::to_string(std::llround(value)) : figure(value);
+}
+
+/// Costs are per commit: repetitions weigh by their commits.
+std::string cost(const Column& column, double CostSummary::*field) {
+  double total = 0;
+  double commits = 0;
+  for (const CellResult* cell : column.cells) {
+    if (!cell->summary.costs_per_commit) continue;
+    const auto weight = static_cast<double>(cell->summary.transactions.committed);
+    total += weight * ((*cell->summary.costs_per_commit).*field);
+    commits += weight;
+  }
+  return commits > 0 ? counted(total / commits) : "-";
+}
+
+std::string blocked(const Column& column) {
+  const std::uint64_t ended = merged(column, "blocking").count();
+  const std::uint64_t open = sum(column, [](const CellResult& c) { return c.summary.blocking.censored; });
+  return std::to_string(ended) + (open > 0 ? " + " + std::to_string(open) + " still" : "");
+}
+
+struct Verdicts {
+  std::string text;
+  Colour colour{Colour::none};
+};
+
+Verdicts verdict_of(const Column& column) {
+  bool violation = false;
+  bool expected = true;
+  bool unknown = false;
+  for (const CellResult* cell : column.cells) {
+    const Verdict& v = cell->summary.verdict;
+    violation = violation || v.judgement == Judgement::violation;
+    unknown = unknown || v.judgement == Judgement::unknown;
+    if (v.judgement == Judgement::violation) expected = expected && v.expected;
+  }
+  if (violation) return {expected ? "VIOLATION (expected)" : "VIOLATION", Colour::red};
+  if (unknown) return {"unknown", Colour::yellow};
+  return {"pass", Colour::green};
+}
+
+Verdicts validity_of(const Column& column) {
+  for (const CellResult* cell : column.cells) {
+    if (cell->interrupted) return {"no: interrupted", Colour::yellow};
+    if (!cell->failure.empty()) return {"no: a process failed", Colour::red};
+    if (!cell->valid()) return {"no: see below", Colour::yellow};
+  }
+  return {"yes", Colour::none};
+}
+
+class Table {
+ public:
+  Table(std::vector<Column> columns, bool colour) : columns_(std::move(columns)), colour_(colour) {}
+
+  template <class Text>
+  void row(const std::string& label, Text cell_text) {
+    std::string line = left(label, kLabelWidth);
+    for (const Column& column : columns_) line += left(cell_text(column), kColumnWidth);
+    add(line);
+  }
+  void verdict_row(const std::string& label, Verdicts (*judge)(const Column&)) {
+    std::string line = left(label, kLabelWidth);
+    for (const Column& column : columns_) {
+      const Verdicts v = judge(column);
+      line += paint(left(v.text, kColumnWidth), v.colour, colour_);
+    }
+    add(line);
+  }
+  void head() {
+    std::string line(kLabelWidth, ' ');
+    for (const Column& column : columns_) line += left(column.protocol->name, kColumnWidth);
+    const std::size_t width = kLabelWidth + kColumnWidth * columns_.size();
+    out_ += paint(line, Colour::bold, colour_) + "\n" + std::string(width, '-') + "\n";
+  }
+  [[nodiscard]] const std::string& text() const { return out_; }
+  [[nodiscard]] const std::vector<Column>& columns() const { return columns_; }
+
+ private:
+  void add(std::string line) {
+    while (!line.empty() && line.back() == ' ') line.pop_back();
+    out_ += line + "\n";
+  }
+  std::vector<Column> columns_;
+  bool colour_;
+  std::string out_;
+};
+
+std::string block(std::vector<Column> columns, bool colour) {
+  Table table(std::move(columns), colour);
+  const auto any = [&](const std::string& name) {
+    return std::any_of(table.columns().begin(), table.columns().end(),
+                       [&](const Column& column) { return merged(column, name).count() > 0; });
+  };
+  table.head();
+  table.row("commit latency     p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "commit_latency")); });
+  table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::commit_latency); });
+  table.row("client latency     p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "client_latency")); });
+  table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::client_latency); });
+  table.row("lock hold          p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "lock_hold")); });
+  table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::lock_hold); });
+  table.row("in doubt           p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "in_doubt")); });
+  table.row("commits per second", goodput);
+  table.row("aborted", abort_rate);
+  table.row("  main cause", main_cause);
+  table.row("messages           per commit", [](const Column& c) { return cost(c, &CostSummary::messages); });
+  table.row("  across regions", [](const Column& c) { return cost(c, &CostSummary::wan_messages); });
+  table.row("forced writes      per commit", [](const Column& c) { return cost(c, &CostSummary::forced_writes); });
+  table.row("blocked participants", blocked);
+  if (any("staleness")) {
+    table.row("staleness          p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "staleness")); });
+  }
+  const auto lost = [](const Column& c) {
+    return sum(c, [](const CellResult& r) { return r.summary.transactions.unknown; }) +
+           sum(c, [](const CellResult& r) { return r.summary.transactions.shed; });
+  };
+  if (std::any_of(table.columns().begin(), table.columns().end(), [&](const Column& c) { return lost(c) > 0; })) {
+    table.row("outcome unknown / shed", [](const Column& c) {
+      return std::to_string(sum(c, [](const CellResult& r) { return r.summary.transactions.unknown; })) + " / " +
+             std::to_string(sum(c, [](const CellResult& r) { return r.summary.transactions.shed; }));
+    });
+  }
+  table.verdict_row("latencies valid", validity_of);
+  table.verdict_row("verdict", verdict_of);
+  return table.text();
+}
+
+std::string how_to_read() {
+  return "How to read it: commit latency runs at the coordinator from the request to the durable decision;\n"
+         "client latency from the intended start to the outcome, so that waiting in line counts; lock hold from\n"
+         "the first lock to the last release, per participant: 1000 / lock hold is the most that one hot key can\n"
+         "do a second. Predicted is theory without load. In doubt is from a durable YES to the outcome; blocked\n"
+         "is past the decision timeout. The verdict is from the durable logs: every outcome agreed, nothing\n"
+         "acknowledged lost, money conserved.\n";
+}
+
+std::string problems(const std::vector<CellResult>& cells, bool colour) {
+  std::string out;
+  for (const CellResult& cell : cells) {
+    const Verdict& v = cell.summary.verdict;
+    for (const Violation& one : v.examples) {
+      out += paint(cell.cell.id + ": " + std::string(name_of(one.violation)) + ": " + one.what, Colour::red, colour) +
+             "\n";
+    }
+    for (const std::string& reason : v.unknown_reasons)
+      out += cell.cell.id + ": the verdict is unknown: " + reason + "\n";
+    if (!cell.drained) {
+      out += cell.cell.id +
+             ": not drained at the end: " + std::to_string(cell.left.open_coordinator + cell.left.open_participant) +
+             " transactions open, " + std::to_string(cell.left.in_doubt) + " in doubt, " +
+             std::to_string(cell.left.locks_held) + " locks held, " + std::to_string(cell.left.unshipped) +
+             " writes not shipped\n";
+    }
+    for (const std::string& reason : cell.invalid_reasons) out += cell.cell.id + ": not valid: " + reason + "\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string one_line(const CellResult& result, bool colour) {
+  const Verdicts verdict = verdict_of({result.cell.protocol, {&result}});
+  const CellSummary& s = result.summary;
+  std::string out = result.cell.id + "  " + paint(verdict.text, verdict.colour, colour) + "  " +
+                    std::to_string(s.transactions.committed) + " commits, " + figure(s.goodput_per_s) + "/s";
+  if (s.commit_latency.count > 0) {
+    out += ", commit p50 " + figure(to_ms(s.commit_latency.p50)) + " ms, p99 " + figure(to_ms(s.commit_latency.p99)) +
+           " ms";
+  }
+  if (!result.valid()) out += paint("  (not valid)", Colour::yellow, colour);
+  return out;
+}
+
+std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
+  if (cells.empty()) return "No cell got as far as a result.\n";
+  std::string out;
+  for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
+    std::vector<Column> columns;
+    for (const Protocol* protocol : plan.experiment.protocols) {
+      Column column{protocol, {}};
+      for (const CellResult& cell : cells) {
+        if (cell.cell.protocol == protocol && cell.cell.point == point) column.cells.push_back(&cell);
+      }
+      if (!column.cells.empty()) columns.push_back(std::move(column));
+    }
+    const std::string swept = describe(plan.experiment.points[point]);
+    if (!columns.empty() && !swept.empty()) out += paint(swept, Colour::bold, colour) + "\n";
+    for (std::size_t from = 0; from < columns.size(); from += kColumns) {
+      const std::size_t to = std::min(from + kColumns, columns.size());
+      out += block({columns.begin() + static_cast<std::ptrdiff_t>(from),
+                    columns.begin() + static_cast<std::ptrdiff_t>(to)},
+                   colour) +
+             "\n";
+    }
+  }
+  const std::string wrong = problems(cells, colour);
+  return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
+}
+
+}  // namespace geocommit

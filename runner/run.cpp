@@ -1,0 +1,265 @@
+#include "runner/run.h"
+
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <optional>
+#include <random>
+
+#include "runner/cell.h"
+#include "runner/console.h"
+#include "runner/environment.h"
+#include "runner/judge.h"
+#include "runner/network.h"
+#include "runner/report.h"
+#include "runner/results.h"
+#include "runner/theory.h"
+#include "wan/run_state.h"
+
+namespace geocommit {
+namespace {
+
+constexpr Duration kProbeTime = 1s;
+
+/// Experiment and topology, read and laid out. `disk` is where a forced write is timed.
+Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Override>& overrides,
+                       const std::filesystem::path& disk) {
+  auto experiment = load_experiment(file, overrides);
+  if (!experiment) return experiment.error();
+  auto topology = load_topology(experiment->topology);
+  if (!topology) {
+    if (const auto node = experiment->points.front().root.find("topology");
+        node && topology.error().message.find(':') == std::string::npos) {
+      return node->error(topology.error().message);
+    }
+    return topology.error();
+  }
+  Duration force{1ms};
+  for (const SweepPoint& point : experiment->points) {
+    if (point.settings.durability.kind != DurabilityKind::fsync) continue;
+    auto measured = measure_forced_write(disk);
+    if (!measured) return measured.error();
+    force = *measured;
+    break;
+  }
+  return make_plan(std::move(experiment).value(), std::move(topology).value(), force);
+}
+
+std::string make_run_id() {
+  std::random_device random;
+  char text[17];  // NOLINT: snprintf
+  std::snprintf(text, sizeof text, "%08x%08x", random(), random());
+  return text;
+}
+
+Result<RunPaths> make_results_folder(const RunOptions& options, const Plan& plan) {
+  std::error_code error;
+  RunPaths paths;
+  paths.results = options.output;
+  if (paths.results.empty()) {
+    const std::string name = plan.experiment.name + "-" + wall_clock(true);
+    for (int i = 1; i < 100; ++i) {
+      paths.results = std::filesystem::path("results") / (name + (i == 1 ? "" : "-" + std::to_string(i)));
+      if (!std::filesystem::exists(paths.results, error)) break;
+    }
+  } else if (std::filesystem::exists(paths.results, error) && !std::filesystem::is_empty(paths.results, error)) {
+    return Error{"--output " + paths.results.string() + ": expected a folder that is empty or not there yet"};
+  }
+  for (const char* part : {"", "logs", "nodes", "histograms"}) {
+    if (auto made = make_folder(paths.results / part); !made) return made.error();
+  }
+  paths.results = std::filesystem::absolute(paths.results, error);
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  paths.programs = self.parent_path().parent_path();
+  return paths;
+}
+
+/// Needed by tun and netem: everything private, nothing on the host's own network.
+Result<std::optional<HttpProxy>> go_private(const NetworkChoice& choice) {
+  if (choice.kind != EmulationKind::tun && choice.kind != EmulationKind::netem) return std::optional<HttpProxy>{};
+  auto proxy = HttpProxy::listen();  // before: it stays on the host's loopback
+  if (!proxy) return proxy.error();
+  if (auto entered = enter_private_namespace(); !entered) return entered.error();
+  return std::optional<HttpProxy>(std::move(proxy).value());
+}
+
+/// Compares the WAN with its topology before anything is measured on it.
+std::vector<ProbePair> check_round_trips(const Plan& plan, Network& network, Console& console) {
+  if (network.emulation() == nullptr || network.kind() == EmulationKind::loopback) return {};
+  std::vector<WanNode> nodes;
+  std::vector<std::string> seen;
+  for (const NodeInfo& node : plan.nodes) {
+    const std::string& region = plan.topology.regions().at(node.region.value);
+    if (node.kind != NodeKind::agent || std::find(seen.begin(), seen.end(), region) != seen.end()) continue;
+    seen.push_back(region);
+    nodes.push_back({node.name, region, ""});
+  }
+  console.live("measuring the emulated round trips ...");
+  auto pairs = probe_pairs(*network.emulation(), plan.topology, nodes, kProbeTime);
+  if (!pairs) {
+    console.warn("the emulated round trips could not be measured: " + pairs.error().message);
+    return {};
+  }
+  Duration worst{0};
+  for (const ProbePair& pair : *pairs) worst = std::max(worst, std::chrono::abs(pair.p50 - pair.configured));
+  console.end_live("WAN checked: " + std::to_string(pairs->size()) + " region pairs, round trips within " +
+                   figure(to_ms(worst)) + " ms of the topology at p50");
+  if (worst > Duration{1ms} + plan.topology.largest_round_trip() / 50) {
+    console.warn("an emulated round trip is off by " + figure(to_ms(worst)) + " ms (see environment.json)");
+  }
+  return *pairs;
+}
+
+/// One run, after everything that can be refused has been.
+class Run {
+ public:
+  Run(const RunOptions& options, Plan plan, RunPaths paths, Console& console)
+      : options_(options), plan_(std::move(plan)), paths_(std::move(paths)), console_(console) {}
+
+  Result<int> execute(const NetworkChoice& choice, HttpProxy* proxy, RunState& state, const std::string& command_line) {
+    NetworkOptions how;
+    how.router_log = paths_.results / "logs" / "router.log";
+    how.seed = plan_.experiment.seed;
+    how.base_port = options_.base_port;
+    auto network = Network::open(plan_, choice, how, proxy);
+    if (!network) return network.error();
+    network_ = std::move(network).value();
+    if (network_->emulation() != nullptr) {
+      for (const int pid : network_->emulation()->processes()) (void)state.add(pid, "router");
+    }
+    results_.emplace(plan_, paths_, *network_, make_run_id());
+    EnvironmentFacts facts{results_->run_id(), wall_clock(false), &plan_, network_.get(), {}, command_line};
+    if (auto written = write_start(facts); !written) return written.error();
+    facts.round_trips = check_round_trips(plan_, *network_, console_);
+    if (auto written = write_file(paths_.results / "environment.json", environment_json(facts)); !written) {
+      return written.error();
+    }
+    auto status = run_cells(state);
+    network_->close();
+    return status;
+  }
+
+ private:
+  Result<void> write_start(const EnvironmentFacts& facts) {
+    const auto& root = paths_.results;
+    if (auto done = write_file(root / "environment.json", environment_json(facts)); !done) return done;
+    if (auto done = write_file(root / "experiment.yaml", to_yaml(plan_.experiment, network_->kind(), plan_.timeouts));
+        !done) {
+      return done;
+    }
+    if (auto done = write_file(root / "prometheus.yml", network_->prometheus_yaml()); !done) return done;
+    return results_->write();
+  }
+
+  Result<int> run_cells(RunState& state) {
+    auto timeseries = LineFile::open(paths_.results / "timeseries.csv");
+    if (!timeseries) return timeseries.error();
+    if (auto done = timeseries->line(timeseries_header()); !done) return done.error();
+    bool failed = false;
+    for (std::size_t i = 0; i < plan_.cells.size() && !failed && !interrupted(); ++i) {
+      const CellContext context{plan_,    plan_.cells[i],     *network_, paths_,
+                                console_, timeseries.value(), state,     results_->run_id(),
+                                i + 1,    plan_.cells.size()};
+      auto evidence = run_cell(context);
+      if (!evidence) {
+        // It never got going: what earlier cells measured is already on disk.
+        console_.error(plan_.cells[i].id + ": " + evidence.error().message);
+        results_->note_failure(plan_.cells[i].id + ": " + evidence.error().message);
+        failed = true;
+        break;
+      }
+      CellResult result = judge_cell(context, std::move(evidence).value());
+      failed = !result.failure.empty();
+      console_.end_live(one_line(result, console_.coloured()));
+      for (const std::string& reason : result.invalid_reasons)
+        console_.warn(result.cell.id + " is not valid: " + reason);
+      results_->add(std::move(result));
+      if (auto written = results_->write(); !written) return written.error();
+      // Other ports may have been taken meanwhile.
+      if (auto written = write_file(paths_.results / "prometheus.yml", network_->prometheus_yaml()); !written) {
+        return written.error();
+      }
+    }
+    if (auto written = results_->write(); !written) return written.error();
+    console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
+    console_.result("Results: " + std::filesystem::proximate(paths_.results).string());
+    if (interrupted()) return kInterrupted;
+    return failed ? kFailed : exit_status(results_->cells(), options_.allow_expected);
+  }
+
+  const RunOptions& options_;
+  Plan plan_;
+  RunPaths paths_;
+  Console& console_;
+  std::unique_ptr<Network> network_;
+  std::optional<Results> results_;
+};
+
+std::string dry_run(const Plan& plan) {
+  std::string out = describe(plan) + "\npredictions (p50, no load, no jitter; where the protocol has a closed form)\n";
+  for (const Cell& cell : plan.cells) {
+    if (cell.repetition != 1) continue;
+    const Prediction p =
+        predict_cell(plan, cell, plan.forced_write(cell), 0, plan.experiment.emulation != EmulationKind::loopback);
+    out += "  " + left(cell.id, 22);
+    if (p.commit_latency && p.lock_hold) {
+      out += "commit latency " + figure(to_ms(p.commit_latency->p50)) + " ms, lock hold " +
+             figure(to_ms(p.lock_hold->p50)) + " ms";
+      if (p.client_latency) out += ", at the client " + figure(to_ms(p.client_latency->p50)) + " ms";
+    } else {
+      out += "none: " + p.why_not;
+    }
+    out += "\n";
+  }
+  return out + "Dry run: nothing was started.";
+}
+
+int fail(Console& console, const Error& error) {
+  console.error(error.message);
+  return kFailed;
+}
+
+}  // namespace
+
+int run_experiment(const RunOptions& options, const std::string& command_line) {
+  Console console({options.quiet, options.verbose});
+  std::error_code ignored;
+  const auto disk = options.dry_run ? std::filesystem::temp_directory_path(ignored) : std::filesystem::path(".");
+  auto plan = load_plan(options.file, options.overrides, disk);
+  if (!plan) return fail(console, plan.error());
+  if (options.dry_run) {
+    console.result(dry_run(*plan));
+    return kPass;
+  }
+  auto choice = choose_network(plan->experiment.emulation);
+  if (!choice) return fail(console, choice.error());
+  auto paths = make_results_folder(options, *plan);
+  if (!paths) return fail(console, paths.error());
+  auto state = RunState::begin();
+  if (!state) return fail(console, state.error());
+  auto proxy = go_private(*choice);
+  if (!proxy) return fail(console, proxy.error());
+  handle_interrupts();
+  console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
+              std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
+              " s, on topology " + plan->topology.name() + " over " + std::string(name_of(choice->kind)) + " (" +
+              choice->why + ")");
+  Run run(options, std::move(plan).value(), std::move(paths).value(), console);
+  auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
+  if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
+  return *status;
+}
+
+int validate_experiment(const std::filesystem::path& file) {
+  Console console({});
+  std::error_code ignored;
+  const auto plan = load_plan(file, {}, std::filesystem::temp_directory_path(ignored));
+  if (!plan) return fail(console, plan.error());
+  console.result(file.string() + ": valid; " + std::to_string(plan.value().cells.size()) + " cells, " +
+                 std::to_string(plan.value().nodes.size()) + " processes, about " +
+                 std::to_string(std::chrono::ceil<std::chrono::seconds>(plan.value().estimated_time()).count()) + " s");
+  return kPass;
+}
+
+}  // namespace geocommit

@@ -1,0 +1,13 @@
+// `geocommit run`: from the command line to the exit status.
+#pragma once
+
+#include <string>
+
+#include "runner/options.h"
+
+namespace geocommit {
+
+[[nodiscard]] int run_experiment(const RunOptions& options, const std::string& command_line);
+[[nodiscard]] int validate_experiment(const std::filesystem::path& file);
+
+}  // namespace geocommit

@@ -1,0 +1,132 @@
+// The plan and the comparison: what they say, and that they fit the terminal.
+#include "runner/report.h"
+
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "runner/console.h"
+#include "runner/protocol_list.h"
+
+namespace geocommit {
+namespace {
+
+Topology three_regions() {
+  const std::string text =
+      "name: t\nsource: {statistic: p50, date: 2025-01, text: test}\nregions: [us, eu, ap]\n"
+      "rtt:\n  us: {eu: 70, ap: 150}\n  eu: {us: 70, ap: 202}\n  ap: {us: 150, eu: 202}\n";
+  auto topology = parse_topology(text, "t.yaml");
+  INFO((topology ? "" : topology.error().message));
+  REQUIRE(topology);
+  return *topology;
+}
+
+Plan make(const std::string& more) {
+  auto experiment = parse_experiment("name: e\ntopology: t\nprotocols: [2pc, 3pc, home-region]\n" + more, "e.yaml");
+  INFO((experiment ? "" : experiment.error().message));
+  REQUIRE(experiment);
+  auto plan = make_plan(*experiment, three_regions(), Duration{1300us});
+  INFO((plan ? "" : plan.error().message));
+  REQUIRE(plan);
+  return *plan;
+}
+
+CellResult result(const Plan& plan, std::size_t cell) {
+  CellResult out;
+  out.cell = plan.cells.at(cell);
+  out.drained = true;
+  out.summary.protocol = out.cell.protocol->name;
+  out.summary.verdict.judgement = Judgement::pass;
+  out.summary.transactions.offered = 110;
+  out.summary.transactions.committed = 100;
+  out.summary.transactions.aborted["lock_conflict"] = 10;
+  out.summary.goodput_per_s = 50;
+  out.summary.costs_per_commit = CostSummary{12, 8, 900, 700, 7, 3, 0, 2};
+  out.summary.prediction.commit_latency = Predicted{150ms, 151ms, 152ms, 151ms};
+  for (int i = 0; i < 100; ++i) {
+    out.histograms["commit_latency"].record(Duration{150ms} + i * Duration{1ms});
+    out.histograms["lock_hold"].record(Duration{151ms});
+  }
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("a plan has a cell per protocol, point and repetition, and timeouts by the formula") {
+  const Plan plan = make(
+      "repetitions: 2\nsweep: {workload.rate: [50/s, 100/s]}\ndurability: fsync\n"
+      "workload: {origins: [us]}\n");
+  REQUIRE(plan.cells.size() == 12);
+  CHECK(plan.cells[0].id == "2pc-p1-r1");
+  CHECK(plan.cells[11].id == "home-region-p2-r2");
+  CHECK(plan.nodes.size() == 7);  // three agents, three coordinators, one client
+  // 4 x 202 ms + 20 x 2 ms (1.3 ms in whole milliseconds) + 200 ms
+  CHECK(plan.timeouts[0].protocol.vote == Duration{1048ms});
+  CHECK(plan.forced_write(plan.cells[0]) == Duration{1300us});
+  const std::string text = describe(plan);
+  CHECK(text.find("vote 1048ms") != std::string::npos);
+  CHECK(text.find("  us: agent coordinator client\n") != std::string::npos);
+  CHECK(text.find("  eu: agent coordinator\n") != std::string::npos);
+}
+
+TEST_CASE("the comparison shows what was measured beside what was predicted, within 100 columns") {
+  const Plan plan = make("");
+  std::vector<CellResult> cells{result(plan, 0), result(plan, 1), result(plan, 2)};
+  cells[1].summary.verdict.judgement = Judgement::violation;
+  cells[1].summary.verdict.counts[0] = 1;
+  cells[1].summary.verdict.examples.push_back(
+      {ViolationClass::split_outcome, {}, "agent@us committed, agent@eu aborted"});
+  cells[2].drained = false;
+  cells[2].left.locks_held = 3;
+  const std::string text = comparison(plan, cells, false);
+  INFO(text);
+  std::istringstream lines(text);
+  for (std::string line; std::getline(lines, line);) {
+    // Messages about what went wrong may be longer; the table and the guide may not.
+    if (line.find("-r1: ") == std::string::npos) CHECK(line.size() <= 100);
+  }
+  CHECK(text.find("commit latency     p50 / p99 ms   199 / 248") != std::string::npos);
+  CHECK(text.find("  predicted        p50            151") != std::string::npos);
+  CHECK(text.find("aborted                           9.09 %") != std::string::npos);
+  CHECK(text.find("messages           per commit     12        ") != std::string::npos);
+  CHECK(text.find("VIOLATION") != std::string::npos);
+  CHECK(text.find("3pc-r1: split_outcome: agent@us committed, agent@eu aborted") != std::string::npos);
+  CHECK(text.find("home-region-r1: not drained at the end: 0 transactions open, 0 in doubt, 3 locks held") !=
+        std::string::npos);
+  CHECK(text.find("\033[") == std::string::npos);
+  CHECK(comparison(plan, cells, true).find("\033[31m") != std::string::npos);
+}
+
+TEST_CASE("repetitions are merged, not averaged") {
+  const Plan plan = make("repetitions: 2\n");
+  std::vector<CellResult> cells{result(plan, 0), result(plan, 3)};
+  REQUIRE(cells[1].cell.protocol == cells[0].cell.protocol);
+  cells[1].histograms["commit_latency"] = Histogram{};
+  cells[1].histograms["commit_latency"].record(1ms, 900);  // nine tenths of all are fast
+  const std::string text = comparison(plan, cells, false);
+  INFO(text);
+  CHECK(text.find("p50 / p99 ms   1.00 / ") != std::string::npos);
+}
+
+TEST_CASE("the list of protocols gives costs in N") {
+  const auto list = print_protocols("");
+  REQUIRE(list);
+  INFO(*list);
+  CHECK(list->find("4N messages, 2N+1 forced writes, 2 delays") != std::string::npos);
+  CHECK(list->find("6N messages, 3N+2 forced writes, 4 delays") != std::string::npos);
+  const auto one = print_protocols("3pc");
+  REQUIRE(one);
+  CHECK(one->find("never splits under  crashes\n") != std::string::npos);
+  const auto wrong = print_protocols("3cp");
+  REQUIRE_FALSE(wrong);
+  CHECK(wrong.error().message == "unknown protocol \"3cp\", did you mean \"3pc\"?");
+}
+
+TEST_CASE("figures have three significant digits") {
+  CHECK(figure(0.3412) == "0.34");
+  CHECK(figure(12.34) == "12.3");
+  CHECK(figure(203.4) == "203");
+  CHECK(left("ab", 4) == "ab  ");
+  CHECK(right("ab", 4) == "  ab");
+}
+
+}  // namespace geocommit
