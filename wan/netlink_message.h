@@ -14,7 +14,7 @@ namespace geocommit {
 class NetlinkMessage {
  public:
   template <class Body>
-  Message(std::uint16_t type, std::uint16_t flags, const Body& body) : buffer_(NLMSG_HDRLEN) {
+  NetlinkMessage(std::uint16_t type, std::uint16_t flags, const Body& body) : buffer_(NLMSG_HDRLEN) {
     auto* header = reinterpret_cast<nlmsghdr*>(buffer_.data());
     header->nlmsg_type = type;
     header->nlmsg_flags = static_cast<std::uint16_t>(NLM_F_REQUEST | NLM_F_ACK | flags);
