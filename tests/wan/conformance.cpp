@@ -170,10 +170,11 @@ void case_limit(Emulation& emulation) {
   } else {
     check(arrivals.size() >= 50 && arrivals.size() < 200, "a link of 50 packets drops");
   }
-  require(emulation.set_link("a1", "b1", plain(100ms)), "set_link");  // its own limit (PITFALLS 32)
-  send(emulation, "a1", receiver, {1500, Duration{0}, 92});
+  // Its own limit (PITFALLS 32). Paced, so that the receiver's socket buffer does not decide; all are in flight at once.
+  require(emulation.set_link("a1", "b1", plain(600ms)), "set_link");
+  send(emulation, "a1", receiver, {1500, 100us, 92});
   const auto all = receiver.take(1500, kQuiet).size();
-  check(all == 1500, "the default limit holds 1500 packets at 100 ms, arrived " + std::to_string(all));
+  check(all == 1500, "the default limit holds 1500 packets at 600 ms, arrived " + std::to_string(all));
 }
 
 void case_one_way_cut(Emulation& emulation) {
@@ -321,7 +322,7 @@ void case_cleanup(Backend backend) {
 }
 
 void case_many_nodes(Backend backend) {
-  const std::size_t count = backend == Backend::tun ? 50 : 15;
+  const std::size_t count = backend == Backend::tun ? 50 : 45;
   std::string yaml = "name: many\nregions: [";
   for (int i = 0; i < 15; ++i) yaml += (i > 0 ? ", r" : "r") + std::to_string(i);
   yaml += "]\nrtt:\n";
