@@ -64,6 +64,8 @@ inline constexpr const char* kEvent = "event";
 inline constexpr const char* kClientLatency = "geocommit_client_latency_seconds";          // histogram {outcome, scope}
 inline constexpr const char* kClientTransactions = "geocommit_client_transactions_total";  // {outcome, reason}
 inline constexpr const char* kClientOffered = "geocommit_client_offered_total";
+/// Not answered within the outcome timeout; most are answered later, to a query.
+inline constexpr const char* kClientTimeouts = "geocommit_client_timeouts_total";
 inline constexpr const char* kClientShed = "geocommit_client_shed_total";
 inline constexpr const char* kClientLateness = "geocommit_client_send_lateness_seconds";  // histogram: sent - intended
 inline constexpr const char* kClientOutstanding = "geocommit_client_outstanding";         // gauge

@@ -1,0 +1,370 @@
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <set>
+
+#include "client/load.h"
+#include "client/outcomes.h"
+#include "client/workload_json.h"
+#include "measure/names.h"
+
+using namespace geocommit;
+
+namespace {
+
+/// Virtual time, and a coordinator that answers `latency` after it was asked, unless `fate` says otherwise.
+class Server final : public LoadOutput {
+ public:
+  explicit Server(WorkloadSpec workload, Duration warmup = 1s, Duration duration = 4s)
+      : directory({"us", "eu"}, 1, Placement::replicated, 1000),
+        load({directory.client(RegionId{0}), RegionId{0}, "2pc", workload, 42, warmup, duration, 500ms}, directory,
+             *this, live, window) {}
+
+  void send(const PeerPayload& payload) override {
+    if (const auto* request = std::get_if<ClientRequest>(&payload)) {
+      requests.push_back({now, request->request});
+      answer({request->request.id, {NodeId{1001}, Epoch{1}, ++counter_}, Outcome::commit, Reason::none});
+    } else if (const auto* query = std::get_if<OutcomeQuery>(&payload)) {
+      queries.push_back({now, *query});
+      if (answers_queries) {
+        answer({query->id, {}, Outcome::abort, Reason::recovery});
+      }
+    }
+  }
+  void finished(const ClientOutcome& outcome) override { outcomes.push_back(outcome); }
+  void second(const SecondRow& row) override { rows.push_back(row); }
+
+  void answer(ClientReply reply) {
+    if (fate) {
+      const auto [after, outcome, reason] = fate(now);
+      if (after < Duration{0}) {
+        return;
+      }
+      if (reply.outcome == Outcome::commit) {
+        reply.outcome = outcome;
+        reply.reason = reason;
+      }
+      replies_.emplace(now + after, reply);
+    } else {
+      replies_.emplace(now + latency, reply);
+    }
+  }
+
+  /// To the end of the load, event by event.
+  void run() {
+    load.start(now);
+    for (int i = 0; i < 1'000'000 && !load.finished(); ++i) {
+      const auto wake = load.next();
+      REQUIRE(wake);
+      const bool reply = !replies_.empty() && replies_.begin()->first <= *wake;
+      now = std::max(now, reply ? replies_.begin()->first : *wake);
+      if (reply) {
+        const ClientReply first = replies_.begin()->second;
+        replies_.erase(replies_.begin());
+        load.on_reply(now, first);
+      } else {
+        load.advance(now);
+      }
+      most_outstanding = std::max(most_outstanding, load.counts().outstanding);
+    }
+    REQUIRE(load.finished());
+    CHECK_FALSE(load.next());
+  }
+
+  using Fate = std::tuple<Duration, Outcome, Reason>;
+  Instant now{Duration{1000s}};
+  const Instant begin{now};
+  Duration latency{20ms};
+  bool answers_queries{true};
+  std::function<Fate(Instant)> fate;
+  Directory directory;
+  MetricSet live, window;
+  std::vector<std::pair<Instant, Request>> requests;
+  std::vector<std::pair<Instant, OutcomeQuery>> queries;
+  std::vector<ClientOutcome> outcomes;
+  std::vector<SecondRow> rows;
+  std::uint64_t most_outstanding{};
+  Load load;
+
+ private:
+  std::multimap<Instant, ClientReply> replies_;
+  std::uint64_t counter_{};
+};
+
+WorkloadSpec open_loop(double rate) {
+  WorkloadSpec spec;
+  spec.rate_per_s = rate;
+  spec.local = 0.5;
+  return spec;
+}
+WorkloadSpec closed_loop(std::uint32_t clients) {
+  WorkloadSpec spec;
+  spec.arrival = Arrival::closed;
+  spec.clients = clients;
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("open loop: each request leaves at its intended start, and the window is marked") {
+  Server server(open_loop(200));
+  server.run();
+  Generator same(open_loop(200), server.directory, RegionId{0}, 42);
+  std::uint64_t measured = 0;
+  std::set<RequestId> ids;
+  for (const auto& [sent, request] : server.requests) {
+    const Planned planned = same.next();
+    REQUIRE(sent - server.begin == planned.intended_start);
+    REQUIRE(request.operations == planned.request.operations);
+    REQUIRE(request.measured == (planned.intended_start >= 1s));
+    measured += request.measured ? 1 : 0;
+    ids.insert(request.id);
+  }
+  CHECK(server.requests.size() > 900);
+  CHECK(ids.size() == server.requests.size());
+  CHECK(same.next().intended_start >= 5s);
+  CHECK(server.outcomes.size() == server.requests.size());
+  for (const ClientOutcome& outcome : server.outcomes) {
+    REQUIRE(outcome.latency == 20ms);
+    REQUIRE(outcome.outcome == Outcome::commit);
+    REQUIRE_FALSE(outcome.operations.empty());
+  }
+  CHECK(server.window.total(metric::kClientOffered) == measured);
+  CHECK(server.live.total(metric::kClientOffered) == server.requests.size());
+  CHECK(server.window.merged(metric::kClientLatency, {{metric::kOutcome, "commit"}}).count() == measured);
+  CHECK(server.window.merged(metric::kClientLatency, {{metric::kScope, "wan"}}).count() > measured / 2);
+  CHECK(server.window.merged(metric::kClientLatency, {{metric::kScope, "local"}}).count() > 0);
+  std::uint64_t offered = 0;
+  std::uint64_t committed = 0;
+  for (std::size_t i = 0; i < server.rows.size(); ++i) {
+    CHECK(server.rows[i].second == i);
+    offered += server.rows[i].offered;
+    committed += server.rows[i].committed;
+  }
+  CHECK(offered == server.requests.size());
+  CHECK(committed == server.requests.size());
+  CHECK(server.rows[1].p50 == 20ms);
+}
+
+TEST_CASE("a client that is late catches up, and the lateness is latency") {
+  Server server(open_loop(1000));
+  server.load.start(server.now);
+  server.now += 800ms;  // as if the process had been stopped
+  server.load.advance(server.now);
+  CHECK(server.requests.size() > 700);
+  server.load.on_reply(server.now, {server.requests.front().second.id, {}, Outcome::commit, Reason::none});
+  REQUIRE(server.outcomes.size() == 1);
+  CHECK(server.outcomes.front().latency > 780ms);
+  CHECK(server.live.merged(metric::kClientLateness).max() > 780ms);
+}
+
+TEST_CASE("a stall of the server is in the latencies of all that were meant to start meanwhile") {
+  Server server(open_loop(100));
+  server.fate = [&](Instant now) -> Server::Fate {
+    const Duration elapsed = now - server.begin;
+    const bool stalled = elapsed >= 2s && elapsed < 2400ms;
+    return {stalled ? Duration{2400ms} - elapsed : Duration{10ms}, Outcome::commit, Reason::none};
+  };
+  server.run();
+  const Histogram h = server.window.merged(metric::kClientLatency);
+  // A tenth of the window stalled: the 95th percentile must be about half of the stall.
+  CHECK(h.quantile(0.95) > 100ms);
+  CHECK(h.quantile(0.5) < 11ms);
+}
+
+TEST_CASE("work beyond the cap is shed and counted, never queued") {
+  WorkloadSpec spec = open_loop(1000);
+  spec.outstanding_max = 10;
+  Server server(spec);
+  server.latency = 100ms;
+  server.run();
+  const LoadCounts counts = server.load.counts();
+  CHECK(server.most_outstanding == 10);
+  CHECK(counts.shed > 4000);
+  CHECK(counts.offered == counts.committed + counts.shed);
+  CHECK(server.outcomes.size() == counts.committed);
+  CHECK(server.live.total(metric::kClientShed) == counts.shed);
+  CHECK(server.window.total(metric::kClientShed) < counts.shed);
+}
+
+TEST_CASE("closed loop: as many in flight as clients, each at once replaced") {
+  Server server(closed_loop(7));
+  server.run();
+  CHECK(server.most_outstanding == 7);
+  // 5 s at 20 ms each, times 7.
+  CHECK(server.requests.size() == Approx(5.0 / 0.02 * 7).margin(7));
+  CHECK(server.requests.back().first < server.begin + 5s);
+  CHECK(server.load.counts().shed == 0);
+  CHECK(server.load.counts().outstanding == 0);
+}
+
+TEST_CASE("aborts are counted by reason") {
+  Server server(open_loop(100));
+  int n = 0;
+  server.fate = [&](Instant) -> Server::Fate {
+    ++n;
+    return n % 4 == 0   ? Server::Fate{5ms, Outcome::abort, Reason::constraint}
+           : n % 4 == 1 ? Server::Fate{5ms, Outcome::abort, Reason::lock_conflict}
+                        : Server::Fate{5ms, Outcome::commit, Reason::none};
+  };
+  server.run();
+  const auto reasons =
+      server.live.totals_by(metric::kClientTransactions, metric::kReason, {{metric::kOutcome, "abort"}});
+  CHECK(reasons.size() == 2);
+  CHECK(reasons.at("constraint") + reasons.at("lock_conflict") == server.load.counts().aborted);
+  CHECK(server.load.counts().committed + server.load.counts().aborted == server.requests.size());
+}
+
+TEST_CASE("an unknown outcome is asked for until it is known") {
+  Server server(open_loop(50));
+  bool dead = true;
+  server.fate = [&](Instant now) -> Server::Fate {
+    dead = now - server.begin < 3s;
+    return {dead ? Duration{-1} : Duration{10ms}, Outcome::commit, Reason::none};
+  };
+  server.run();
+  CHECK_FALSE(server.queries.empty());
+  std::map<RequestId, std::vector<Instant>> asked;
+  for (const auto& [when, query] : server.queries) {
+    REQUIRE(query.request);
+    CHECK(query.request->id == query.id);
+    asked[query.id].push_back(when);
+  }
+  for (const auto& [id, times] : asked) {
+    for (std::size_t i = 2; i < times.size(); ++i) {
+      CHECK(times[i] - times[i - 1] >= times[i - 1] - times[i - 2]);  // backs off
+    }
+  }
+  CHECK(server.load.counts().unknown == 0);
+  CHECK(server.live.total(metric::kClientTimeouts) == asked.size());
+  CHECK(server.outcomes.size() == server.requests.size());
+  const auto& late = *std::find_if(server.outcomes.begin(), server.outcomes.end(),
+                                   [](const ClientOutcome& o) { return o.outcome == Outcome::abort; });
+  CHECK(late.reason == Reason::recovery);
+  CHECK(late.latency > 500ms);
+}
+
+TEST_CASE("what is never known ends as unknown, in bounded time") {
+  WorkloadSpec spec = GENERATE(open_loop(50), closed_loop(5));
+  Server server(spec);
+  server.answers_queries = false;
+  server.fate = [](Instant) -> Server::Fate { return {Duration{-1}, Outcome::commit, Reason::none}; };
+  server.run();
+  CHECK(server.now - server.begin <= 5s + 3 * Duration{500ms} + 5s);
+  CHECK(server.outcomes.size() == server.requests.size());
+  CHECK(server.load.counts().unknown == server.requests.size());
+  CHECK(server.load.counts().outstanding == 0);
+  for (const ClientOutcome& outcome : server.outcomes) {
+    REQUIRE(outcome.outcome == Outcome::undecided);
+  }
+  CHECK(server.live.total(metric::kClientTransactions, {{metric::kOutcome, "unknown"}}) == server.requests.size());
+  CHECK(server.live.merged(metric::kClientLatency).count() == 0);
+  // Asked at most about a dozen times each: no storm.
+  CHECK(server.queries.size() < server.requests.size() * 15);
+}
+
+TEST_CASE("answers that are late, double or another's change nothing") {
+  Server server(open_loop(50));
+  server.run();
+  const LoadCounts before = server.load.counts();
+  server.load.on_reply(server.now, {server.requests.front().second.id, {}, Outcome::abort, Reason::recovery});
+  server.load.on_reply(server.now, {{NodeId{2002}, 1}, {}, Outcome::abort, Reason::recovery});
+  CHECK(server.load.counts().aborted == before.aborted);
+  CHECK(server.outcomes.size() == server.requests.size());
+}
+
+TEST_CASE("the outcome file gives back what was written") {
+  const auto path = std::filesystem::temp_directory_path() / "geocommit-outcomes-test.bin";
+  std::vector<ClientOutcome> written;
+  {
+    auto writer = OutcomeWriter::create(path, NodeId{2002}, RegionId{1});
+    REQUIRE(writer);
+    for (std::uint64_t i = 1; i <= 20'000; ++i) {
+      ClientOutcome o;
+      o.request = {NodeId{2002}, i};
+      o.origin = RegionId{1};
+      o.txn = i % 5 == 0 ? TxnId{} : TxnId{NodeId{1002}, Epoch{3}, i * 1'000'003};
+      o.outcome = static_cast<Outcome>(i % 3);
+      o.reason = i % 3 == 2 ? Reason::constraint : Reason::none;
+      o.measured = i % 2 == 0;
+      o.intended_start = Duration{static_cast<Duration::rep>(i * 12'345'678'901)};
+      o.latency = Duration{static_cast<Duration::rep>(i * 987)};
+      o.operations = {{Entity{i * 77}, -static_cast<std::int64_t>(i), false}, {Entity{i}, 0, true}};
+      (*writer)->append(o);
+      written.push_back(o);
+    }
+    REQUIRE((*writer)->flush());
+  }
+  const auto same = [](const ClientOutcome& a, const ClientOutcome& b) {
+    return a.request == b.request && a.txn == b.txn && a.outcome == b.outcome && a.reason == b.reason &&
+           a.origin == b.origin && a.measured == b.measured && a.intended_start == b.intended_start &&
+           a.latency == b.latency && a.operations == b.operations;
+  };
+  const auto read = read_outcomes(path);
+  REQUIRE(read);
+  CHECK(read->client == NodeId{2002});
+  CHECK(read->origin == RegionId{1});
+  CHECK_FALSE(read->cut_short);
+  REQUIRE(read->outcomes.size() == written.size());
+  CHECK(std::equal(written.begin(), written.end(), read->outcomes.begin(), same));
+
+  const auto size = std::filesystem::file_size(path);
+  SECTION("a torn tail is cut, wherever it tears") {
+    for (std::uintmax_t lost = 1; lost < 84; ++lost) {
+      std::filesystem::resize_file(path, size - lost);
+      const auto torn = read_outcomes(path);
+      REQUIRE(torn);
+      CHECK(torn->cut_short);
+      CHECK(torn->outcomes.size() == written.size() - 1);
+    }
+  }
+  SECTION("a flipped byte is named") {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(1000);
+    file.put('\x55');
+    file.close();
+    const auto damaged = read_outcomes(path);
+    REQUIRE_FALSE(damaged);
+    CHECK(damaged.error().message.find("damaged at offset") != std::string::npos);
+  }
+  SECTION("another file is refused") {
+    std::ofstream(path) << "not an outcome file at all";
+    CHECK_FALSE(read_outcomes(path));
+  }
+  std::filesystem::remove(path);
+  CHECK_FALSE(read_outcomes(path));
+}
+
+TEST_CASE("a workload survives its JSON, and nonsense does not") {
+  WorkloadSpec spec;
+  spec.arrival = Arrival::closed;
+  spec.keys = KeyDistribution::hotspot;
+  spec.rate_per_s = 12.5;
+  spec.reads = 0.25;
+  spec.outstanding_max = 77;
+  const std::string json = to_json(spec);
+  const auto back = parse_workload(json);
+  REQUIRE(back);
+  CHECK(to_json(*back) == json);
+  CHECK(back->keys == KeyDistribution::hotspot);
+  const auto broken = [&](const std::string& from, const std::string& to) {
+    std::string text = json;
+    const auto at = text.find(from);
+    REQUIRE(at != std::string::npos);
+    return !parse_workload(text.replace(at, from.size(), to));
+  };
+  CHECK(broken("\"closed\"", "\"sometimes\""));
+  CHECK(broken("\"local\":0.8", "\"local\":1.5"));
+  CHECK(broken("\"local\":0.8", "\"locale\":0.8"));
+  CHECK(broken("\"local\":0.8", "\"local\":\"0.8\""));
+  CHECK(broken("\"participants\":3", "\"participants\":0"));
+  CHECK(broken("\"participants\":3", "\"participants\":-3"));
+  CHECK(broken("\"participants\":3", "\"participants\":18446744073709551615"));
+  CHECK(broken("\"kind\":\"transfer\"", "\"kind\":\"other\""));
+  CHECK(broken("{", "{\"extra\":1,"));
+  CHECK_FALSE(parse_workload("[]"));
+  CHECK_FALSE(parse_workload("{"));
+}
