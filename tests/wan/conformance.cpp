@@ -170,7 +170,8 @@ void case_limit(Emulation& emulation) {
   } else {
     check(arrivals.size() >= 50 && arrivals.size() < 200, "a link of 50 packets drops");
   }
-  // Its own limit (PITFALLS 32). Paced, so that the receiver's socket buffer does not decide; all are in flight at once.
+  // Its own limit (PITFALLS 32). Paced, so that the receiver's socket buffer does not decide; all are in flight at
+  // once.
   require(emulation.set_link("a1", "b1", plain(600ms)), "set_link");
   send(emulation, "a1", receiver, {1500, 100us, 92});
   const auto all = receiver.take(1500, kQuiet).size();
@@ -191,7 +192,10 @@ void case_one_way_cut(Emulation& emulation) {
   check(at_b.take(40, kQuiet).empty(), "a cut kills what is in flight and what is sent");
   check(at_a.take(20, kQuiet).size() == 20, "the other direction is open");
   check(at_a2.take(20, kQuiet).size() == 20, "other links are open");
-  require(emulation.heal("a1", "b1"), "heal");
+  require(emulation.cut("a1", "b1"), "cut again");
+  send(emulation, "a1", at_b, {20, Duration{0}, 92});
+  require(emulation.heal("a1", "b1"), "heal");  // before those could have arrived
+  check(at_b.take(20, kQuiet).empty(), "what leaves while the link is down is lost, also if it is up again at arrival");
   send(emulation, "a1", at_b, {20, 1ms, 92});
   const auto arrivals = at_b.take(20, kQuiet);
   check(arrivals.size() == 20, "after the heal all arrive");
