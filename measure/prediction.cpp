@@ -130,9 +130,9 @@ class Predictor {
     if (!read) {
       t = in_.protocol == "3pc" ? 2 * (c.slowest + w) + 2 * w : c.slowest + 2 * w;
       doubt_.add(t - w, weight * c.participants);
+      hold_.add(t, weight * c.participants);
     }
     commit_.add(t, weight);
-    hold_.add(read ? Duration{0} : t, weight * c.participants);
     client_.add(rtt(origin, origin) + c.forwarded + t, weight);
   }
 

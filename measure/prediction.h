@@ -35,9 +35,9 @@ struct Predicted {
 ///   2pc          T = max(RTT_i + W) + W
 ///   3pc          T = 2 max(RTT_i + W) + 2 W
 ///   home-region  2pc among the homes; the coordinator is the home's if there is one home, else the origin's
-///   a read       T = max(RTT_i), no lock outlives its vote
+///   a read       T = max(RTT_i); its locks end with its vote and are in neither lock_hold nor in_doubt
 /// commit_latency is T. lock_hold is T at every participant: locks are taken when PREPARE arrives and released when
-/// COMMIT arrives, each one way later than it left. in_doubt is T - W, for writes. client_latency adds a round trip
+/// COMMIT arrives, each one way later than it left. in_doubt is T - W. client_latency adds a round trip
 /// within the origin's region, and between origin and home where the request is forwarded.
 struct Prediction {
   std::optional<Predicted> commit_latency, lock_hold, in_doubt, client_latency;

@@ -65,7 +65,9 @@ Sampled sample(const PredictionInput& in, int draws) {
       const Duration w = in.force;
       const Duration t = read ? slowest : in.protocol == "3pc" ? 2 * (slowest + w) + 2 * w : slowest + w + w;
       out.commit[t] += 1;
-      out.hold[read ? Duration{0} : t] += double(route.sites.size());
+      if (!read) {
+        out.hold[t] += double(route.sites.size());
+      }
       const Duration hop = route.coordinator_region == origin ? Duration{0} : rtt(origin, route.coordinator_region);
       out.client[rtt(origin, origin) + hop + t] += 1;
     }
