@@ -1,0 +1,63 @@
+// What goes wrong in a run, as data: made by hand, by an experiment's `faults:` list, or by a seed (fuzz.h). The world
+// carries it out, a shrinker takes it apart.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/time.h"
+#include "protocols/directory.h"
+#include "protocols/machine.h"
+
+namespace geocommit::sim {
+
+enum class FaultKind : std::uint8_t {
+  crash,       ///< `node` dies at once, and starts again when the fault is over.
+  pause,       ///< `node` stands still (SIGSTOP) and then goes on; what reaches it waits.
+  disk_stall,  ///< Forced writes of `node` complete only when the fault is over.
+  cut,         ///< Messages from `from` to `to` are lost if they leave or arrive now.
+  drop,        ///< Messages from `from` to `to` are lost, each with `probability`.
+  duplicate,   ///< ... arrive twice, the second one up to `extra` later.
+  reorder,     ///< ... are late by up to `extra` and may be overtaken.
+  slow_link,   ///< ... take `extra` longer, in order.
+};
+inline constexpr std::size_t kFaultKinds = 8;
+
+/// What a crash leaves of the log's tail that was written and not yet forced.
+enum class Tail : std::uint8_t {
+  kept,  ///< All of it: the process was killed, the machine runs on (page cache).
+  lost,  ///< Nothing: power loss.
+  torn,  ///< A prefix, drawn from the fault stream.
+};
+
+inline constexpr Duration kForever = Duration::max();
+
+struct Fault {
+  FaultKind kind{};
+  Duration at{};      ///< Since the load began. Ignored with `on`.
+  Duration length{};  ///< kForever: until World::heal().
+  NodeId node;        ///< crash, pause, disk_stall; with `on`: the node whose protocol point triggers it.
+  Tail tail{Tail::kept};
+  std::vector<NodeId> from, to;  ///< Network faults: the senders, the receivers.
+  bool both_ways{};              ///< Also from `to` to `from`.
+  double probability{1.0};       ///< drop, duplicate, reorder: for each message.
+  Duration extra{};
+  std::uint32_t classes{};  ///< drop: only protocol messages of these classes (bit = MessageClass). 0: any message.
+  std::string on;           ///< A protocol point (Note); then the fault begins in that very step, before anything that
+                            ///< the step sends has left.
+  std::uint32_t occurrence{1};  ///< Which one, from 1; 0: every one.
+  friend bool operator==(const Fault&, const Fault&) = default;
+};
+
+using FaultPlan = std::vector<Fault>;
+
+/// True if it can make a message lost or later than a timeout allows: what 3PC is not built for (Skeen 1981). Crashes
+/// are not among them.
+[[nodiscard]] bool breaks_synchrony(const Fault& fault);
+
+/// One line for people: "at 1.200s for 300ms: crash coordinator@r0 (tail lost)".
+[[nodiscard]] std::string describe(const Fault& fault, const Directory& directory);
+
+}  // namespace geocommit::sim

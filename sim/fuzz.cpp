@@ -1,0 +1,184 @@
+#include "sim/fuzz.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace geocommit::sim {
+namespace {
+
+std::string milliseconds(Duration d) { return std::to_string(d.count() / 1'000'000) + "ms"; }
+
+/// Alarms that correct nodes raise when the network duplicates, delays or loses; any other is a failure.
+constexpr std::array<std::string_view, 1> kOrdinaryAlarms{"a PREPARE from the past, or without a descriptor"};
+
+}  // namespace
+
+std::string describe(const FuzzCase& one) {
+  const WorldSpec& s = one.spec;
+  const WorkloadSpec& w = s.workload;
+  const Directory& d = s.directory;
+  std::string out = std::string(s.protocol->name) + ", " + std::to_string(d.region_count()) + " regions x " +
+                    std::to_string(d.sites_per_region()) + " sites, " +
+                    (d.placement() == Placement::replicated ? "replicated" : "partitioned") + ", " +
+                    std::to_string(d.keys_per_participant()) + " keys, " +
+                    (s.locking == LockingPolicy::wound_wait ? "wound-wait" : "no-wait") + "\n";
+  out += "force " + std::to_string(s.force.count() / 1000) + "us, timeouts vote " + milliseconds(s.timeouts.vote) +
+         " decision " + milliseconds(s.timeouts.decision) + " resend " + milliseconds(s.timeouts.resend) +
+         " lock wait " + milliseconds(s.lock_wait) + ", checkpoint every " + std::to_string(s.checkpoint_bytes) +
+         " bytes" + (one.synchronous ? ", synchronous" : "") + "\n";
+  out += (w.arrival == Arrival::closed ? "closed loop of " + std::to_string(w.clients)
+                                       : std::to_string(static_cast<int>(w.rate_per_s)) + "/s") +
+         " from " + std::to_string(s.origins.size()) + " origins for " + milliseconds(s.duration) + ", " +
+         std::to_string(w.participants) + " participants, balance " + std::to_string(s.initial_balance) + "\n";
+  for (std::size_t i = 0; i < s.faults.size(); ++i) {
+    out += "  " + describe(s.faults[i], d) + "\n";
+  }
+  return out;
+}
+
+FuzzResult run_case(const FuzzCase& one) {
+  FuzzResult result;
+  const auto fail = [&](std::string why) { result.failures.push_back(std::move(why)); };
+  World world(one.spec);
+  if (!world.become_ready()) {
+    fail("nodes did not come to know each other");
+  }
+  world.start_load();
+  world.run_load();
+  world.heal();
+  const Timeouts& t = one.spec.timeouts;
+  const Duration longest = std::max({t.vote, t.decision, t.resend, one.spec.lock_wait, one.spec.outcome_timeout});
+  const bool drained = world.drain(200 * longest + 60s);
+  if (world.exhausted()) {
+    fail("a storm: " + std::to_string(world.events()) + " events");
+  }
+  if (!drained) {
+    fail("not drained after healing: " + world.why_not_quiet());
+  }
+  const History history = world.history(drained);
+  CheckOptions options;
+  options.partitions_occurred = !one.synchronous;
+  result.verdict = check(history, options);
+  result.split_expected = result.verdict.judgement == Judgement::violation && result.verdict.expected;
+  switch (result.verdict.judgement) {
+    case Judgement::pass:
+      break;
+    case Judgement::violation:
+      for (std::size_t i = 0; i < kViolationClasses && !result.verdict.expected; ++i) {
+        if (result.verdict.counts[i] > 0) {
+          fail(std::string(name_of(static_cast<ViolationClass>(i))) + ": " + std::to_string(result.verdict.counts[i]));
+        }
+      }
+      for (const Violation& violation : result.verdict.examples) {
+        if (!result.verdict.expected && result.failures.size() < 12) {
+          fail("  " + std::to_string(violation.txn.coordinator.value) + "." +
+               std::to_string(violation.txn.epoch.value) + "." + std::to_string(violation.txn.counter) + " " +
+               violation.what);
+        }
+      }
+      break;
+    case Judgement::unknown:
+      for (const std::string& reason : result.verdict.unknown_reasons) {
+        if (reason != "there is no transaction to judge" && drained) {
+          fail("unknown: " + reason);
+        }
+      }
+      break;
+  }
+  for (const auto& [region, client] : world.clients()) {
+    if (client.contradictions() > 0 && !result.split_expected) {
+      fail("a client was told both outcomes");
+    }
+  }
+  for (const auto& [what, count] : world.alarms()) {
+    if (std::find(kOrdinaryAlarms.begin(), kOrdinaryAlarms.end(), what) == kOrdinaryAlarms.end() &&
+        !result.split_expected) {
+      fail("alarm: " + what + " x " + std::to_string(count));
+    }
+  }
+  result.events = world.events();
+  result.committed = result.verdict.committed;
+  result.aborted = result.verdict.aborted;
+  result.trace_hash = world.trace_hash();
+  result.virtual_time = world.now().time_since_epoch();
+  return result;
+}
+
+Reduction shrink(std::uint64_t seed, Reduction from, const std::function<bool(const FuzzCase&)>& fails,
+                 std::size_t runs_most) {
+  std::size_t runs = 0;
+  const auto still = [&](const Reduction& candidate) {
+    return runs++ < runs_most && fails(draw_case(seed, candidate));
+  };
+  const FuzzCase whole = draw_case(seed, from);
+  if (!from.faults) {
+    from.faults.emplace();
+    for (std::size_t i = 0; i < whole.faults_drawn; ++i) {
+      from.faults->push_back(i);
+    }
+  }
+  for (bool smaller = true; smaller && runs < runs_most;) {
+    smaller = false;
+    for (std::size_t i = 0; i < from.faults->size();) {
+      Reduction candidate = from;
+      candidate.faults->erase(candidate.faults->begin() + static_cast<std::ptrdiff_t>(i));
+      if (still(candidate)) {
+        from = std::move(candidate);
+        smaller = true;
+      } else {
+        ++i;
+      }
+    }
+    const FuzzCase now = draw_case(seed, from);
+    for (const double share : {0.5, 0.8, 0.95}) {
+      Reduction candidate = from;
+      candidate.duration = Duration{static_cast<std::int64_t>(static_cast<double>(now.spec.duration.count()) * share) /
+                                    1'000'000 * 1'000'000};
+      if (*candidate.duration > Duration{0} && still(candidate)) {
+        from = std::move(candidate);
+        smaller = true;
+        break;
+      }
+    }
+    Reduction candidate = from;
+    candidate.participants = now.spec.workload.participants - 1;
+    if (*candidate.participants > 0 && still(candidate)) {
+      from = std::move(candidate);
+      smaller = true;
+    }
+    candidate = from;
+    candidate.regions = now.spec.directory.region_count() - 1;
+    if (*candidate.regions > 0 && still(candidate)) {
+      from = std::move(candidate);
+      smaller = true;
+    }
+  }
+  return from;
+}
+
+std::string replay_arguments(std::uint64_t seed, const Reduction& reduction) {
+  std::string out = "fuzz --seeds " + std::to_string(seed);
+  if (reduction.protocol) {
+    out += " --protocol " + *reduction.protocol;
+  }
+  if (reduction.regions) {
+    out += " --regions " + std::to_string(*reduction.regions);
+  }
+  if (reduction.participants) {
+    out += " --participants " + std::to_string(*reduction.participants);
+  }
+  if (reduction.duration) {
+    out += " --duration " + milliseconds(*reduction.duration);
+  }
+  if (reduction.faults) {
+    std::string list;
+    for (const std::size_t i : *reduction.faults) {
+      list += (list.empty() ? "" : ",") + std::to_string(i);
+    }
+    out += " --faults " + (list.empty() ? "none" : list);
+  }
+  return out;
+}
+
+}  // namespace geocommit::sim

@@ -1,0 +1,246 @@
+#include "sim/fuzz_main.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <iostream>
+#include <map>
+#include <optional>
+#include <sstream>
+
+#include "sim/fuzz.h"
+
+namespace geocommit::sim {
+namespace {
+
+struct Options {
+  std::string seeds{"1..100"};
+  std::string faults, duration, protocol;
+  std::uint32_t regions{}, participants{}, jobs{2};
+  bool verbose{}, no_shrink{};
+};
+
+struct Range {
+  std::uint64_t first{}, last{};
+};
+
+std::optional<Range> parse_range(const std::string& text) {
+  const std::size_t dots = text.find("..");
+  try {
+    const std::uint64_t first = std::stoull(text);
+    const std::uint64_t last = dots == std::string::npos ? first : std::stoull(text.substr(dots + 2));
+    return first <= last ? std::optional(Range{first, last}) : std::nullopt;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+}
+
+std::optional<Reduction> parse_reduction(const Options& options) {
+  Reduction out;
+  try {
+    if (!options.faults.empty()) {
+      out.faults.emplace();
+      std::stringstream list(options.faults == "none" ? "" : options.faults);
+      for (std::string item; std::getline(list, item, ',');) {
+        out.faults->push_back(std::stoul(item));
+      }
+    }
+    if (!options.duration.empty()) {
+      out.duration = std::chrono::milliseconds(std::stoul(options.duration));
+    }
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+  if (options.regions > 0) {
+    out.regions = options.regions;
+  }
+  if (options.participants > 0) {
+    out.participants = options.participants;
+  }
+  if (!options.protocol.empty()) {
+    if (find_protocol(options.protocol) == nullptr) {
+      return std::nullopt;
+    }
+    out.protocol = options.protocol;
+  }
+  return out;
+}
+
+/// What a child process reports; a fixed size, so that one write is whole.
+struct Tally {
+  std::uint64_t seeds{}, events{}, committed{}, aborted{}, splits{}, failed_seed{};
+  bool failed{};
+};
+
+/// Runs it in a child: true if it fails, also by an abort. The child's stderr is dropped.
+bool fails_in_child(const FuzzCase& one) {
+  const pid_t child = fork();
+  if (child == 0) {
+    (void)!freopen("/dev/null", "w", stderr);
+    _exit(run_case(one).failures.empty() ? 0 : 2);
+  }
+  int status = 0;
+  return child < 0 || waitpid(child, &status, 0) < 0 || status != 0;
+}
+
+void print_case(const FuzzCase& one) {
+  std::cout << describe(one) << std::flush;
+  const FuzzResult result = run_case(one);
+  std::cout << "events " << result.events << ", committed " << result.committed << ", aborted " << result.aborted
+            << ", virtual time " << to_seconds(result.virtual_time) << " s, trace " << std::hex << result.trace_hash
+            << std::dec << (result.split_expected ? ", split as 3PC's fault model predicts" : "") << "\n";
+  for (const std::string& failure : result.failures) {
+    std::cout << "FAILED " << failure << "\n";
+  }
+}
+
+void report_failure(std::uint64_t seed, const Reduction& reduction, bool shrink_it) {
+  std::cout << "seed " << seed << " FAILED (commit " << GEOCOMMIT_COMMIT << ")\n  replay: geocommit-sim "
+            << replay_arguments(seed, reduction) << " --verbose\n"
+            << std::flush;
+  if (!shrink_it) {
+    return;
+  }
+  const Reduction small = shrink(seed, reduction, fails_in_child);
+  std::cout << "  minimal: geocommit-sim " << replay_arguments(seed, small) << " --verbose\n" << std::flush;
+  const pid_t child = fork();
+  if (child == 0) {
+    print_case(draw_case(seed, small));
+    std::cout << std::flush;
+    _exit(0);
+  }
+  int status = 0;
+  if (child > 0 && waitpid(child, &status, 0) == child && status != 0) {
+    std::cout << "  (the run aborted: a broken invariant)\n" << std::flush;
+  }
+}
+
+/// Every `step`-th seed from `first`; stops at a failure and says which.
+Tally run_share(std::uint64_t first, std::uint64_t last, std::uint64_t step, const Reduction& reduction, int progress) {
+  Tally tally;
+  for (std::uint64_t seed = first; seed <= last; seed += step) {
+    tally.failed_seed = seed;  // Should it abort.
+    (void)!write(progress, &tally, sizeof tally);
+    const FuzzResult result = run_case(draw_case(seed, reduction));
+    ++tally.seeds;
+    tally.events += result.events;
+    tally.committed += result.committed;
+    tally.aborted += result.aborted;
+    tally.splits += result.split_expected ? 1 : 0;
+    if (!result.failures.empty()) {
+      tally.failed = true;
+      break;
+    }
+  }
+  if (!tally.failed) {
+    tally.failed_seed = 0;
+  }
+  return tally;
+}
+
+struct Share {
+  std::uint64_t next{};  ///< First seed not yet run.
+  pid_t child{-1};
+  int pipe_read{-1};
+};
+
+bool start(Share& share, const Range& range, std::uint64_t step, const Reduction& reduction) {
+  int ends[2];
+  if (share.next > range.last || pipe(ends) != 0) {
+    return false;
+  }
+  share.child = fork();
+  if (share.child == 0) {
+    close(ends[0]);
+    const Tally tally = run_share(share.next, range.last, step, reduction, ends[1]);
+    (void)!write(ends[1], &tally, sizeof tally);
+    _exit(0);
+  }
+  close(ends[1]);
+  share.pipe_read = ends[0];
+  return share.child > 0;
+}
+
+/// The last report of a child; nothing if it said nothing.
+Tally finish(Share& share) {
+  Tally last;
+  Tally one;
+  while (read(share.pipe_read, &one, sizeof one) == static_cast<ssize_t>(sizeof one)) {
+    last = one;
+  }
+  close(share.pipe_read);
+  int status = 0;
+  waitpid(share.child, &status, 0);
+  last.failed = last.failed || status != 0;
+  return last;
+}
+
+int run_seeds(const Range& range, const Options& options, const Reduction& reduction) {
+  Tally sum;
+  std::vector<std::uint64_t> failed;
+  std::vector<Share> shares(std::max(1U, options.jobs));
+  for (std::size_t i = 0; i < shares.size(); ++i) {
+    shares[i].next = range.first + i;
+    (void)start(shares[i], range, shares.size(), reduction);
+  }
+  for (Share& share : shares) {
+    while (share.child > 0) {
+      const Tally tally = finish(share);
+      share.child = -1;
+      sum.seeds += tally.seeds;
+      sum.events += tally.events;
+      sum.committed += tally.committed;
+      sum.aborted += tally.aborted;
+      sum.splits += tally.splits;
+      if (tally.failed) {
+        failed.push_back(tally.failed_seed);
+        report_failure(tally.failed_seed, reduction, !options.no_shrink && failed.size() <= 3);
+        if (failed.size() >= 20) {
+          break;
+        }
+        share.next = tally.failed_seed + shares.size();
+        (void)start(share, range, shares.size(), reduction);
+      }
+    }
+  }
+  std::cout << sum.seeds << " seeds, " << sum.events << " events, " << sum.committed << " committed, " << sum.aborted
+            << " aborted, " << sum.splits << " runs with a split that 3PC's fault model predicts, " << failed.size()
+            << " failed\n";
+  return failed.empty() ? 0 : 2;
+}
+
+}  // namespace
+
+int fuzz_main(int argc, char** argv) {
+  CLI::App app{
+      "Random simulation: each seed draws a topology, a load, a protocol and faults; the run is healed, "
+      "drained and judged.\n  geocommit-sim fuzz --seeds 1..1000",
+      "geocommit-sim fuzz"};
+  Options options;
+  app.add_option("--seeds", options.seeds, "A..B, or one seed")->capture_default_str();
+  app.add_option("--protocol", options.protocol, "only this one, instead of the one that the seed draws");
+  app.add_option("--faults", options.faults, "only these of the plan: 0,3 or none");
+  app.add_option("--duration", options.duration, "of the load, at most: 400ms");
+  app.add_option("--regions", options.regions, "at most");
+  app.add_option("--participants", options.participants, "at most");
+  app.add_option("--jobs", options.jobs, "processes")->capture_default_str();
+  app.add_flag("--verbose", options.verbose, "one seed: print what it draws and what comes of it");
+  app.add_flag("--no-shrink", options.no_shrink, "do not look for a smaller failing case");
+  CLI11_PARSE(app, argc, argv);
+  const auto range = parse_range(options.seeds);
+  const auto reduction = parse_reduction(options);
+  if (!range || !reduction) {
+    std::cerr << "geocommit-sim fuzz: expected --seeds A..B with A <= B, --faults as a list of numbers, --duration as "
+                 "400ms, and a protocol of the registry\n";
+    return 1;
+  }
+  if (options.verbose) {
+    print_case(draw_case(range->first, *reduction));
+    return 0;
+  }
+  return run_seeds(*range, options, *reduction);
+}
+
+}  // namespace geocommit::sim

@@ -1,0 +1,119 @@
+#include "sim/node.h"
+
+#include "base/check.h"
+#include "sim/world_impl.h"
+
+namespace geocommit::sim {
+
+/// Tells the world of protocol points and alarms, and passes everything on.
+class Node::Watcher final : public Observer {
+ public:
+  Watcher(World::Impl& world, Node& node, Observer* other)
+      : world_(world), node_(node), other_(other != nullptr ? *other : nobody_) {}
+
+  void transaction_begun(const TxnDescriptor& d) override { other_.transaction_begun(d); }
+  void transaction_decided(const TxnDescriptor& d, Outcome o, Reason r, Duration l, std::uint32_t delays) override {
+    other_.transaction_decided(d, o, r, l, delays);
+  }
+  void locks_released(const TxnDescriptor& d, Outcome o, Duration held_, Duration summed, bool waited) override {
+    other_.locks_released(d, o, held_, summed, waited);
+  }
+  void in_doubt_ended(const TxnDescriptor& d, Outcome o, Duration in_doubt, Duration blocked) override {
+    other_.in_doubt_ended(d, o, in_doubt, blocked);
+  }
+  void voted(const TxnDescriptor& d, Vote v, Reason r) override { other_.voted(d, v, r); }
+  void transaction_forgotten(const TxnDescriptor& d, Role r, Outcome o, const TxnCost& c) override {
+    other_.transaction_forgotten(d, r, o, c);
+  }
+  void message_sent(Traffic t, std::string_view kind, bool wan, std::size_t bytes) override {
+    other_.message_sent(t, kind, wan, bytes);
+  }
+  void forced_write() override { other_.forced_write(); }
+  void lazy_write() override { other_.lazy_write(); }
+  void noted(const TxnDescriptor& d, std::string_view event) override {
+    world_.noted(node_, event);
+    other_.noted(d, event);
+  }
+  void staleness(NodeId replica, Duration age) override { other_.staleness(replica, age); }
+  void alarm(std::string_view what) override {
+    world_.alarm(what);
+    other_.alarm(what);
+  }
+
+ private:
+  World::Impl& world_;
+  Node& node_;
+  Observer nobody_;
+  Observer& other_;
+};
+
+void TimerTable::set(TimerToken token, EventSlot slot) {
+  GC_CHECK(token >= end_);
+  while (token - first_ >= ring_.size()) {
+    std::vector<EventSlot> larger(ring_.size() * 2, kNoEvent);
+    for (std::uint64_t t = first_; t < end_; ++t) {
+      larger[t & (larger.size() - 1)] = ring_[t & mask()];
+    }
+    ring_ = std::move(larger);
+  }
+  for (std::uint64_t t = end_; t < token; ++t) {
+    ring_[t & mask()] = kNoEvent;
+  }
+  ring_[token & mask()] = slot;
+  end_ = token + 1;
+}
+
+EventSlot TimerTable::take(TimerToken token) {
+  if (token < first_ || token >= end_) {
+    return kNoEvent;
+  }
+  const EventSlot slot = ring_[token & mask()];
+  ring_[token & mask()] = kNoEvent;
+  while (first_ < end_ && ring_[first_ & mask()] == kNoEvent) {
+    ++first_;
+  }
+  return slot;
+}
+
+Node::Node(World::Impl& world, std::uint32_t index, NodeId id, Disk own_disk, Observer* other)
+    : disk(std::move(own_disk)),
+      world_(world),
+      index_(index),
+      id_(id),
+      observer_(std::make_shared<Watcher>(world, *this, other)) {}
+
+Instant Node::now() const { return Instant{Duration{world_.now_ns()}}; }
+
+std::size_t Node::send(NodeId to, const PeerPayload& payload) { return dying ? 0 : world_.send(*this, to, payload); }
+
+void Node::write(const DurableRecord& record, WriteToken token) {
+  if (dying) {
+    return;
+  }
+  disk.write(record, token);
+  if (token != 0) {
+    world_.queue().push(world_.now_ns() + world_.force().count(), EventKind::forced, index_, life, token);
+  }
+}
+
+void Node::write_checkpoint(Checkpoint checkpoint) {
+  if (dying) {
+    return;
+  }
+  disk.begin_checkpoint(std::move(checkpoint));
+  world_.queue().push(world_.now_ns() + world_.force().count(), EventKind::checkpoint, index_, life, 0);
+}
+
+void Node::set_timer(TimerToken token, Instant deadline) {
+  const std::int64_t at = std::max(deadline.time_since_epoch().count(), world_.now_ns());
+  timers.set(token, world_.queue().push(at, EventKind::timer, index_, life, token));
+}
+
+void Node::cancel_timer(TimerToken token) {
+  const EventSlot slot = timers.take(token);
+  if (slot != kNoEvent) {
+    world_.queue().cancel(slot);
+  }
+}
+
+}  // namespace geocommit::sim

@@ -1,0 +1,15 @@
+// Separate random streams of one seed: a change of the faults does not change the load, and so on.
+#pragma once
+
+#include <cstdint>
+
+namespace geocommit::sim {
+
+inline constexpr std::uint64_t kNetworkStream = 0x6e65'7477'6f72'6b00;
+inline constexpr std::uint64_t kNetworkFaultStream = 0x6e65'7477'6f72'6b01;  ///< Which messages network faults hit.
+inline constexpr std::uint64_t kDiskStream = 0x6469'736b'0000'0000;
+inline constexpr std::uint64_t kFaultStream = 0x6661'756c'7473'0000;
+inline constexpr std::uint64_t kFuzzStream = 0x6675'7a7a'0000'0000;
+// The workload has its own: workload/generator.h.
+
+}  // namespace geocommit::sim

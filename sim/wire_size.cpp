@@ -1,0 +1,58 @@
+#include "sim/wire_size.h"
+
+#include <vector>
+
+namespace geocommit::sim {
+namespace {
+
+constexpr std::size_t kEnvelope = 40;  // Version, run, sender, epoch, watermark; shared by the items of a batch.
+constexpr std::size_t kMessage = 34;   // Transaction id, kind, role, the few fields that are not zero.
+constexpr std::size_t kDescriptor = 34;
+constexpr std::size_t kMember = 7;
+constexpr std::size_t kOperation = 10;
+constexpr std::size_t kRequest = 14;
+constexpr std::size_t kReply = 20;
+constexpr std::size_t kShipped = 22;
+constexpr std::size_t kRecordFrame = 16;  // Length, CRC, kind.
+constexpr std::size_t kRecord = 18;
+
+std::size_t of(const TxnDescriptor& d) {
+  return kDescriptor + d.cohort.size() * kMember + d.operations.size() * kOperation;
+}
+std::size_t of(const Request& request) { return kRequest + request.operations.size() * kOperation; }
+std::size_t of(const ShippedWrite& write) { return kShipped + write.operations.size() * kOperation; }
+
+struct PayloadSize {
+  std::size_t operator()(const ProtocolMessage& m) const { return kMessage + (m.descriptor ? of(*m.descriptor) : 0); }
+  std::size_t operator()(const Hello&) const { return 4; }
+  std::size_t operator()(const Wound&) const { return 14; }
+  std::size_t operator()(const ClientRequest& r) const { return of(r.request); }
+  std::size_t operator()(const ClientReply&) const { return kReply; }
+  std::size_t operator()(const OutcomeQuery& q) const { return 10 + (q.request ? of(*q.request) : 0); }
+  std::size_t operator()(const Forward& f) const { return of(f.request); }
+  std::size_t operator()(const ForwardReply&) const { return kReply; }
+  std::size_t operator()(const Ship& ship) const {
+    std::size_t bytes = 10;
+    for (const ShippedWrite& write : ship.writes) {
+      bytes += of(write);
+    }
+    return bytes;
+  }
+  std::size_t operator()(const ShipAck&) const { return 10; }
+};
+
+struct RecordSize {
+  std::size_t operator()(const EpochRecord&) const { return 4; }
+  std::size_t operator()(const MachineRecord& r) const {
+    return kRecord + r.record.sites.size() * 3 + (r.descriptor ? of(*r.descriptor) : 0);
+  }
+  std::size_t operator()(const ShippedRecord& r) const { return 4 + of(r.write); }
+  std::size_t operator()(const ShipAckedRecord&) const { return 8; }
+};
+
+}  // namespace
+
+std::size_t wire_size(const PeerPayload& payload) { return kEnvelope + std::visit(PayloadSize{}, payload); }
+std::size_t record_size(const DurableRecord& record) { return kRecordFrame + std::visit(RecordSize{}, record); }
+
+}  // namespace geocommit::sim

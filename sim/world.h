@@ -1,0 +1,96 @@
+// A whole run in virtual time: the nodes of an experiment, each around its own NodeEngine, their disks, the WAN between
+// them, the clients that load them, and the faults that befall them. One thread; nothing but the spec goes in, so the
+// same spec gives the same run to the last bit.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/engine.h"
+#include "sim/client.h"
+#include "sim/event_queue.h"
+#include "sim/fault_plan.h"
+#include "sim/network.h"
+#include "verdict/history.h"
+#include "workload/generator.h"
+
+namespace geocommit::sim {
+
+struct WorldSpec {
+  const Protocol* protocol{};
+  Directory directory;
+  LinkMatrix links;  ///< By region.
+  Timeouts timeouts;
+  Duration lock_wait{1s};
+  LockingPolicy locking{LockingPolicy::wound_wait};
+  std::int64_t initial_balance{1000};
+  Duration force{2ms};  ///< Each forced write completes this long after it was asked, without a queue.
+  std::size_t checkpoint_bytes{64U << 20U};
+  WorkloadSpec workload;
+  std::vector<RegionId> origins;  ///< Empty: all regions.
+  Duration warmup{}, duration{10s};
+  Duration outcome_timeout{10s};
+  std::uint64_t seed{42};
+  FaultPlan faults;
+  bool keep_history{true};  ///< For a verdict; without it memory is bounded by what is in flight.
+  std::uint64_t events_most{~std::uint64_t{0}};
+};
+
+class World {
+ public:
+  /// Another observer of each node, beside the world's own; outlives the world. May be empty.
+  using ObserverOf = std::function<Observer*(NodeId)>;
+  explicit World(WorldSpec spec, const ObserverOf& observers = {});
+  ~World();
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+
+  /// Until every node knows every other; false: not within `most`.
+  [[nodiscard]] bool become_ready(Duration most = 60s);
+  /// From now on clients send and the fault plan's clock runs.
+  void start_load();
+  void run_for(Duration duration);
+  /// Through warm-up and measurement window, to the end of the load.
+  void run_load();
+  /// Ends all faults: links are whole, everybody runs, no further fault begins.
+  void heal();
+  /// Until clients wait for nothing and nothing is open, locked or unshipped anywhere; false: not within `most`.
+  [[nodiscard]] bool drain(Duration most);
+  /// What drain() waits for, in words; empty when quiet.
+  [[nodiscard]] std::string why_not_quiet() const;
+
+  [[nodiscard]] Instant now() const;
+  [[nodiscard]] Duration since_load() const;
+  [[nodiscard]] const WorldSpec& spec() const;
+  [[nodiscard]] bool up(NodeId node) const;
+  [[nodiscard]] const NodeEngine& engine(NodeId node) const;
+  [[nodiscard]] EngineStatus status() const;  ///< Summed over nodes.
+  [[nodiscard]] const std::map<RegionId, Client>& clients() const;
+  [[nodiscard]] ClientCounts client_counts() const;  ///< Summed over clients.
+
+  /// The evidence so far. `drained`: the caller's word that drain() said so. Needs keep_history.
+  [[nodiscard]] History history(bool drained) const;
+  /// Alarms of all engines, by what.
+  [[nodiscard]] const std::map<std::string, std::uint64_t, std::less<>>& alarms() const;
+  /// Messages that faults have lost.
+  [[nodiscard]] std::uint64_t messages_lost() const;
+
+  [[nodiscard]] std::uint64_t events() const;  ///< Handled; a cancelled timer is none.
+  [[nodiscard]] bool exhausted() const;        ///< Stopped at events_most: what follows did not happen.
+  /// Digest of every event with its time and content, in order.
+  [[nodiscard]] std::uint64_t trace_hash() const;
+  [[nodiscard]] std::size_t memory_slots() const;  ///< Events and messages ever in flight at once.
+
+  class Impl;
+
+ private:
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace geocommit::sim
