@@ -11,13 +11,16 @@
 
 namespace geocommit {
 
-/// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (PITFALLS 18).
+/// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (PITFALLS 18). Zero stays zero
+/// and counts nothing: without a clock, a machine that only asks again is in the same state again.
 class Backoff {
  public:
   explicit Backoff(Duration first) : first_(first) {}
   Duration next() {
     const Duration interval = first_ * factor_;
-    factor_ = std::min(factor_ * 2, kMostFactor);
+    if (first_ != Duration::zero()) {
+      factor_ = std::min(factor_ * 2, kMostFactor);
+    }
     return interval;
   }
   [[nodiscard]] int factor() const { return factor_; }

@@ -28,6 +28,9 @@ class RandomRun {
         world_.set_delay(node.id, other.id, std::chrono::milliseconds(1 + pick(40)));
       }
     }
+    for (std::uint32_t points = pick(4); points > 0; --points) {
+      crash_at_point();
+    }
     world_.begin();
     const std::uint32_t actions = 2 + pick(14);
     for (std::uint32_t i = 0; i < actions; ++i) {
