@@ -84,7 +84,7 @@ struct World {
   }
 };
 
-OutcomeQuery numbered(std::uint64_t n) { return OutcomeQuery{{NodeId{1}, n}}; }
+OutcomeQuery numbered(std::uint64_t n) { return OutcomeQuery{{NodeId{1}, n}, {}}; }
 
 TEST_CASE("what was sent and not counted as dropped arrives, once and in order") {
   World world;

@@ -1,0 +1,116 @@
+#include "runtime/metrics_endpoint.h"
+
+#include <prometheus/collectable.h>
+#include <prometheus/exposer.h>
+#include <prometheus/metric_family.h>
+
+#include <exception>
+#include <future>
+#include <limits>
+#include <utility>
+#include <vector>
+
+namespace geocommit {
+namespace {
+
+constexpr std::chrono::seconds kPatience{2};
+
+prometheus::ClientMetric labelled(const Labels& labels) {
+  prometheus::ClientMetric metric;
+  for (const auto& [name, value] : labels) {
+    metric.label.push_back({name, value});
+  }
+  return metric;
+}
+
+prometheus::MetricFamily family_of(const std::string& name, prometheus::MetricType type) {
+  return {name, "See docs/METRICS.md", type, {}};
+}
+
+prometheus::ClientMetric::Histogram convert(const Histogram& histogram) {
+  prometheus::ClientMetric::Histogram out;
+  out.sample_count = histogram.count();
+  out.sample_sum = histogram.sum_ns() / 1e9;
+  for (const Duration bound : prometheus_bounds()) {
+    out.bucket.push_back({histogram.count_at_or_below(bound), to_seconds(bound)});
+  }
+  out.bucket.push_back({histogram.count(), std::numeric_limits<double>::infinity()});
+  return out;
+}
+
+std::vector<prometheus::MetricFamily> convert(const MetricSet& metrics) {
+  std::vector<prometheus::MetricFamily> families;
+  for (const auto& [name, members] : metrics.counters()) {
+    prometheus::MetricFamily family = family_of(name, prometheus::MetricType::Counter);
+    for (const auto& [labels, value] : members) {
+      family.metric.push_back(labelled(labels));
+      family.metric.back().counter.value = static_cast<double>(value);
+    }
+    families.push_back(std::move(family));
+  }
+  for (const auto& [name, members] : metrics.gauges()) {
+    prometheus::MetricFamily family = family_of(name, prometheus::MetricType::Gauge);
+    for (const auto& [labels, value] : members) {
+      family.metric.push_back(labelled(labels));
+      family.metric.back().gauge.value = value;
+    }
+    families.push_back(std::move(family));
+  }
+  for (const auto& [name, members] : metrics.histograms()) {
+    prometheus::MetricFamily family = family_of(name, prometheus::MetricType::Histogram);
+    for (const auto& [labels, histogram] : members) {
+      family.metric.push_back(labelled(labels));
+      family.metric.back().histogram = convert(histogram);
+    }
+    families.push_back(std::move(family));
+  }
+  return families;
+}
+
+class Collector final : public prometheus::Collectable {
+ public:
+  Collector(EventLoop& loop, std::function<MetricSet()> snapshot)
+      : loop_(loop), snapshot_(std::make_shared<std::function<MetricSet()>>(std::move(snapshot))) {}
+
+  /// On one of the HTTP server's threads. An event loop that does not answer gives an empty page, not a hung scrape.
+  std::vector<prometheus::MetricFamily> Collect() const override {
+    auto promise = std::make_shared<std::promise<MetricSet>>();
+    std::future<MetricSet> future = promise->get_future();
+    loop_.post([promise, snapshot = snapshot_] { promise->set_value((*snapshot)()); });
+    if (future.wait_for(kPatience) != std::future_status::ready) {
+      return {};
+    }
+    return convert(future.get());
+  }
+
+ private:
+  EventLoop& loop_;
+  std::shared_ptr<std::function<MetricSet()>> snapshot_;
+};
+
+}  // namespace
+
+class MetricsEndpoint::Impl {
+ public:
+  std::shared_ptr<Collector> collector;
+  std::unique_ptr<prometheus::Exposer> exposer;
+};
+
+Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::open(const std::string& address, EventLoop& loop,
+                                                               std::function<MetricSet()> snapshot) {
+  auto impl = std::make_unique<Impl>();
+  impl->collector = std::make_shared<Collector>(loop, std::move(snapshot));
+  try {
+    impl->exposer = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
+        "listening_ports", address, "num_threads", "2", "request_timeout_ms", "3000", "keep_alive_timeout_ms", "1000"});
+    impl->exposer->RegisterCollectable(impl->collector);
+  } catch (const std::exception&) {
+    return Error{"cannot listen for metrics on " + address + ": the address is in use, or not of this machine"};
+  }
+  return std::unique_ptr<MetricsEndpoint>{new MetricsEndpoint(std::move(impl))};
+}
+
+MetricsEndpoint::MetricsEndpoint(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+MetricsEndpoint::~MetricsEndpoint() = default;
+
+}  // namespace geocommit

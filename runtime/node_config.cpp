@@ -1,0 +1,324 @@
+#include "runtime/node_config.h"
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
+#include <utility>
+
+namespace geocommit {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::size_t kConfigBytesMax = 4U << 20U;
+constexpr std::size_t kRegionsMax = 256;
+constexpr std::uint64_t kKeysMax = 1'000'000'000;
+
+std::int64_t ns(Duration duration) { return duration.count(); }
+
+const char* text_of(Placement placement) { return placement == Placement::replicated ? "replicated" : "partitioned"; }
+const char* text_of(LockingPolicy policy) { return policy == LockingPolicy::wound_wait ? "wound-wait" : "no-wait"; }
+const char* text_of(DurabilityKind kind) {
+  switch (kind) {
+    case DurabilityKind::fsync:
+      return "fsync";
+    case DurabilityKind::none:
+      return "none";
+    case DurabilityKind::fixed:
+      return "fixed";
+  }
+  return "?";
+}
+
+/// Reads typed members of one object; the first problem is kept, every later call does nothing.
+class Reader {
+ public:
+  Reader(const json& object, std::string path, std::optional<Error>& problem)
+      : object_(object), path_(std::move(path)), problem_(problem) {
+    if (!object_.is_object()) {
+      fail("", "an object was expected");
+    }
+  }
+
+  template <class Number>
+  requires std::is_integral_v<Number>
+  void get(const char* key, Number& out, Number least, Number most) {
+    const json* value = find(key);
+    if (value == nullptr) {
+      return;
+    }
+    if (value->is_number_unsigned()) {
+      const auto number = value->get<std::uint64_t>();
+      if (std::cmp_greater_equal(number, least) && std::cmp_less_equal(number, most)) {
+        out = static_cast<Number>(number);
+        return;
+      }
+    } else if (value->is_number_integer()) {
+      const auto number = value->get<std::int64_t>();
+      if (std::cmp_greater_equal(number, least) && std::cmp_less_equal(number, most)) {
+        out = static_cast<Number>(number);
+        return;
+      }
+    }
+    fail(key, "a whole number from " + std::to_string(least) + " to " + std::to_string(most) + " was expected");
+  }
+  void get(const char* key, std::string& out) {
+    const json* value = find(key);
+    if (value != nullptr && !value->is_string()) {
+      fail(key, "a string was expected");
+    } else if (value != nullptr) {
+      out = value->get<std::string>();
+    }
+  }
+  void get(const char* key, bool& out) {
+    const json* value = find(key);
+    if (value != nullptr && !value->is_boolean()) {
+      fail(key, "true or false was expected");
+    } else if (value != nullptr) {
+      out = value->get<bool>();
+    }
+  }
+  void get(const char* key, Duration& out) {
+    std::int64_t count = 0;
+    get<std::int64_t>(key, count, 0, ns(24h * 365));
+    out = Duration{count};
+  }
+  template <class Enum>
+  void get(const char* key, Enum& out, std::initializer_list<Enum> all) {
+    std::string text;
+    get(key, text);
+    std::string names;
+    for (const Enum value : all) {
+      if (text == text_of(value)) {
+        out = value;
+        return;
+      }
+      names += (names.empty() ? "" : ", ") + std::string{text_of(value)};
+    }
+    if (!problem_) {
+      fail(key, "one of " + names + " was expected");
+    }
+  }
+  /// nullptr (and the problem noted) if it is not there.
+  const json* find(const char* key) {
+    known_.insert(key);
+    if (problem_) {
+      return nullptr;
+    }
+    const auto found = object_.find(key);
+    if (found == object_.end()) {
+      fail(key, "is missing");
+      return nullptr;
+    }
+    return &*found;
+  }
+  void fail(const std::string& key, const std::string& what) {
+    if (!problem_) {
+      problem_ = Error{path_ + (path_.empty() || key.empty() ? "" : ".") + key + ": " + what};
+    }
+  }
+  /// After the last get(): refuses members that nobody asked for.
+  void end() {
+    if (problem_) {
+      return;
+    }
+    for (const auto& [key, value] : object_.items()) {
+      if (!known_.contains(key)) {
+        fail(key, "is not a setting of a node");
+      }
+    }
+  }
+
+ private:
+  const json& object_;
+  std::string path_;
+  std::optional<Error>& problem_;
+  std::set<std::string> known_;
+};
+
+void read_addresses(const json& object, NodeConfig& out, std::optional<Error>& problem) {
+  if (!object.is_object()) {
+    problem = Error{"addresses: an object was expected"};
+    return;
+  }
+  for (const auto& [key, value] : object.items()) {
+    const std::string path = "addresses." + key;
+    if (key.empty() || key.size() > 9 || key.find_first_not_of("0123456789") != std::string::npos || key == "0") {
+      problem = Error{path + ": the number of a node was expected"};
+    }
+    if (problem) {
+      return;
+    }
+    NodeAddresses addresses;
+    Reader reader{value, path, problem};
+    reader.get("data", addresses.data);
+    reader.get("control", addresses.control);
+    reader.get("metrics", addresses.metrics);
+    reader.end();
+    out.addresses[NodeId{static_cast<std::uint32_t>(std::stoul(key))}] = addresses;
+  }
+}
+
+void read_regions(Reader& reader, NodeConfig& out) {
+  const json* regions = reader.find("regions");
+  if (regions == nullptr) {
+    return;
+  }
+  if (!regions->is_array() || regions->empty() || regions->size() > kRegionsMax) {
+    reader.fail("regions", "a list of 1 to " + std::to_string(kRegionsMax) + " names was expected");
+    return;
+  }
+  for (const json& region : *regions) {
+    if (!region.is_string()) {
+      reader.fail("regions", "a list of names was expected");
+      return;
+    }
+    out.regions.push_back(region.get<std::string>());
+  }
+}
+
+void read_members(const json& object, NodeConfig& out, std::optional<Error>& problem) {
+  Reader top{object, "", problem};
+  top.get("run_id", out.run_id);
+  top.get("cell", out.cell);
+  top.get<std::uint32_t>("self", out.self.value, 1, 1'000'000);
+  top.get("protocol", out.protocol);
+  read_regions(top, out);
+  top.get<std::uint32_t>("sites_per_region", out.sites_per_region, 1, 64);
+  top.get("placement", out.placement, {Placement::replicated, Placement::partitioned});
+  top.get<std::uint64_t>("keys_per_participant", out.keys_per_participant, 1, kKeysMax);
+  top.get<std::int64_t>("initial_balance", out.initial_balance, 0, 1LL << 50U);
+  if (const json* addresses = top.find("addresses")) {
+    read_addresses(*addresses, out, problem);
+  }
+  if (const json* timeouts = top.find("timeouts_ns")) {
+    Reader reader{*timeouts, "timeouts_ns", problem};
+    reader.get("vote", out.timeouts.vote);
+    reader.get("decision", out.timeouts.decision);
+    reader.get("resend", out.timeouts.resend);
+    reader.get("lock_wait", out.lock_wait);
+    reader.end();
+  }
+  top.get("locking", out.locking, {LockingPolicy::wound_wait, LockingPolicy::no_wait});
+  if (const json* durability = top.find("durability")) {
+    Reader reader{*durability, "durability", problem};
+    reader.get("kind", out.durability.kind, {DurabilityKind::fsync, DurabilityKind::none, DurabilityKind::fixed});
+    reader.get("fixed_force_ns", out.durability.fixed_force);
+    reader.end();
+  }
+  top.get<std::size_t>("checkpoint_bytes", out.checkpoint_bytes, 1U << 10U, 1ULL << 40U);
+  std::string directory;
+  top.get("data_directory", directory);
+  out.data_directory = directory;
+  top.get("insecure", out.insecure);
+  top.get("own_namespace", out.own_namespace);
+  top.get<std::uint64_t>("seed", out.seed, 0, UINT64_MAX);
+  if (const json* client = top.find("client")) {
+    Reader reader{*client, "client", problem};
+    reader.get("workload_json", out.client.workload_json);
+    reader.get("warmup_ns", out.client.warmup);
+    reader.get("duration_ns", out.client.duration);
+    reader.get("outcome_timeout_ns", out.client.outcome_timeout);
+    reader.end();
+  }
+  top.end();
+}
+
+std::optional<Error> check(const NodeConfig& config) {
+  if (config.run_id.empty() || config.run_id.size() > 128) {
+    return Error{"run_id: 1 to 128 characters were expected"};
+  }
+  if (config.regions.size() * config.sites_per_region > 1'000) {
+    return Error{"sites_per_region: at most 1000 agents can take part"};
+  }
+  const Directory directory = config.directory();
+  if (directory.find(config.self) == nullptr) {
+    return Error{"self: node " + std::to_string(config.self.value) + " is not part of this run"};
+  }
+  for (const auto& [node, addresses] : config.addresses) {
+    if (directory.find(node) == nullptr) {
+      return Error{"addresses." + std::to_string(node.value) + ": is not part of this run"};
+    }
+  }
+  if (!config.addresses.contains(config.self)) {
+    return Error{"addresses: the node's own are missing"};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+Directory NodeConfig::directory() const {
+  return Directory{regions, sites_per_region, placement, keys_per_participant};
+}
+
+Result<NodeConfig> load_node_config(const std::filesystem::path& file) {
+  std::ifstream in{file, std::ios::binary};
+  std::stringstream text;
+  text << in.rdbuf();
+  if (!in) {
+    return Error{"cannot read " + file.string()};
+  }
+  return parse_node_config(text.str(), file.string());
+}
+
+Result<NodeConfig> parse_node_config(const std::string& text, const std::string& origin) {
+  if (text.size() > kConfigBytesMax) {
+    return Error{origin + ": larger than " + std::to_string(kConfigBytesMax) + " bytes"};
+  }
+  const json object = json::parse(text, nullptr, false);
+  if (object.is_discarded()) {
+    return Error{origin + ": is not JSON"};
+  }
+  NodeConfig config;
+  std::optional<Error> problem;
+  read_members(object, config, problem);
+  if (!problem) {
+    problem = check(config);
+  }
+  if (problem) {
+    return Error{origin + ": " + problem->message};
+  }
+  return config;
+}
+
+std::string to_json(const NodeConfig& config) {
+  json addresses = json::object();
+  for (const auto& [node, at] : config.addresses) {
+    addresses[std::to_string(node.value)] = {{"data", at.data}, {"control", at.control}, {"metrics", at.metrics}};
+  }
+  const json object = {
+      {"run_id", config.run_id},
+      {"cell", config.cell},
+      {"self", config.self.value},
+      {"protocol", config.protocol},
+      {"regions", config.regions},
+      {"sites_per_region", config.sites_per_region},
+      {"placement", text_of(config.placement)},
+      {"keys_per_participant", config.keys_per_participant},
+      {"initial_balance", config.initial_balance},
+      {"addresses", addresses},
+      {"timeouts_ns",
+       {{"vote", ns(config.timeouts.vote)},
+        {"decision", ns(config.timeouts.decision)},
+        {"resend", ns(config.timeouts.resend)},
+        {"lock_wait", ns(config.lock_wait)}}},
+      {"locking", text_of(config.locking)},
+      {"durability",
+       {{"kind", text_of(config.durability.kind)}, {"fixed_force_ns", ns(config.durability.fixed_force)}}},
+      {"checkpoint_bytes", config.checkpoint_bytes},
+      {"data_directory", config.data_directory.string()},
+      {"insecure", config.insecure},
+      {"own_namespace", config.own_namespace},
+      {"seed", config.seed},
+      {"client",
+       {{"workload_json", config.client.workload_json},
+        {"warmup_ns", ns(config.client.warmup)},
+        {"duration_ns", ns(config.client.duration)},
+        {"outcome_timeout_ns", ns(config.client.outcome_timeout)}}},
+  };
+  return object.dump(2);
+}
+
+}  // namespace geocommit
