@@ -128,12 +128,15 @@ class Load {
   std::thread thread_;
 };
 
-Result<void> measure_bare(Emulation& emulation, const std::vector<WanNode>& nodes, ProbeReport& report) {
+/// Requests over the management network while the WAN is measured: how much of an error is the machine's, not the
+/// WAN's.
+Result<void> measure_bare(Emulation& emulation, const std::vector<WanNode>& nodes, Duration duration,
+                          ProbeReport& report) {
   auto echo = EchoServer::start(emulation.namespace_fd(nodes[1].name), emulation.management_address(nodes[1].name));
   if (!echo) return echo.error();
   PingPlan plan;
-  plan.count = 200;
-  plan.interval = 2ms;
+  plan.interval = 10ms;
+  plan.count = static_cast<int>(std::clamp<std::int64_t>(duration / plan.interval, 1, 100000));
   auto pings = ping(emulation.namespace_fd(nodes[0].name), emulation.management_address(nodes[0].name),
                     (*echo)->address(), (*echo)->port(), plan);
   if (!pings) return pings.error();
@@ -213,7 +216,6 @@ Result<ProbeReport> probe(const ProbeOptions& options) {
     return Error{"topology " + topology->name() + " has one datacenter: there is nothing to measure"};
   auto emulation = bring_up(backend, *topology, nodes, options.emulation);
   if (!emulation) return emulation.error();
-  if (auto done = measure_bare(**emulation, nodes, report); !done) return done.error();
   if (auto done = (*emulation)->reset_stats(); !done) return done.error();
   std::unique_ptr<Load> load;
   if (options.load_per_second > 0) {
@@ -222,7 +224,11 @@ Result<ProbeReport> probe(const ProbeOptions& options) {
     load = std::move(started).value();
   }
   const std::int64_t start = monotonic_ns();
+  Result<void> bare;
+  std::thread bare_thread([&] { bare = measure_bare(**emulation, nodes, options.duration, report); });
   auto pairs = probe_pairs(**emulation, *topology, nodes, options.duration);
+  bare_thread.join();
+  if (!bare) return bare.error();
   if (!pairs) return pairs.error();
   load.reset();
   const double seconds = static_cast<double>(monotonic_ns() - start) / 1e9;

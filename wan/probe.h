@@ -36,7 +36,7 @@ struct ProbeReport {
   std::string backend;
   std::string why;  ///< the choice of `auto`, or "asked for"
   std::vector<ProbePair> pairs;
-  Duration bare_p50{0};  ///< request and response over the management network: no router, no delay
+  Duration bare_p50{0};  ///< over the management network meanwhile: the machine's own part of an error
   Duration bare_p99{0};
   double load_per_second = 0;  ///< that the router delivered besides
   RouterStats stats;

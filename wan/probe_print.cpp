@@ -29,7 +29,7 @@ std::string print_probe(const ProbeReport& report) {
           to_ms(pair.configured), to_ms(pair.p50), to_ms(pair.p99), to_ms(pair.p50 - pair.configured),
           to_ms(pair.p99 - pair.configured), pair.samples, pair.lost);
   }
-  print(out, "bare request and response without the WAN: p50 %.3f ms, p99 %.3f ms\n", to_ms(report.bare_p50),
+  print(out, "the same machine at the same time without the WAN: p50 %.3f ms, p99 %.3f ms\n", to_ms(report.bare_p50),
         to_ms(report.bare_p99));
   if (report.load_per_second > 0) print(out, "other packets across the router: %.0f/s\n", report.load_per_second);
   if (report.stats.has_lateness) {
