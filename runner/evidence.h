@@ -6,8 +6,13 @@
 
 namespace geocommit {
 
-/// What cannot be read is named in the History, never left out silently. `directory` must outlive the result.
-[[nodiscard]] History read_history(const CellContext& context, const CellEvidence& evidence,
-                                   const Directory& directory);
+struct CellHistory {
+  History history;
+  std::vector<std::string> unread_outcomes;  ///< Clients whose outcome logs could not be read, and why.
+};
+
+/// What cannot be read is named, never left out silently. `directory` must outlive the result.
+[[nodiscard]] CellHistory read_history(const CellContext& context, const CellEvidence& evidence,
+                                       const Directory& directory);
 
 }  // namespace geocommit

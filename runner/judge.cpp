@@ -60,7 +60,8 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   const Settings& settings = context.plan.point(context.cell).settings;
   CellResult out;
   out.cell = context.cell;
-  const History history = read_history(context, evidence, directory);
+  const CellHistory read = read_history(context, evidence, directory);
+  const History& history = read.history;
   const MetricSet window = merged_window(evidence);
   out.forced_write = forced_write_of(context, evidence);
 
@@ -72,6 +73,11 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   input.open_at_end = open_at_end(evidence, directory);
   input.duration = settings.duration;
   input.verdict = check(history);
+  // Without what its clients were told, "nothing acknowledged was lost" cannot be judged.
+  for (const std::string& unread : read.unread_outcomes) {
+    input.verdict.unknown_reasons.push_back("what a client was told could not be read: " + unread);
+    if (input.verdict.judgement == Judgement::pass) input.verdict.judgement = Judgement::unknown;
+  }
   const bool emulated = context.network.kind() == EmulationKind::tun || context.network.kind() == EmulationKind::netem;
   input.prediction =
       predict_cell(context.plan, context.cell, out.forced_write, lock_wait_share(window).value_or(0.0), emulated);

@@ -94,7 +94,7 @@ Result<void> CellFleet::start_node(const NodeInfo& node) {
     }
     return Error{node.name + " at " + context_.network.addresses().at(node.id).control +
                  " does not take its configuration: " + configured.error().message +
-                 " (is the daemon running, with --listen?)"};
+                 " (is it running, started with --listen and --control?)"};
   }
   auto started = fleet_.start({node.name,
                                context_.paths.programs / program_of(node.kind),

@@ -1,6 +1,7 @@
 #include "runner/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <map>
 
@@ -142,7 +143,11 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     std::fprintf(stderr, "error: %s\nTry ./geocommit %s--help\n", why.c_str(), command.c_str());
     return ParsedCommandLine{std::nullopt, kFailed};
   };
-  if (argc > 1 && argv[1][0] != '-' && app.get_subcommand_no_throw(argv[1]) == nullptr) {
+  const auto is_command = [&](const char* word) {
+    const auto all = app.get_subcommands([](const CLI::App*) { return true; });
+    return std::any_of(all.begin(), all.end(), [&](const CLI::App* one) { return one->get_name() == word; });
+  };
+  if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) {
     return fail(unknown_command(argv[1], app), "");
   }
   try {

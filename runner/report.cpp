@@ -197,11 +197,11 @@ std::string block(std::vector<Column> columns, bool colour) {
 
 std::string how_to_read() {
   return "How to read it: commit latency runs at the coordinator from the request to the durable decision;\n"
-         "client latency from the intended start to the outcome, so that waiting in line counts; lock hold from\n"
-         "the first lock to the last release, per participant: 1000 / lock hold is the most that one hot key can\n"
-         "do a second. Predicted is theory without load. In doubt is from a durable YES to the outcome; blocked\n"
-         "is past the decision timeout. The verdict is from the durable logs: every outcome agreed, nothing\n"
-         "acknowledged lost, money conserved.\n";
+         "client latency from the intended start to the outcome, so that waiting in line counts; lock hold\n"
+         "from the first lock to the last release, per participant: 1000 / lock hold is the most that one hot\n"
+         "key can do a second. Predicted is theory without load. In doubt is from a durable YES to the\n"
+         "outcome; blocked is past the decision timeout. The verdict is from the durable logs: every outcome\n"
+         "agreed, nothing acknowledged lost, money conserved.\n";
 }
 
 std::string problems(const std::vector<CellResult>& cells, bool colour) {

@@ -1,0 +1,335 @@
+#!/usr/bin/env python3
+"""End-to-end tests of geocommit: real daemons, real sockets, real logs.
+
+Usage: tests/e2e/e2e.py [NAME ...]     all of them if none is named
+GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one fails, 77 if all were skipped.
+"""
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import traceback
+import urllib.request
+
+from harness import (BUILD, HOME, PATIENCE, QUICK, RUNNER, SKIPPED, Running, Skip, check, equal, folder, gone, need_tun,
+                     run, series, summary, write)
+
+
+def one_protocol(protocol, messages, forced_writes, extra=""):
+    with folder() as place:
+        file = write(place / "quick.yaml", QUICK.replace("[2pc]", f"[{protocol}]") + extra)
+        results = place / "results"
+        status, out, err = run("run", file, "--output", results, cwd=place)
+        check(status == 0, f"exit status {status}\n{out}\n{err}")
+        whole = summary(results)
+        equal(whole["schema"], "geocommit/summary/1", "schema")
+        equal(whole["emulation"], "loopback", "emulation")
+        equal(len(whole["cells"]), 1, "cells")
+        cell = whole["cells"][0]
+        equal(cell["protocol"], protocol, "protocol")
+        equal((cell["verdict"], cell["valid"], cell["expected"]), ("pass", True, False), "verdict, valid, expected")
+        check(not any(cell["violations"].values()), f"violations: {cell['violations']}")
+        counts = cell["transactions"]
+        equal(counts["offered"], 80, "offered: 40 a second for 2 s")
+        equal(counts["committed"] + sum(counts["aborted"].values()) + counts["unknown"] + counts["shed"], 80,
+              f"every transaction is accounted for: {counts}")
+        check(counts["committed"] >= 70, f"nearly all commit: {counts}")
+        equal(cell["client_latency_ms"]["count"], counts["committed"], "a client latency per commit")
+        equal(cell["commit_latency_ms"]["count"], counts["committed"], "a commit latency per commit")
+        equal(cell["lock_hold_ms"]["count"], 3 * counts["committed"], "a lock hold per participant and commit")
+        costs = cell["costs_per_commit"]
+        equal((costs["messages"], costs["forced_writes"]), (messages, forced_writes), "messages and forced writes a commit")
+        equal(cell["left_at_end"]["locks_held"], 0, "locks held at the end")
+        check(cell["drained"], "drained")
+        for name in ("experiment.yaml", "environment.json", "summary.csv", "timeseries.csv", "prometheus.yml"):
+            check((results / name).stat().st_size > 0, f"{name} is there")
+        check(list((results / "histograms").glob("*.commit_latency.csv")), "histograms are there")
+        check(list((results / "nodes").glob("*/agent@rack-1/*.seg")), "commit logs are there")
+        check(list((results / "logs").glob("*/agent@rack-1.log")), "logs are there")
+        check("How to read it" in out and protocol in out, "the comparison was printed")
+        # What was written back is itself an experiment.
+        status, _, err = run("validate", results / "experiment.yaml")
+        equal((status, err), (0, ""), "the resolved experiment is valid")
+
+
+def loopback_2pc():
+    one_protocol("2pc", 12, 7)  # 4N, 2N+1
+
+
+def loopback_3pc():
+    one_protocol("3pc", 18, 11)  # 6N, 3N+2
+
+
+def loopback_home_region():
+    one_protocol("home-region", 12, 7)  # every transaction spans three homes: 2PC among them
+
+
+def loopback_replicated():
+    with folder() as place:
+        text = QUICK.replace("[2pc]", "[2pc, 3pc, home-region]").replace("partitioned", "replicated")
+        file = write(place / "quick.yaml", text.replace("local: 0", "local: 1").replace("participants: 3", "participants: 2"))
+        status, out, err = run("run", file, "--output", place / "results", cwd=place)
+        check(status == 0, f"exit status {status}\n{out}\n{err}")
+        two, three, home = summary(place / "results")["cells"]
+        equal([c["verdict"] for c in (two, three, home)], ["pass"] * 3, "verdicts")
+        equal(two["costs_per_commit"]["messages"], 12, "2PC writes every copy")
+        equal(three["costs_per_commit"]["messages"], 18, "3PC writes every copy")
+        equal(home["costs_per_commit"]["messages"], 4, "home region commits at one site")
+        equal(home["costs_per_commit"]["wan_messages"], 0, "of its own region")
+        check(home["staleness_ms"]["count"] > 0, "staleness was measured")
+        check(two["staleness_ms"] is None, "2PC has no staleness")
+
+
+def sweep_and_repetitions():
+    with folder() as place:
+        file = write(place / "quick.yaml", QUICK.replace("duration: 2s", "duration: 1s"))
+        status, out, err = run("run", file, "--output", place / "results", "--set", "repetitions=2", "--set",
+                               "sweep={workload.rate: [20/s, 40/s]}", "--quiet", cwd=place)
+        check(status == 0, f"exit status {status}\n{out}\n{err}")
+        cells = summary(place / "results")["cells"]
+        equal([(c["sweep"], c["repetition"], c["transactions"]["offered"]) for c in cells],
+              [({"workload.rate": r}, n, int(r[:2])) for r in ("20/s", "40/s") for n in (1, 2)], "cells")
+        check("workload.rate=20/s" in out and "2/2" not in out, "the comparison names the points, quietly")
+
+
+def closed_loop():
+    with folder() as place:
+        text = QUICK.replace("arrival: fixed, rate: 40/s", "arrival: closed, clients: 8").replace("3pc", "2pc")
+        status, out, err = run("run", write(place / "q.yaml", text), "--output", place / "results", cwd=place)
+        check(status == 0, f"exit status {status}\n{out}\n{err}")
+        cell = summary(place / "results")["cells"][0]
+        check(cell["transactions"]["committed"] > 50, f"a closed loop goes as fast as it can: {cell['transactions']}")
+
+
+def long_run(place, *more):
+    file = write(place / "long.yaml", QUICK.replace("duration: 2s", "duration: 60s"))
+    return Running("run", file, "--output", place / "results", *more, cwd=place)
+
+
+def daemon_dies():
+    with folder() as place, long_run(place) as going:
+        going.wait_until_measuring(place / "results")
+        children = going.children()
+        victim = children["agent@rack-2"]
+        os.kill(victim, signal.SIGKILL)
+        killed = time.monotonic()
+        going.wait_for(lambda: "agent@rack-2" in going.stderr(), "the run to say who died")
+        print(f"named after {time.monotonic() - killed:.2f} s")
+        equal(going.end(), 1, "exit status")
+        check("was killed by signal 9" in going.stderr(), going.stderr())
+        cell = summary(place / "results")["cells"][0]
+        check("agent@rack-2" in cell["failure"], f"failure: {cell['failure']}")
+        equal(cell["valid"], False, "valid")
+        check(cell["transactions"]["committed"] > 0, "what was measured is kept")
+        check(all(gone(pid) for pid in children.values()), "no process is left behind")
+
+
+def interrupt():
+    with folder() as place, long_run(place) as going:
+        going.wait_until_measuring(place / "results")
+        children = going.children()
+        check(len(children) == 7, f"three agents, three coordinators, a client: {children}")
+        going.signal(signal.SIGINT)
+        equal(going.end(), 130, "exit status")
+        cell = summary(place / "results")["cells"][0]
+        equal((cell["interrupted"], cell["valid"]), (True, False), "interrupted, valid")
+        check(cell["transactions"]["committed"] > 0, "what was measured is kept")
+        check(cell["commit_latency_ms"]["count"] > 0, "with its latencies")
+        check("How to read it" in going.stdout(), "the comparison was printed")
+        check(all(gone(pid) for pid in children.values()), "no process is left behind")
+
+
+def interrupt_twice():
+    with folder() as place, long_run(place) as going:
+        going.wait_until_measuring(place / "results")
+        children = going.children()
+        going.signal(signal.SIGTERM)
+        going.signal(signal.SIGINT)
+        equal(going.end(), 130, "exit status")
+        deadline = time.monotonic() + PATIENCE
+        while not all(gone(pid) for pid in children.values()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        check(all(gone(pid) for pid in children.values()), "no process is left behind")
+
+
+def wrong_file():
+    with folder() as place:
+        file = write(place / "wrong.yaml", QUICK.replace("rate: 40/s", "rat: 40/s").replace("rack-1", "rack-9"))
+        status, out, err = run("run", file, cwd=place)
+        equal((status, out), (1, ""), "status and output")
+        equal(err, f'error: {file}:6:60: workload.rat: unknown key, did you mean "rate"?\n', "message")
+        file = write(place / "wrong.yaml", QUICK.replace("rack-1", "rack-9"))
+        status, _, err = run("run", file, cwd=place)
+        check(status == 1 and "workload.origins[0]: expected a region of topology lan" in err, err)
+        file = write(place / "wrong.yaml", QUICK.replace("topology: lan", "topology: lam"))
+        status, _, err = run("run", file, cwd=place)
+        check(status == 1 and "lam" in err and "lan" in err, err)
+        check(not (place / "results").exists(), "nothing was started")
+        status, _, err = run("run", place / "absent.yaml", cwd=place)
+        check(status == 1 and "absent.yaml" in err, err)
+
+
+def taken_port():
+    with folder() as place, socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen(1)
+        port = taken.getsockname()[1]
+        # The first node's data, control and metrics ports are consecutive from here.
+        file = write(place / "quick.yaml", QUICK)
+        status, out, err = run("run", file, "--base-port", port - 1, "--output", place / "results", cwd=place)
+        check(status == 1, f"exit status {status}\n{out}\n{err}")
+        check("agent@rack-1" in err and str(port) in err, f"the message names the node and the port: {err}")
+
+
+def deployed():
+    """Daemons started by hand on several loopback addresses, used for two cells, and idle again afterwards."""
+    daemons = []
+    with folder() as place:
+        try:
+            text = QUICK.replace("emulation: loopback", "emulation: deployed").replace("[2pc]", "[2pc, home-region]")
+            text += "deployed:\n  nodes:\n"
+            for i, region in enumerate(("rack-1", "rack-2", "rack-3")):
+                for kind, base in (("agent", 7100), ("coordinator", 7200)):
+                    host = f"127.0.0.{i + 2}"
+                    listen, control = f"tcp://{host}:{base + 1}", f"tcp://{host}:{base + 2}"
+                    metrics = f"{host}:{base + 3}"
+                    text += f'    {kind}@{region}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
+                    data = place / f"{kind}-{i}"
+                    data.mkdir()
+                    log = open(place / f"{kind}-{i}.log", "w")
+                    daemons.append(subprocess.Popen(
+                        [str(BUILD / kind / f"geocommit-{kind}"), "--listen", listen, "--control", control,
+                         "--metrics", metrics, "--data-dir", str(data)], stdout=log, stderr=log))
+            file = write(place / "deployed.yaml", text)
+            for attempt in ("first", "second"):
+                status, out, err = run("run", file, "--output", place / attempt, cwd=place)
+                check(status == 0, f"exit status {status}\n{out}\n{err}")
+                cells = summary(place / attempt)["cells"]
+                equal([c["verdict"] for c in cells], ["pass", "pass"], "verdicts")
+                check(all(c["transactions"]["committed"] > 50 for c in cells), "commits")
+                equal(cells[0]["costs_per_commit"]["messages"], 12, "messages a commit")
+            check(all(d.poll() is None for d in daemons), "the daemons are still there")
+        finally:
+            for daemon in daemons:
+                daemon.terminate()
+            for daemon in daemons:
+                daemon.wait(timeout=10)
+
+
+def command_line():
+    status, out, _ = run("--help")
+    check(status == 0 and "Examples:" in out and "probe" in out, out)
+    for command in ("run", "probe", "topology", "protocols", "clean", "validate"):
+        status, out, _ = run(command, "--help")
+        check(status == 0 and "xample" in out, f"{command} --help: {out}")
+    status, _, err = run("rnu")
+    check(status == 1 and 'did you mean "run"?' in err, err)
+    status, out, _ = run("protocols")
+    check(status == 0 and "4N messages, 2N+1 forced writes" in out, out)
+    status, _, err = run("protocols", "3cp")
+    check(status == 1 and 'did you mean "3pc"?' in err, err)
+    status, out, _ = run("topology", "aws-3")
+    check(status == 0 and "us-east-1" in out, out)
+    status, out, _ = run("version")
+    check(status == 0 and out.startswith("geocommit "), out)
+    status, out, err = run("run", HOME / "experiments" / "quickstart.yaml", "--dry-run")
+    check(status == 0 and "timeouts" in out and "commit latency" in out and "nothing was started" in out, out + err)
+    status, _, err = run("run", HOME / "experiments" / "quickstart.yaml", "--dry-run", "--set", "workload.rate=fast")
+    check(status == 1 and err.startswith("error: --set workload.rate=fast: workload.rate: expected a rate"), err)
+
+
+def shipped_experiments():
+    files = sorted((HOME / "experiments").glob("*.yaml"))
+    check(len(files) >= 4, "experiments are shipped")
+    for file in files:
+        status, out, err = run("validate", file)
+        check(status == 0, f"{file}: {err}")
+
+
+def tun_low_load():
+    need_tun()
+    with folder() as place:
+        text = QUICK.replace("loopback", "tun").replace("topology: lan", "topology: aws-3").replace("rack-1", "us-east-1")
+        file = write(place / "tun.yaml", text.replace("[2pc]", "[2pc, 3pc]").replace("rate: 40/s", "rate: 20/s"))
+        status, out, err = run("run", file, "--output", place / "results", cwd=place)
+        check(status == 0, f"exit status {status}\n{out}\n{err}")
+        for cell, messages, forced in zip(summary(place / "results")["cells"], (12, 18), (7, 11)):
+            equal(cell["verdict"], "pass", "verdict")
+            costs = cell["costs_per_commit"]
+            equal((costs["messages"], costs["forced_writes"]), (messages, forced), "messages and forced writes a commit")
+            # Delay is added, never taken away: no timing on a busy machine can break this bound.
+            predicted = cell["prediction_ms"]["commit_latency"]
+            check(cell["commit_latency_ms"]["p50"] >= predicted * 0.98, f"slower than light: {cell['commit_latency_ms']}")
+            print(f"{cell['cell']}: commit p50 {cell['commit_latency_ms']['p50']} ms, predicted {predicted} ms")
+
+
+def tun_run(place):
+    text = QUICK.replace("loopback", "tun").replace("duration: 2s", "duration: 60s")
+    return Running("run", write(place / "tun.yaml", text), "--output", place / "results", cwd=place)
+
+
+def tun_metrics():
+    need_tun()
+    with folder() as place, tun_run(place) as going:
+        going.wait_until_measuring(place / "results")
+        config = (place / "results" / "prometheus.yml").read_text()
+        address = config.split('replacement: "127.0.0.1:')[1].split('"')[0]
+        url = f"http://127.0.0.1:{address}/nodes/agent@rack-1/metrics"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            text = answer.read().decode()
+        check("geocommit_lock_hold_seconds_bucket" in text, f"the node's metrics, from the host: {text[:300]}")
+        children = going.children()
+        going.signal(signal.SIGINT)
+        equal(going.end(), 130, "exit status")
+        check(all(gone(pid) for pid in children.values()), "no process is left behind")
+
+
+def router_fails(number, words):
+    need_tun()
+    with folder() as place, tun_run(place) as going:
+        going.wait_until_measuring(place / "results")
+        children = going.children()
+        os.kill(children["router"], number)
+        equal(going.end(), 1, "exit status")
+        check("router" in going.stderr() and any(w in going.stderr() for w in words), going.stderr())
+        check(summary(place / "results")["cells"][0]["transactions"]["committed"] > 0, "what was measured is kept")
+        check(all(gone(pid) for pid in children.values()), "no process is left behind")
+
+
+def tun_router_dies():
+    router_fails(signal.SIGKILL, ("signal 9", "killed", "died", "ended"))
+
+
+def tun_router_stops():
+    router_fails(signal.SIGSTOP, ("stopped", "hang", "respond", "answer", "heartbeat", "alive"))
+
+
+TESTS = {f.__name__: f for f in (
+    loopback_2pc, loopback_3pc, loopback_home_region, loopback_replicated, sweep_and_repetitions, closed_loop, daemon_dies,
+    interrupt, interrupt_twice, wrong_file, taken_port, deployed, command_line, shipped_experiments, tun_low_load,
+    tun_metrics, tun_router_dies, tun_router_stops)}
+
+
+def main():
+    names = sys.argv[1:] or list(TESTS)
+    if not RUNNER.exists():
+        sys.exit(f"no {RUNNER}: build first")
+    failed = skipped = 0
+    for name in names:
+        try:
+            TESTS[name]()
+            print(f"ok       {name}", flush=True)
+        except Skip as why:
+            skipped += 1
+            print(f"skipped  {name}: {why}", flush=True)
+        except Exception:  # noqa: BLE001: a test runner reports whatever came
+            failed += 1
+            print(f"FAILED   {name}", flush=True)
+            traceback.print_exc()
+    sys.exit(1 if failed else SKIPPED if skipped == len(names) else 0)
+
+
+if __name__ == "__main__":
+    main()

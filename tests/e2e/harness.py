@@ -1,0 +1,161 @@
+"""Runs geocommit-runner as a user would, and looks at what it leaves behind."""
+import contextlib
+import csv
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HOME = pathlib.Path(os.environ.get("GEOCOMMIT_HOME", pathlib.Path(__file__).resolve().parents[2]))
+BUILD = pathlib.Path(os.environ.get("GEOCOMMIT_BUILD", HOME / "build" / "dev"))
+RUNNER = BUILD / "runner" / "geocommit-runner"
+SKIPPED = 77
+PATIENCE = 60  # seconds: only ends a test that hangs; no test passes or fails by how fast it is
+
+QUICK = """name: quick
+topology: lan
+emulation: loopback
+protocols: [2pc]
+data: {placement: partitioned, sites_per_region: 1, keys_per_participant: 2000}
+workload: {participants: 3, arrival: fixed, rate: 40/s, origins: [rack-1], keys: uniform, local: 0}
+timeouts: {vote: 5s, decision: 5s, lock_wait: 5s}
+durability: fixed(1ms)
+warmup: 300ms
+duration: 2s
+seed: 7
+"""
+
+
+class Skip(Exception):
+    pass
+
+
+def check(condition, what):
+    if not condition:
+        raise AssertionError(what)
+
+
+def equal(got, want, what):
+    check(got == want, f"{what}: expected {want!r}, got {got!r}")
+
+
+@contextlib.contextmanager
+def folder():
+    path = pathlib.Path(tempfile.mkdtemp(prefix="geocommit-e2e-"))
+    try:
+        yield path
+    except BaseException:
+        print(f"kept for a look: {path}", file=sys.stderr)
+        raise
+    shutil.rmtree(path)
+
+
+def write(path, text):
+    path.write_text(text)
+    return path
+
+
+def run(*words, cwd=None):
+    """Runs to the end: (status, stdout, stderr)."""
+    done = subprocess.run([str(RUNNER), *map(str, words)], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE,
+                          stdin=subprocess.DEVNULL)
+    return done.returncode, done.stdout, done.stderr
+
+
+class Running:
+    """A run under way; killed with all its children if a test fails."""
+
+    def __init__(self, *words, cwd):
+        self.out = open(cwd / "stdout.txt", "w+")
+        self.err = open(cwd / "stderr.txt", "w+")
+        self.process = subprocess.Popen([str(RUNNER), *map(str, words)], cwd=cwd, stdout=self.out, stderr=self.err,
+                                        stdin=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if exc[0] is not None:
+            print("--- stdout\n" + self.stdout() + "\n--- stderr\n" + self.stderr(), file=sys.stderr)
+        self.out.close()
+        self.err.close()
+
+    def stdout(self):
+        return pathlib.Path(self.out.name).read_text()
+
+    def stderr(self):
+        return pathlib.Path(self.err.name).read_text()
+
+    def children(self):
+        """{name of the config's node: pid} of the daemons, and "router"."""
+        found = {}
+        for entry in pathlib.Path("/proc").iterdir():
+            if not entry.name.isdigit():
+                continue
+            try:
+                stat = (entry / "stat").read_text()
+                words = (entry / "cmdline").read_bytes().decode().split("\0")
+            except OSError:
+                continue
+            if int(stat.rsplit(")", 1)[1].split()[1]) != self.process.pid:
+                continue
+            if len(words) > 2 and words[1] == "--config":
+                found[pathlib.Path(words[2]).parent.name] = int(entry.name)
+            elif "geocommit-router" in words[0]:
+                found["router"] = int(entry.name)
+        return found
+
+    def wait_for(self, condition, what):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
+            if condition():
+                return
+            check(self.process.poll() is None, f"the run ended while waiting for {what}")
+            time.sleep(0.05)
+        raise AssertionError(f"waited in vain for {what}")
+
+    def wait_until_measuring(self, results):
+        self.wait_for(lambda: any(row["phase"] == "measure" and int(row["committed"]) > 0 for row in series(results)),
+                      "a commit in the measurement window")
+
+    def signal(self, number):
+        self.process.send_signal(number)
+
+    def end(self):
+        return self.process.wait(timeout=PATIENCE)
+
+
+def series(results):
+    path = results / "timeseries.csv"
+    if not path.exists():
+        return []
+    with open(path) as stream:
+        return [row for row in csv.DictReader(stream) if row.get("unshipped") is not None]
+
+
+def summary(results):
+    return json.loads((results / "summary.json").read_text())
+
+
+def gone(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def need_tun():
+    if os.geteuid() != 0 or not os.access("/dev/net/tun", os.R_OK | os.W_OK):
+        raise Skip("needs root and /dev/net/tun")
+    probe = subprocess.run(["unshare", "-n", "true"], capture_output=True)
+    if probe.returncode != 0:
+        raise Skip("cannot make a network namespace here")
+    return signal
