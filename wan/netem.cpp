@@ -63,6 +63,7 @@ class NetemEmulation final : public Emulation {
  private:
   [[nodiscard]] Qdisc& qdisc(std::size_t from, std::size_t to) { return qdiscs_[from * table_.size() + to]; }
   [[nodiscard]] Result<void> start_node(std::size_t own);
+  [[nodiscard]] Result<void> describe_tcp();
   [[nodiscard]] Result<void> apply(QdiscAction action, std::size_t from, std::size_t to);
   [[nodiscard]] Result<void> push(const LinkTable::Pairs& pairs);
   [[nodiscard]] Result<void> swap(std::size_t from, std::size_t to);
@@ -104,8 +105,25 @@ Result<void> NetemEmulation::start() {
   for (std::size_t own = 0; own < nodes; ++own) {
     if (auto done = in_namespace(network_.namespace_fd(own), [&] { return start_node(own); }); !done) return done;
   }
-  tcp_ = network_.describe_tcp();
+  if (auto done = describe_tcp(); !done) return done;
   return reset_stats();
+}
+
+/// Finding out sends a SYN from the first node to the last: it is lost here, not in flight when the run begins.
+Result<void> NetemEmulation::describe_tcp() {
+  if (table_.size() == 1) {
+    tcp_ = network_.describe_tcp();
+    return {};
+  }
+  const std::size_t last = table_.size() - 1;
+  const LinkSpec link = table_.at(0, last);
+  LinkSpec down = link;
+  down.up = false;
+  table_.set(0, last, down);
+  if (auto done = push({{0, last}}); !done) return done;
+  tcp_ = network_.describe_tcp();
+  table_.set(0, last, link);
+  return push({{0, last}});
 }
 
 Result<void> NetemEmulation::start_node(std::size_t own) {

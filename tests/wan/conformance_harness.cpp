@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -12,6 +13,7 @@
 #include <cstring>
 
 #include "wan/echo.h"
+#include "wan/namespaces.h"
 #include "wan/router.h"
 
 namespace geocommit::conformance {
@@ -20,11 +22,6 @@ namespace {
 int failed_checks = 0;
 constexpr std::size_t kMostArrivals = 100000;
 constexpr std::size_t kHeaders = 28;
-
-void pause_for(Duration time) {
-  const timespec rest{time / 1s, (time % 1s).count()};
-  ::nanosleep(&rest, nullptr);
-}
 
 std::string address_of(Emulation& emulation, const std::string& node, bool management) {
   return management ? emulation.management_address(node) : emulation.wan_address(node);
@@ -134,6 +131,55 @@ int answered(Emulation& emulation, const std::string& from, const std::string& t
 bool in_order(const std::vector<Arrival>& arrivals) {
   return std::is_sorted(arrivals.begin(), arrivals.end(),
                         [](const Arrival& a, const Arrival& b) { return a.sequence < b.sequence; });
+}
+
+LinkSpec plain(Duration delay) {
+  LinkSpec spec;
+  spec.delay = delay;
+  return spec;
+}
+
+void pause_for(Duration time) {
+  const timespec rest{time / 1s, (time % 1s).count()};
+  ::nanosleep(&rest, nullptr);
+}
+
+TcpPair::TcpPair(Emulation& emulation) {
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(7000);
+  ::inet_pton(AF_INET, emulation.wan_address("b1").c_str(), &at.sin_addr);
+  require(in_namespace(emulation.namespace_fd("b1"),
+                       [&]() -> Result<void> {
+                         listener_ = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                         const int yes = 1;
+                         ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+                         const bool good =
+                             ::bind(listener_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 &&
+                             ::listen(listener_.get(), 4) == 0;
+                         return good ? Result<void>{} : Error{std::strerror(errno)};
+                       }),
+          "listen");
+  require(in_namespace(emulation.namespace_fd("a1"),
+                       [&]() -> Result<void> {
+                         client_ = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                         const bool good =
+                             ::connect(client_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
+                         return good ? Result<void>{} : Error{std::strerror(errno)};
+                       }),
+          "connect");
+  server_ = OwnedFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+}
+
+void TcpPair::write_bytes(std::size_t count) const {
+  const std::string bytes(count, 'x');
+  check(::write(client_.get(), bytes.data(), count) == static_cast<ssize_t>(count), "TCP write");
+}
+
+bool TcpPair::byte_within(Duration time) const {
+  pollfd waiting{server_.get(), POLLIN, 0};
+  char byte = 0;
+  return ::poll(&waiting, 1, static_cast<int>(time / 1ms)) == 1 && ::read(server_.get(), &byte, 1) == 1;
 }
 
 std::string text(Duration duration) { return std::to_string(to_ms(duration)) + " ms"; }

@@ -62,7 +62,34 @@ Duration send(Emulation& emulation, const std::string& from_node, const Receiver
 /// How many of `count` requests were answered, one after the other.
 [[nodiscard]] int answered(Emulation& emulation, const std::string& from, const std::string& to, int count,
                            Duration timeout, bool management = false);
+/// Nothing came for this long: nothing more will.
+inline constexpr Duration kQuiet = 1s;
+/// A link with a delay and nothing else.
+[[nodiscard]] LinkSpec plain(Duration delay);
+
+/// A TCP connection from a1 to b1.
+class TcpPair {
+ public:
+  explicit TcpPair(Emulation& emulation);
+  void write_bytes(std::size_t count) const;
+  [[nodiscard]] bool byte_within(Duration time) const;
+
+ private:
+  OwnedFd listener_;
+  OwnedFd client_;
+  OwnedFd server_;
+};
+
 [[nodiscard]] bool in_order(const std::vector<Arrival>& arrivals);
 [[nodiscard]] std::string text(Duration duration);
+void pause_for(Duration time);
+
+// Cases about what a link does to a queue of packets (conformance_queues.cpp).
+void case_jitter_is_fifo(Emulation& emulation);
+void case_loss(Emulation& emulation);
+void case_rate(Emulation& emulation);
+void case_limit(Emulation& emulation);
+void case_lowered_delay_is_fifo(Emulation& emulation);
+void case_segments(Emulation& emulation);
 
 }  // namespace geocommit::conformance
