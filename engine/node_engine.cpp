@@ -170,7 +170,11 @@ void NodeEngine::Impl::receive_prepare(const ProtocolMessage& wire, const Protoc
       return;
     }
   }
-  // PITFALLS 4, 6, 34: addressed to an earlier start of this site, or of a transaction that is already over here.
+  if (finished != nullptr && (finished->outcome == Outcome::abort || finished->read_only)) {
+    receive_orphan(message, protocol);  // A repetition: the same answer again, and no second record (PITFALLS 4, 12).
+    return;
+  }
+  // PITFALLS 6, 34: addressed to an earlier start of this site.
   const bool refused = finished != nullptr || message.to_epoch != options_.epoch;
   TxnEntry& entry = add_entry(*wire.descriptor, Role::participant, protocol);
   entry.refused = refused;

@@ -60,6 +60,9 @@ OrphanRule orphan_precommit(const Message& message, const Remembered& remembered
   if (remembered.state == SiteState::committed || remembered.state == SiteState::aborted) {
     return answer(message, remembered.state);
   }
+  if (remembered.below_watermark || remembered.voted_read_only) {
+    return ignore();  // A late duplicate: whoever had to know the outcome knows it.
+  }
   return ignore("precommit-for-unknown-transaction");
 }
 
