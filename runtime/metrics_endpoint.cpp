@@ -1,14 +1,21 @@
 #include "runtime/metrics_endpoint.h"
 
+#include <arpa/inet.h>
 #include <prometheus/collectable.h>
 #include <prometheus/exposer.h>
 #include <prometheus/metric_family.h>
+#include <sys/socket.h>
 
+#include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <future>
 #include <limits>
+#include <thread>
 #include <utility>
 #include <vector>
+
+#include "runtime/unique_fd.h"
 
 namespace geocommit {
 namespace {
@@ -88,10 +95,36 @@ class Collector final : public prometheus::Collectable {
   std::shared_ptr<std::function<MetricSet()>> snapshot_;
 };
 
+/// Connects and goes away again.
+void poke(const std::string& address) {
+  const std::size_t colon = address.rfind(':');
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_port = htons(static_cast<std::uint16_t>(std::strtoul(address.c_str() + colon + 1, nullptr, 10)));
+  const UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (fd.valid() && ::inet_pton(AF_INET, address.substr(0, colon).c_str(), &to.sin_addr) == 1) {
+    (void)!::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to);
+  }
+}
+
 }  // namespace
 
 class MetricsEndpoint::Impl {
  public:
+  /// The HTTP server looks at its stop flag only when a connection arrives, or after two seconds: one is made.
+  ~Impl() {
+    std::atomic<bool> stopped{false};
+    std::thread waker{[this, &stopped] {
+      for (int tries = 0; tries < 200 && !stopped; ++tries) {
+        std::this_thread::sleep_for(10ms);
+        poke(address);
+      }
+    }};
+    exposer.reset();
+    stopped = true;
+    waker.join();
+  }
+  std::string address;
   std::shared_ptr<Collector> collector;
   std::unique_ptr<prometheus::Exposer> exposer;
 };
@@ -99,6 +132,7 @@ class MetricsEndpoint::Impl {
 Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::open(const std::string& address, EventLoop& loop,
                                                                std::function<MetricSet()> snapshot) {
   auto impl = std::make_unique<Impl>();
+  impl->address = address;
   impl->collector = std::make_shared<Collector>(loop, std::move(snapshot));
   try {
     impl->exposer = std::make_unique<prometheus::Exposer>(std::vector<std::string>{

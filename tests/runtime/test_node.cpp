@@ -35,7 +35,7 @@ struct Cluster {
   std::filesystem::path directory;
   NodeConfig config;
   std::map<NodeId, std::thread> threads;
-  std::map<NodeId, Result<int>> ends;
+  std::map<NodeId, std::shared_ptr<Result<int>>> ends;
   ControlClient control;
 
   explicit Cluster(const std::string& protocol, DurabilityKind durability) {
@@ -52,7 +52,8 @@ struct Cluster {
     config.timeouts = {2s, 2s, 200ms};
     config.lock_wait = 1s;
     config.durability = {durability, 1ms};
-    for (const NodeInfo& node : config.directory().nodes()) {
+    const Directory nodes = config.directory();
+    for (const NodeInfo& node : nodes.nodes()) {
       config.addresses[node.id] = {"tcp://" + free_port(), "tcp://" + free_port(), free_port()};
     }
   }
@@ -71,10 +72,11 @@ struct Cluster {
   }
   void start(NodeId node) {
     control.add(node, config.addresses.at(node).control);
-    ends.insert_or_assign(node, Result<int>{-1});
-    threads[node] = std::thread{[this, node, own = config_of(node)] {
+    auto end = std::make_shared<Result<int>>(-1);
+    ends[node] = end;
+    threads[node] = std::thread{[end, own = config_of(node)] {
       const std::unique_ptr<EventLoop> loop = EventLoop::create().value();
-      ends.insert_or_assign(node, serve_engine(*loop, own, false));
+      *end = serve_engine(*loop, own, false);
     }};
   }
   Result<void> stop(NodeId node) {
@@ -228,7 +230,7 @@ TEST_CASE("two agents and a coordinator commit transfers, report them, survive a
     CHECK(page.find("protocol=\"2pc\"") != std::string::npos);
 
     REQUIRE(cluster.stop(NodeId{1}).ok());
-    CHECK(cluster.ends.at(NodeId{1}).value() == 0);
+    CHECK(cluster.ends.at(NodeId{1})->value() == 0);
     cluster.start(NodeId{1});
     REQUIRE(cluster.wait_ready(daemons));
     const auto again = cluster.control.report({NodeId{1}}, 5s);

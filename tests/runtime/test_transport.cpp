@@ -50,7 +50,7 @@ struct World {
   std::map<NodeId, std::string> addresses{
       {NodeId{1}, free_address()}, {NodeId{1001}, free_address()}, {NodeId{2001}, free_address()}};
 
-  std::unique_ptr<Transport> open(NodeId self, Transport::Handler handler, const std::string& run = "run",
+  std::unique_ptr<Transport> open(NodeId self, const Transport::Handler& handler, const std::string& run = "run",
                                   std::uint32_t epoch = 1) {
     TransportOptions options;
     options.self = self;
@@ -59,7 +59,11 @@ struct World {
     options.bind = addresses.at(self);
     options.addresses = addresses;
     options.directory = &directory();
-    Result<std::unique_ptr<Transport>> transport = Transport::open(*context, *loop, options, std::move(handler));
+    Result<std::unique_ptr<Transport>> transport = Transport::open(*context, *loop, options, handler);
+    for (int tries = 0; tries < 1'000 && !transport; ++tries) {  // ZeroMQ closes the one before in the background
+      loop->run_once(1ms);
+      transport = Transport::open(*context, *loop, options, handler);
+    }
     INFO((transport ? "" : transport.error().message));
     REQUIRE(transport.ok());
     return std::move(transport).value();
