@@ -64,19 +64,16 @@ Result<void> probe_backend(Backend backend) {
         return device ? Result<void>{} : device.error();
       });
     case Backend::netem:
-      return in_scratch_process([]() -> Result<void> {
-        auto netlink = Netlink::open();
-        if (!netlink) return netlink.error();
-        if (auto done = netlink->add_veth("gcprobe0", "gcprobe1", -1); !done) return done;
-        return netlink->add_bare_qdisc("gcprobe0", "netem");
-      });
+      return in_scratch_process(probe_netem);
   }
   GC_CHECK(false);
 }
 
 Result<BackendChoice> choose_backend() {
   const auto netem = probe_backend(Backend::netem);
-  if (netem) return BackendChoice{Backend::netem, "netem: this kernel adds a netem qdisc to a scratch veth pair"};
+  if (netem) {
+    return BackendChoice{Backend::netem, "netem: this kernel delayed packets between two scratch namespaces as asked"};
+  }
   const auto tun = probe_backend(Backend::tun);
   if (tun) {
     return BackendChoice{Backend::tun, "tun: a TUN device opens in a scratch namespace; netem is not possible here (" +
@@ -96,11 +93,7 @@ Result<std::unique_ptr<Emulation>> bring_up(Backend backend, const Topology& top
     case Backend::tun:
       return bring_up_tun(std::move(*table), options);
     case Backend::netem:
-#ifdef GEOCOMMIT_HAVE_NETEM
       return bring_up_netem(std::move(*table), options);
-#else
-      return Error{"this build has no netem backend"};
-#endif
   }
   GC_CHECK(false);
 }

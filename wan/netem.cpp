@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "wan/echo.h"
 #include "wan/netem_mesh.h"
 #include "wan/netem_qdisc.h"
 #include "wan/node_network.h"
@@ -143,7 +144,8 @@ Result<void> NetemEmulation::apply(QdiscAction action, std::size_t from, std::si
   const LinkSpec& link = table_.at(from, to);
   const std::uint64_t seed = options_.seed * 0x9e3779b97f4a7c15ULL + (from << 40) + (to << 20) + state.generation++;
   auto message = netem_request(action, mesh_device_index(to), state.handle, link, seed, tables_);
-  const std::string step = "netem of the link from " + table_.nodes()[from].name + " to " + table_.nodes()[to].name;
+  const std::string hint = action == QdiscAction::add ? "add netem (kernel module sch_netem) to" : "change netem of";
+  const std::string step = hint + " the link from " + table_.nodes()[from].name + " to " + table_.nodes()[to].name;
   if (auto done = sockets_.at(from).send(message, step); !done) return done;
   state.up = link.up;
   state.lossy = link.loss > 0;
@@ -266,6 +268,30 @@ Result<std::unique_ptr<Emulation>> bring_up_netem(LinkTable table, const Emulati
   auto emulation = std::make_unique<NetemEmulation>(std::move(table), options);
   if (auto done = emulation->start(); !done) return done.error();
   return std::unique_ptr<Emulation>(std::move(emulation));
+}
+
+Result<void> probe_netem() {
+  constexpr Duration kDelay = 5ms;
+  LinkSpec link;
+  link.delay = kDelay;
+  const std::vector<LinkSpec> row{link, link};
+  const auto topology = Topology::make("probe", {}, {"a", "b"}, {{"a", "a"}, {"b", "b"}}, {row, row});
+  if (!topology) return topology.error();
+  auto table = LinkTable::make(*topology, {{"a", "a", ""}, {"b", "b", ""}});
+  if (!table) return table.error();
+  auto emulation = bring_up_netem(std::move(table).value(), {});
+  if (!emulation) return emulation.error();
+  auto echo = EchoServer::start((*emulation)->namespace_fd("b"), (*emulation)->wan_address("b"));
+  if (!echo) return echo.error();
+  PingPlan plan;
+  plan.count = 3;
+  const auto pings =
+      ping((*emulation)->namespace_fd("a"), (*emulation)->wan_address("a"), (*echo)->address(), (*echo)->port(), plan);
+  if (!pings) return pings.error();
+  if (pings->round_trips.empty()) return Error{"this kernel takes a netem qdisc, but no packet crosses it"};
+  const auto shortest = *std::min_element(pings->round_trips.begin(), pings->round_trips.end());
+  if (shortest < 2 * kDelay - 200us) return Error{"this kernel takes a netem qdisc, but packets are not delayed by it"};
+  return {};
 }
 
 }  // namespace geocommit

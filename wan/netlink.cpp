@@ -2,7 +2,6 @@
 
 #include <arpa/inet.h>
 #include <linux/if_link.h>
-#include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <net/if.h>
@@ -193,22 +192,6 @@ Result<void> Netlink::add_route(Ipv4 network, std::uint8_t prefix, const std::st
     message.end(nested);
   }
   return send(message, "route " + to_string(network) + " over " + device);
-}
-
-Result<void> Netlink::add_bare_qdisc(const std::string& device, const std::string& kind) {
-  tcmsg body{};
-  body.tcm_family = AF_UNSPEC;
-  body.tcm_ifindex = static_cast<int>(if_nametoindex(device.c_str()));
-  if (body.tcm_ifindex == 0) return Error{"no network device " + device};
-  body.tcm_parent = TC_H_ROOT;
-  NetlinkMessage message(RTM_NEWQDISC, kCreate, body);
-  message.text(TCA_KIND, kind);
-  if (kind == "netem") {
-    tc_netem_qopt options{};
-    options.limit = 1000;
-    message.attribute(TCA_OPTIONS, &options, sizeof options);
-  }
-  return send(message, "add the qdisc " + kind);
 }
 
 }  // namespace geocommit

@@ -50,9 +50,6 @@ class Netlink {
   /// A route to a network on the link itself (no gateway); `source` is the preferred source address (0: none).
   [[nodiscard]] Result<void> add_route(Ipv4 network, std::uint8_t prefix, const std::string& device, Ipv4 source,
                                        const RouteMetrics& metrics);
-  /// A root qdisc of the given kind without options (to find out whether the kernel has it).
-  [[nodiscard]] Result<void> add_bare_qdisc(const std::string& device, const std::string& kind);
-
   /// Sends a request that asks for an acknowledgement, and waits for it. `step` names it in the error.
   [[nodiscard]] Result<void> send(NetlinkMessage& message, const std::string& step);
   /// Sends a request with NLM_F_DUMP and hands each answer to `each`.

@@ -90,5 +90,8 @@ class NodeNetwork {
 [[nodiscard]] Result<std::unique_ptr<Emulation>> bring_up_loopback(LinkTable table);
 [[nodiscard]] Result<std::unique_ptr<Emulation>> bring_up_tun(LinkTable table, const EmulationOptions& options);
 [[nodiscard]] Result<std::unique_ptr<Emulation>> bring_up_netem(LinkTable table, const EmulationOptions& options);
+/// Brings two nodes up and times packets between them: also a kernel that takes the qdisc but does nothing is told. In
+/// a hub of its own, see in_scratch_process().
+[[nodiscard]] Result<void> probe_netem();
 
 }  // namespace geocommit
