@@ -294,7 +294,9 @@ void CommitLog::complete_through(std::uint64_t sequence) {
 
 bool CommitLog::submit_inline() {
   // A completion may append again; a few rounds here save a trip through the loop.
+  bool answered = false;
   for (int round = 0; round < kInlineRounds && !pending_.frames.empty(); ++round) {
+    answered = true;
     Batch batch = std::exchange(pending_, {});
     batch.force = true;
     write_batch(batch);
@@ -303,7 +305,8 @@ bool CommitLog::submit_inline() {
       return false;
     }
   }
-  return !pending_.frames.empty();
+  // What the completions sent waits for the transport, whose turn in this step may be over: another step.
+  return answered;
 }
 
 void CommitLog::delay(Batch batch) {
