@@ -1,0 +1,271 @@
+// The agent's program as an operator or the runner meets it: deployed and configured over control, killed, flooded.
+#include <arpa/inet.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <random>
+#include <sstream>
+#include <thread>
+#include <zmq.hpp>
+
+#include "runtime/control.h"
+#include "runtime/log/segmented_log.h"
+#include "runtime/unique_fd.h"
+
+namespace geocommit {
+namespace {
+
+std::string free_port() {
+  const UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
+  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
+  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+}
+
+struct Daemon {
+  std::filesystem::path directory;
+  std::string data = "tcp://" + free_port(), control_address = "tcp://" + free_port(), metrics = free_port();
+  pid_t pid{-1};
+  ControlClient control;
+  const NodeId node{1};
+
+  Daemon() {
+    std::string name = (std::filesystem::temp_directory_path() / "geocommit-daemon-XXXXXX").string();
+    REQUIRE(::mkdtemp(name.data()) != nullptr);
+    directory = name;
+    control.add(node, control_address);
+  }
+  ~Daemon() {
+    if (pid > 0) {
+      (void)::kill(pid, SIGKILL);
+      (void)::waitpid(pid, nullptr, 0);
+    }
+    std::filesystem::remove_all(directory);
+  }
+  void start(std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), GEOCOMMIT_AGENT);
+    std::vector<char*> argv;
+    for (std::string& argument : arguments) {
+      argv.push_back(argument.data());
+    }
+    argv.push_back(nullptr);
+    const std::string errors = (directory / "stderr").string();
+    pid = ::fork();
+    REQUIRE(pid >= 0);
+    if (pid == 0) {
+      (void)!::freopen(errors.c_str(), "w", stderr);
+      ::execv(argv[0], argv.data());
+      ::_exit(127);
+    }
+  }
+  int wait() {
+    int status = 0;
+    REQUIRE(::waitpid(pid, &status, 0) == pid);
+    pid = -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  }
+  std::string last_line() const {
+    std::ifstream in{directory / "stderr"};
+    std::string line, last;
+    while (std::getline(in, line)) {
+      last = line.empty() ? last : line;
+    }
+    return last;
+  }
+  NodeConfig config() const {
+    NodeConfig result;
+    result.run_id = "deployed-run";
+    result.cell = "cell/../1";  // must not become a path
+    result.self = node;
+    result.protocol = "2pc";
+    result.regions = {"us"};
+    result.placement = Placement::partitioned;
+    result.timeouts = {1s, 1s, 100ms};
+    result.lock_wait = 1s;
+    result.addresses[node] = {data, control_address, metrics};
+    result.data_directory = directory / "agent";
+    return result;
+  }
+  template <class Done>
+  Result<NodeStatus> status_when(Done done) {
+    for (int tries = 0; tries < 300; ++tries) {
+      Result<NodeStatus> status = std::move(control.status({node}, 200ms).front());
+      if (status && done(status.value())) {
+        return status;
+      }
+      std::this_thread::sleep_for(10ms);
+    }
+    return Error{"never"};
+  }
+  long resident_kb() const {
+    std::ifstream in{"/proc/" + std::to_string(pid) + "/status"};
+    for (std::string line; std::getline(in, line);) {
+      if (line.starts_with("VmRSS:")) {
+        return std::stol(line.substr(6));
+      }
+    }
+    return -1;
+  }
+};
+
+TEST_CASE("deployed: idle, configured, released, idle again; its files can be fetched, and nothing else") {
+  Daemon daemon;
+  daemon.start({"--listen", daemon.data, "--control", daemon.control_address, "--metrics", daemon.metrics, "--data-dir",
+                daemon.directory.string()});
+  REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());
+  NodeConfig coordinator = daemon.config();
+  coordinator.self = NodeId{1001};
+  coordinator.addresses[NodeId{1001}] = coordinator.addresses[NodeId{1}];
+  CHECK_FALSE(daemon.control.configure(daemon.node, coordinator, 5s).ok());  // an agent is no coordinator
+  for (int cell = 0; cell < 2; ++cell) {
+    REQUIRE(daemon.control.configure(daemon.node, daemon.config(), 5s).ok());
+    const auto serving = daemon.status_when([](const NodeStatus& status) { return !status.idle; });
+    REQUIRE(serving.ok());
+    CHECK(serving.value().run_id == "deployed-run");
+    CHECK_FALSE(daemon.control.configure(daemon.node, daemon.config(), 5s).ok());  // not while it serves
+    REQUIRE(daemon.control.command(ControlVerb::release, {daemon.node}, 5s).front().ok());
+    REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());
+    const auto files = daemon.control.list_files(daemon.node, 5s);
+    REQUIRE(files.ok());
+    REQUIRE(files.value().size() == 1);
+    CHECK(files.value()[0].name == "log-00000001.seg");  // fresh state for each cell
+    std::filesystem::create_directories(daemon.directory / "fetched");
+    REQUIRE(daemon.control
+                .fetch_file(daemon.node, files.value()[0].name, daemon.directory / "fetched" / "log-00000001.seg", 5s)
+                .ok());
+    std::uint64_t records = 0;
+    REQUIRE(read_log_history((daemon.directory / "fetched").string(), [&](std::uint64_t, DurableRecord) {
+              ++records;
+            }).ok());
+    CHECK(records == 1);
+    CHECK_FALSE(daemon.control.fetch_file(daemon.node, "../../cell.json", daemon.directory / "no", 5s).ok());
+  }
+  REQUIRE(daemon.control.command(ControlVerb::shutdown, {daemon.node}, 5s).front().ok());
+  CHECK(daemon.wait() == 0);
+}
+
+TEST_CASE(
+    "killed and started again it counts its starts; a taken port and a bad file end it with status 1 and a reason") {
+  Daemon daemon;
+  const auto file = daemon.directory / "config.json";
+  std::ofstream{file} << to_json(daemon.config());
+  for (int life = 0; life < 3; ++life) {
+    daemon.start({"--config", file.string()});
+    REQUIRE(daemon.status_when([](const NodeStatus&) { return true; }).ok());
+    if (life < 2) {
+      REQUIRE(::kill(daemon.pid, SIGKILL) == 0);
+      CHECK(daemon.wait() == 128 + SIGKILL);
+    } else {
+      REQUIRE(::kill(daemon.pid, SIGTERM) == 0);
+      CHECK(daemon.wait() == 0);
+    }
+  }
+  std::uint32_t epoch = 0;
+  REQUIRE(read_log_history((daemon.directory / "agent").string(), [&](std::uint64_t, DurableRecord record) {
+            epoch = std::get<EpochRecord>(record).epoch.value;
+          }).ok());
+  CHECK(epoch == 3);
+
+  const UniqueFd taken{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  at.sin_port = htons(static_cast<std::uint16_t>(std::stoi(daemon.data.substr(daemon.data.rfind(':') + 1))));
+  const int yes = 1;
+  REQUIRE(::setsockopt(taken.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
+  REQUIRE(::bind(taken.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
+  REQUIRE(::listen(taken.get(), 1) == 0);
+  daemon.start({"--config", file.string()});
+  CHECK(daemon.wait() == 1);
+  CHECK(daemon.last_line().find(daemon.data) != std::string::npos);
+
+  std::ofstream{file} << "{}";
+  daemon.start({"--config", file.string()});
+  CHECK(daemon.wait() == 1);
+  CHECK(daemon.last_line().find("run_id") != std::string::npos);
+
+  daemon.start({"--listen", "tcp://0.0.0.0:1", "--control", daemon.control_address, "--data-dir", "/tmp"});
+  CHECK(daemon.wait() == 1);
+  CHECK(daemon.last_line().find("refusing to listen on tcp://0.0.0.0:1") != std::string::npos);
+  daemon.start({"--nonsense"});
+  CHECK(daemon.wait() == 1);
+}
+
+TEST_CASE("garbage on every port: memory bounded, and it goes on serving") {
+  Daemon daemon;
+  const auto file = daemon.directory / "config.json";
+  std::ofstream{file} << to_json(daemon.config());
+  daemon.start({"--config", file.string()});
+  REQUIRE(daemon.status_when([](const NodeStatus&) { return true; }).ok());
+  std::mt19937 random{3};
+  std::vector<UniqueFd> open;
+  for (const std::string& address : {daemon.data, daemon.control_address, daemon.metrics}) {
+    for (int i = 0; i < 20; ++i) {
+      UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+      sockaddr_in to{};
+      to.sin_family = AF_INET;
+      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+      to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+      REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
+      std::string bytes(1 + random() % 20'000, '\0');
+      for (char& c : bytes) {
+        c = static_cast<char>(random());
+      }
+      (void)!::send(fd.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      open.push_back(std::move(fd));  // never closed: half a handshake
+    }
+  }
+  zmq::context_t context{1};
+  for (const std::string& address : {daemon.data, daemon.control_address}) {
+    zmq::socket_t stranger{context, zmq::socket_type::dealer};
+    stranger.set(zmq::sockopt::linger, 1'000);
+    stranger.connect(address);
+    for (int i = 0; i < 40; ++i) {
+      std::string bomb;  // 1 MiB of empty submessages
+      for (int k = 0; k < (1 << 19); ++k) {
+        bomb += std::string{"\x3a\0", 2};
+      }
+      stranger.send(zmq::buffer(bomb), zmq::send_flags::none);
+    }
+    std::string huge(64U << 20U, 'x');
+    stranger.send(zmq::buffer(huge), zmq::send_flags::none);
+  }
+  REQUIRE(daemon.status_when([](const NodeStatus&) { return true; }).ok());
+  CHECK(daemon.resident_kb() > 0);
+  CHECK(daemon.resident_kb() < 400'000);
+  REQUIRE(daemon.control.command(ControlVerb::shutdown, {daemon.node}, 5s).front().ok());
+  CHECK(daemon.wait() == 0);
+}
+
+// PITFALLS 24. The logger stamps its lines with the time of day; nothing else may know it.
+TEST_CASE("no wall clock in runtime/") {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(GEOCOMMIT_RUNTIME_SOURCES)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension != ".cpp" && extension != ".h") {
+      continue;
+    }
+    ++files;
+    std::ifstream in{entry.path()};
+    std::stringstream text;
+    text << in.rdbuf();
+    for (const char* word : {"system_clock", "CLOCK_REALTIME", "gettimeofday", "std::time(", "::time(", "utc_clock"}) {
+      INFO(entry.path());
+      INFO(word);
+      CHECK(text.str().find(word) == std::string::npos);
+    }
+  }
+  CHECK(files > 20);
+}
+
+}  // namespace
+}  // namespace geocommit
