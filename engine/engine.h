@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct EngineOptions {
   NodeId self;
   Epoch epoch;                   ///< This start's; already forced by the runtime.
   const Protocol* protocol{};    ///< The run's row; never null.
+  std::span<const Protocol> rows{all_protocols()};  ///< What a wire id names; tests plant mutants here.
   const Directory* directory{};  ///< Outlives the engine.
   Timeouts timeouts;
   Duration lock_wait{};  ///< Lock-wait timeout.
@@ -73,6 +75,9 @@ class NodeEngine {
   [[nodiscard]] const std::vector<std::int64_t>& balances() const;
   /// Canonical state for determinism checks.
   [[nodiscard]] std::string describe() const;
+  /// Appends a canonical encoding of all that this node's future depends on, besides its options and its disk: equal
+  /// states, equal bytes (the explorer's key). Costs, latencies and shipping are left out.
+  void hash_state(std::string& out) const;
 
  private:
   class Impl;

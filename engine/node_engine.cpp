@@ -43,6 +43,12 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
   }
 }
 
+const Protocol* NodeEngine::Impl::find_row(std::uint8_t wire_id) const {
+  const auto found =
+      std::find_if(options_.rows.begin(), options_.rows.end(), [&](const Protocol& p) { return p.wire_id == wire_id; });
+  return found == options_.rows.end() ? nullptr : &*found;
+}
+
 void NodeEngine::Impl::start() {
   say_hello();
   if (home_ && home_->has_replicas()) {
@@ -139,7 +145,7 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Hello& hello) {
 
 void NodeEngine::Impl::receive(const PeerMessage& from, const ProtocolMessage& wire) {
   const Message& message = wire.message;
-  const Protocol* protocol = find_protocol(message.protocol);
+  const Protocol* protocol = find_row(message.protocol);
   if (protocol == nullptr || protocol->make == nullptr || message.from != from.from || message.to != options_.self) {
     observer_.alarm("a protocol message that is not for this node, or of no protocol");
     return;
@@ -243,5 +249,6 @@ EngineStatus NodeEngine::status() const { return impl_->status(); }
 std::vector<OpenInDoubt> NodeEngine::open_in_doubt() const { return impl_->open_in_doubt(); }
 const std::vector<std::int64_t>& NodeEngine::balances() const { return impl_->balances(); }
 std::string NodeEngine::describe() const { return impl_->describe(); }
+void NodeEngine::hash_state(std::string& out) const { impl_->hash_state(out); }
 
 }  // namespace geocommit

@@ -66,6 +66,7 @@ class NodeEngine::Impl {
   [[nodiscard]] std::vector<OpenInDoubt> open_in_doubt() const;
   [[nodiscard]] const std::vector<std::int64_t>& balances() const { return resources_->balances(); }
   [[nodiscard]] std::string describe() const;
+  void hash_state(std::string& out) const;
 
  private:
   using Key = std::pair<TxnId, Role>;
@@ -90,6 +91,7 @@ class NodeEngine::Impl {
   using ForceUse = std::variant<MachineForce, ShippedForce>;
 
   // node_engine.cpp
+  [[nodiscard]] const Protocol* find_row(std::uint8_t wire_id) const;
   void receive(const PeerMessage& from, const ProtocolMessage& message);
   void receive(const PeerMessage& from, const Hello& hello);
   void receive(const PeerMessage& from, const Wound& wound);

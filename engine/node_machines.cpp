@@ -47,6 +47,7 @@ void NodeEngine::Impl::step(TxnEntry& entry, const Input& input) {
   }
   outbox_.clear();
   entry.machine->step(environment_.now(), input, outbox_);
+  observer_.machine_stepped(entry.descriptor, entry.role, input, outbox_);
   for (Output& output : outbox_) {
     std::visit([&](auto& o) { perform(entry, o); }, output);
   }

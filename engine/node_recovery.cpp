@@ -92,7 +92,7 @@ void NodeEngine::Impl::rebuild_machines() {
       observer_.alarm("a record without the descriptor that it needs");
       continue;
     }
-    const Protocol* protocol = find_protocol(records.front().protocol);
+    const Protocol* protocol = find_row(records.front().protocol);
     GC_CHECK_NOTE(protocol != nullptr && protocol->make != nullptr, "a record of an unknown protocol");
     TxnEntry& entry = add_entry(*described->descriptor, key.second, *protocol);
     entry.records = records;

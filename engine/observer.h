@@ -41,6 +41,8 @@ class Observer {
   virtual void message_sent(Traffic, std::string_view /*kind*/, bool /*wan*/, std::size_t /*bytes*/) {}
   virtual void forced_write() {}
   virtual void lazy_write() {}
+  /// A machine has taken an input; its outputs are about to be performed.
+  virtual void machine_stepped(const TxnDescriptor&, Role, const Input&, const Outbox&) {}
   /// A machine's Note: a protocol point or something odd.
   virtual void noted(const TxnDescriptor&, std::string_view /*event*/) {}
   /// Home site: age, on the home's clock, of the newest heartbeat that `replica` has confirmed as applied.

@@ -1,0 +1,106 @@
+// The explorer: every order of deliveries, forces, timers and faults of one transaction, within bounds, over the very
+// NodeEngine that the agents run. docs/adr/0010-explorer.md argues what is searched, what is left out, and why.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <iosfwd>
+#include <limits>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "engine/record.h"
+#include "protocols/registry.h"
+
+namespace geocommit::explore {
+
+/// What a planted mutant of the engine does to a node's input. Tests only; a pure function of its arguments.
+struct NodeFilter {
+  /// Before a message is taken. False: it is swallowed.
+  bool (*deliver)(NodeId self, Epoch epoch, PeerMessage& message){};
+  /// Before the log is given back to a node that restarts.
+  void (*recover)(std::vector<DurableRecord>& records){};
+};
+
+/// How much may go wrong, each counted over the whole run.
+struct Bounds {
+  std::uint32_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, denials{}, wounds{};
+};
+
+struct Limits {
+  std::uint32_t depth{std::numeric_limits<std::uint32_t>::max()};
+  std::uint64_t states{std::numeric_limits<std::uint32_t>::max() - 1};
+  double seconds{0};                         ///< 0: no limit.
+  std::size_t bytes{std::size_t{2} << 30U};  ///< Of the visited set.
+};
+
+struct Options {
+  const Protocol* protocol{};     ///< A row with machines; may be a mutant's.
+  std::uint32_t participants{3};  ///< 1 to 6.
+  std::uint32_t read_only{};      ///< So many of them, the last ones, only read.
+  bool lost_tail{};               ///< A crash may lose any suffix of the unsynced log.
+  Bounds bounds;
+  Limits limits;
+  bool reduce{true};    ///< Partial-order reduction.
+  std::size_t show{1};  ///< Violations to show (each kind once).
+  NodeFilter filter;
+};
+
+enum class Ending : std::uint8_t { exhausted, violation, depth, states, seconds, bytes };
+[[nodiscard]] std::string_view name_of(Ending ending);
+
+/// One violation of each kind that was found, or one example of a blocking state.
+struct Finding {
+  std::string what;                ///< Which check.
+  std::vector<std::string> steps;  ///< Labels of the actions; replay() takes them.
+  std::string diagram;             ///< The same as a space-time diagram.
+};
+
+struct Report {
+  Ending ending{Ending::exhausted};
+  std::uint64_t states{}, transitions{}, reduced{};  ///< reduced: states of which one node's actions were enough.
+  std::uint32_t depth{};
+  std::uint64_t settled{};   ///< States from which heal-and-drain was run.
+  std::uint64_t blocking{};  ///< Resting states in which a live site is in doubt and cannot find out.
+  std::uint64_t node_states{}, node_steps{}, messages{};  ///< Distinct ones of the engines.
+  std::size_t bytes{};                                    ///< Of the visited set and its tables.
+  std::vector<Finding> violations;                        ///< In the order found: shortest first.
+  std::vector<Finding> blocked;                           ///< The first; and the first with coordinator and site dead.
+};
+
+/// The search. `stop` (may be empty) is asked now and then whether to give up (Ending::seconds).
+[[nodiscard]] Report explore(const Options& options, const std::function<bool()>& stop = {});
+
+/// Runs labelled steps; the transcript has each step and what it did, the violation last if one is met.
+struct Replayed {
+  bool understood{};      ///< False: a step is not possible; the transcript says which.
+  std::string violation;  ///< Empty: none.
+  std::string transcript, diagram;
+};
+[[nodiscard]] Replayed replay(const Options& options, const std::vector<std::string>& steps);
+
+/// A found trace as a file that replays: the bounds, the steps, and what must come out.
+[[nodiscard]] std::string golden_trace(const Options& options, const Finding& finding);
+/// Runs such a file again; `text` is what it should be now. error: it could not be understood.
+struct GoldenResult {
+  std::string error, text, violation;
+};
+[[nodiscard]] GoldenResult run_golden_trace(const std::string& file);
+
+/// What run_explore needs of the world around it.
+struct Host {
+  std::ostream& out;
+  std::function<double()> seconds;          ///< Steady.
+  std::function<std::size_t()> peak_bytes;  ///< Of the process; may be empty.
+  /// Where to keep a found trace; empty: nowhere.
+  std::function<void(const std::string& name, const std::string& text)> save;
+};
+
+inline constexpr int kClean = 0, kViolation = 2, kNotExhausted = 3;
+
+/// Explores and prints. kViolation wins over kNotExhausted.
+[[nodiscard]] int run_explore(const Options& options, const Host& host);
+
+}  // namespace geocommit::explore

@@ -1,0 +1,68 @@
+// Actions as text, which names exactly one of the actions possible in a state.
+#include "sim/explore/world.h"
+
+namespace geocommit::explore {
+
+std::string World::label(const State& state, const Action& action) const {
+  const std::string node = model_.name(action.node);
+  const auto in_flight = [&](std::uint16_t number) {
+    const FlightMessage& m = model_.message(number & static_cast<MessageNumber>(~kStale));
+    return node + " <- " + model_.name(m.from) + " " + model_.text(number & static_cast<MessageNumber>(~kStale)) +
+           ((number & kStale) != 0 ? " (late copy)" : "");
+  };
+  const auto lost = [&](bool outgoing) {
+    std::string text;
+    std::size_t bit = 0;
+    for (std::size_t i = 0; i < state.in_flight && (state.message[i] & kStale) == 0; ++i) {
+      const FlightMessage& m = model_.message(state.message[i]);
+      if ((outgoing ? m.from : m.to) != action.node) {
+        continue;
+      }
+      if (((action.lost >> bit++) & 1U) != 0) {
+        text += (text.empty() ? ", lost: " : "; ") + model_.text(state.message[i]) +
+                (outgoing ? " to " + model_.name(m.to) : " from " + model_.name(m.from));
+      }
+    }
+    return text;
+  };
+  switch (action.kind) {
+    case ActionKind::deliver:
+      return in_flight(action.value);
+    case ActionKind::deliver_denied:
+      return in_flight(action.value) + ", lock denied";
+    case ActionKind::duplicate:
+      return in_flight(action.value) + ", a copy stays behind";
+    case ActionKind::drop: {
+      const FlightMessage& m = model_.message(action.value);
+      return "drop " + model_.name(m.from) + " -> " + model_.name(m.to) + " " + model_.text(action.value);
+    }
+    case ActionKind::force:
+      return node + " force done";
+    case ActionKind::timer:
+      return node + " timer " + model_.timer_name(static_cast<std::uint8_t>(action.value));
+    case ActionKind::crash: {
+      const std::size_t size = properties(state, action.node).log_size;
+      return node + " crashes, keeps " + std::to_string(action.keep) + "/" + std::to_string(size) + " records" +
+             lost(true);
+    }
+    case ActionKind::restart:
+      return node + " restarts" + lost(false);
+    case ActionKind::cut: {
+      std::string sides[2];
+      for (std::size_t n = 0; n < nodes(); ++n) {
+        std::string& side = sides[(action.value >> n) & 1U];
+        side += (side.empty() ? "" : ",") + model_.name(n);
+      }
+      return "cut " + sides[0] + " | " + sides[1];
+    }
+    case ActionKind::heal:
+      return "heal";
+    case ActionKind::wound:
+      return node + " wounded";
+  }
+  return "?";
+}
+
+std::size_t World::memory() const { return (alone_.size() + settled_.size()) * kEntryBytes; }
+
+}  // namespace geocommit::explore

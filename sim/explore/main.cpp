@@ -1,0 +1,87 @@
+// geocommit-explore PROTOCOL [bounds]: the explorer as a program. `./geocommit explore` calls the same run_explore.
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+
+#include "sim/explore/explore.h"
+
+namespace {
+
+int replay_file(const std::string& path) {
+  std::ifstream in(path);
+  const std::string file{std::istreambuf_iterator<char>(in), {}};
+  const geocommit::explore::GoldenResult result = geocommit::explore::run_golden_trace(file);
+  std::cout << result.text;
+  if (!result.error.empty() || file.empty()) {
+    std::cerr << path << ": " << (result.error.empty() ? "cannot be read" : result.error) << "\n";
+    return 1;
+  }
+  std::cout << (result.text == file ? "as written\n" : "DIFFERS from what is written\n");
+  return result.violation.empty() ? geocommit::explore::kClean : geocommit::explore::kViolation;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace geocommit::explore;
+  CLI::App app{"Searches every order of deliveries, forces, timers and faults of one transaction, within bounds"};
+  Options options;
+  std::string protocol;
+  std::string replay_path;
+  std::string save;
+  std::size_t mebibytes = 2048;
+  bool no_reduction = false;
+  app.add_option("protocol", protocol, "2pc, 3pc");
+  app.add_option("--participants", options.participants)->check(CLI::Range(1U, 6U));
+  app.add_option("--read-only", options.read_only, "so many of them, the last ones, only read");
+  app.add_option("--crashes", options.bounds.crashes)->check(CLI::Range(0U, 15U));
+  app.add_option("--partitions", options.bounds.partitions)->check(CLI::Range(0U, 15U));
+  app.add_option("--duplicates", options.bounds.duplicates)->check(CLI::Range(0U, 15U));
+  app.add_option("--drops", options.bounds.drops)->check(CLI::Range(0U, 15U));
+  app.add_option("--early-timers", options.bounds.early_timers)->check(CLI::Range(0U, 15U));
+  app.add_option("--denials", options.bounds.denials, "lock denials")->check(CLI::Range(0U, 15U));
+  app.add_option("--wounds", options.bounds.wounds)->check(CLI::Range(0U, 15U));
+  app.add_flag("--lost-tail", options.lost_tail, "a crash may lose any suffix of the unsynced log");
+  app.add_option("--depth", options.limits.depth);
+  app.add_option("--states", options.limits.states);
+  app.add_option("--seconds", options.limits.seconds, "0: no limit");
+  app.add_option("--memory-mib", mebibytes, "of the visited set");
+  app.add_option("--show", options.show, "stop after so many kinds of violation");
+  app.add_flag("--no-reduction", no_reduction);
+  app.add_option("--save", save, "folder for the traces of violations");
+  app.add_option("--replay", replay_path, "run a saved trace instead");
+  CLI11_PARSE(app, argc, argv);
+  if (!replay_path.empty()) {
+    return replay_file(replay_path);
+  }
+  options.protocol = geocommit::find_protocol(protocol);
+  if (options.protocol == nullptr || options.protocol->make == nullptr) {
+    std::cerr << "no such protocol with machines: '" << protocol << "' (home-region runs 2pc inside)\n";
+    return 1;
+  }
+  if (options.read_only > options.participants) {
+    std::cerr << "--read-only: more than participants\n";
+    return 1;
+  }
+  options.reduce = !no_reduction;
+  options.limits.bytes = mebibytes << 20U;
+  Host host{std::cout,
+            [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },
+            [] {
+              rusage usage{};
+              getrusage(RUSAGE_SELF, &usage);
+              return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+            },
+            {}};
+  if (!save.empty()) {
+    host.save = [&save](const std::string& name, const std::string& text) {
+      std::ofstream(save + "/" + name) << text;
+      std::cout << "kept as " << save << "/" << name << "\n";
+    };
+  }
+  return run_explore(options, host);
+}

@@ -1,0 +1,119 @@
+// The nodes of one transaction as tables: state x input -> state, messages, events. An entry is computed by running a
+// real NodeEngine through the inputs of one history that leads to the state, and is then looked up. A node's future
+// depends on its state alone (NodeEngine::hash_state and its disk), so any history that leads there will do.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/engine.h"
+#include "sim/explore/explore.h"
+
+namespace geocommit::explore {
+
+using MessageNumber = std::uint16_t;
+using StateNumber = std::uint32_t;
+
+/// Added to a message's number: a second copy, made by the network, which nobody awaits and which may come at any time.
+inline constexpr MessageNumber kStale = 0x8000;
+inline constexpr std::size_t kNodesMax = 7;  ///< The coordinator is node 0, participants follow.
+
+enum class InputKind : std::uint8_t { deliver, deliver_denied, force, timer, wound, crash, restart };
+struct NodeInput {
+  InputKind kind{};
+  std::uint16_t value{};  ///< Message, timer, or how many records a crash leaves.
+  auto operator<=>(const NodeInput&) const = default;
+};
+
+struct FlightMessage {
+  std::uint8_t from{}, to{};  ///< Nodes.
+  PeerMessage message;
+  bool prepare{};
+};
+
+/// What others may know of a node's state.
+struct NodeProperties {
+  bool up{}, forcing{}, in_doubt{}, open{}, locks{};
+  bool prepared{}, committed{}, aborted{};  ///< Records in the log.
+  bool prepared_durable{}, committed_durable{};
+  std::int64_t applied{};  ///< How many times the operations are in the balance.
+  std::uint8_t log_size{}, synced{};
+  std::vector<std::uint8_t> timers;  ///< Armed.
+};
+
+struct NodeStep {
+  StateNumber next{};
+  std::vector<MessageNumber> sent;  ///< Ascending, each once.
+  bool commits{}, aborts{};         ///< An outcome has been decided, made durable, or told to the client.
+  std::string violation;            ///< Empty: none.
+  std::vector<std::string> alarms;
+};
+
+class NodeModel {
+ public:
+  explicit NodeModel(const Options& options);
+  ~NodeModel();
+
+  [[nodiscard]] std::size_t nodes() const { return options_.participants + 1; }
+  /// The coordinator has begun; the rest wait.
+  [[nodiscard]] const std::vector<NodeStep>& initial() const { return initial_; }
+  const NodeStep& step(std::size_t node, StateNumber state, NodeInput input);
+  [[nodiscard]] const NodeProperties& properties(std::size_t node, StateNumber state) const {
+    return tables_[node].states[state]->properties;
+  }
+  [[nodiscard]] const FlightMessage& message(MessageNumber number) const { return *messages_[number]; }
+  [[nodiscard]] bool only_reads(std::size_t node) const { return node > options_.participants - options_.read_only; }
+
+  // For people.
+  [[nodiscard]] std::string name(std::size_t node) const { return node == 0 ? "C" : "P" + std::to_string(node); }
+  [[nodiscard]] std::string text(MessageNumber number) const;
+  [[nodiscard]] std::string timer_name(std::uint8_t timer) const;
+  [[nodiscard]] const std::string& describe(std::size_t node, StateNumber state) const {
+    return tables_[node].states[state]->description;
+  }
+
+  [[nodiscard]] std::uint64_t state_count() const;
+  [[nodiscard]] std::uint64_t step_count() const { return steps_.size(); }
+  [[nodiscard]] std::uint64_t message_count() const { return messages_.size(); }
+
+ private:
+  class Life;  ///< One engine from its start on.
+  struct State {
+    Epoch epoch;
+    std::vector<DurableRecord> start;  ///< The log that it (re)started with; of a node that is down: all of it.
+    std::vector<NodeInput> inputs;     ///< Since then.
+    NodeProperties properties;
+    std::string description;
+    std::vector<std::pair<NodeInput, std::uint32_t>> known;  ///< Steps computed so far.
+  };
+  struct Table {
+    std::vector<std::unique_ptr<State>> states;
+    std::unordered_map<std::string, StateNumber> numbers;
+  };
+
+  [[nodiscard]] NodeStep compute(std::size_t node, StateNumber state, NodeInput input);
+  [[nodiscard]] NodeStep finish(std::size_t node, Life& life, State state);
+  [[nodiscard]] StateNumber intern(std::size_t node, const std::string& key, State state);
+  [[nodiscard]] MessageNumber intern(FlightMessage message);
+  [[nodiscard]] NodeId id(std::size_t node) const;
+  [[nodiscard]] std::size_t node_of(NodeId id) const;
+
+  Options options_;
+  Directory directory_;
+  Protocol row_;
+  std::vector<Protocol> rows_;       ///< row_ and, for other transactions, the registry's others.
+  const Protocol* phantom_{};        ///< Of the transaction that is in the way when a lock is denied.
+  std::uint8_t phantom_decision_{};  ///< Its DECISION's kind.
+  std::vector<Table> tables_;
+  std::vector<std::unique_ptr<FlightMessage>> messages_;
+  std::map<std::string, MessageNumber> message_numbers_;
+  std::vector<std::unique_ptr<NodeStep>> steps_;
+  std::vector<NodeStep> initial_;
+};
+
+}  // namespace geocommit::explore

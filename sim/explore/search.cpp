@@ -1,0 +1,176 @@
+// Breadth first, so that the first trace of a violation is a shortest one.
+#include <algorithm>
+#include <map>
+
+#include "sim/explore/diagram.h"
+#include "sim/explore/world.h"
+
+namespace geocommit::explore {
+namespace {
+
+class Search {
+ public:
+  Search(const Options& options, const std::function<bool()>& stop) : options_(options), stop_(stop), world_(options) {}
+
+  Report run() {
+    Bytes bytes;
+    const State first = world_.initial();
+    encode(first, world_.nodes(), bytes);
+    visited_.insert(bytes, 0, {});
+    std::uint32_t layer_end = 1;
+    for (std::uint32_t number = 0; number < visited_.size() && !enough(); ++number) {
+      if (number == layer_end) {
+        layer_end = visited_.size();
+        ++report_.depth;
+      }
+      if (!within_limits(number)) {
+        break;
+      }
+      const State state = decode(visited_.bytes_of(number), world_.nodes());
+      if (world_.at_rest(state)) {
+        judge(state, number);
+      }
+      if (report_.depth < options_.limits.depth) {
+        expand(state, number);
+      } else {
+        report_.ending = Ending::depth;
+      }
+    }
+    if (enough() && report_.ending == Ending::exhausted) {
+      report_.ending = Ending::violation;
+    }
+    finish();
+    return std::move(report_);
+  }
+
+ private:
+  [[nodiscard]] bool enough() const { return report_.violations.size() >= options_.show; }
+
+  bool within_limits(std::uint32_t number) {
+    const Limits& limits = options_.limits;
+    if (visited_.size() >= limits.states) {
+      report_.ending = Ending::states;
+    } else if (visited_.memory() + world_.memory() > limits.bytes) {
+      report_.ending = Ending::bytes;
+    } else if (number % 1024 == 0 && stop_ && stop_()) {
+      report_.ending = Ending::seconds;
+    } else {
+      return true;
+    }
+    return false;
+  }
+
+  void expand(const State& state, std::uint32_t number) {
+    if (options_.reduce && world_.reduced_successors(state, successors_)) {
+      ++report_.reduced;
+    } else {
+      world_.successors(state, successors_);
+    }
+    report_.transitions += successors_.size();
+    for (const Successor& next : successors_) {
+      if (!next.violation.empty()) {
+        found(next.violation, number, {next.action});
+        continue;
+      }
+      encode(next.state, world_.nodes(), bytes_);
+      visited_.insert(bytes_, number, next.action);
+    }
+  }
+
+  void judge(const State& state, std::uint32_t number) {
+    ++report_.settled;
+    if (std::string violation = world_.settle(state, nullptr); !violation.empty()) {
+      std::vector<Action> steps;
+      violation = world_.settle(state, &steps);
+      found(violation, number, steps);
+    }
+    if (world_.blocks(state)) {
+      ++report_.blocking;
+      bool all_in_doubt = true;
+      std::size_t sites_down = 0;
+      for (std::size_t node = 1; node < world_.nodes(); ++node) {
+        const NodeProperties& p = world_.properties(state, node);
+        all_in_doubt = all_in_doubt && (!p.up || p.in_doubt);
+        sites_down += p.up ? 0 : 1;
+      }
+      const bool classic = !world_.properties(state, 0).up && sites_down > 0 && all_in_doubt;
+      const std::string what = classic ? "coordinator and a participant dead, all survivors in doubt"
+                                       : "a live participant in doubt that cannot find out";
+      if (std::none_of(report_.blocked.begin(), report_.blocked.end(),
+                       [&](const Finding& f) { return f.what == what; })) {
+        report_.blocked.push_back(finding(what, number, {}));
+      }
+    }
+  }
+
+  void found(const std::string& what, std::uint32_t number, const std::vector<Action>& last) {
+    const bool known = std::any_of(report_.violations.begin(), report_.violations.end(),
+                                   [&](const Finding& f) { return f.what == what; });
+    if (!known && !enough()) {
+      report_.violations.push_back(finding(what, number, last));
+    }
+  }
+
+  Finding finding(const std::string& what, std::uint32_t number, const std::vector<Action>& last) {
+    std::vector<Action> actions;
+    for (std::uint32_t at = number; at != 0; at = visited_.parent_of(at)) {
+      actions.push_back(visited_.action_of(at));
+    }
+    std::reverse(actions.begin(), actions.end());
+    actions.insert(actions.end(), last.begin(), last.end());
+    Finding result;
+    result.what = what;
+    Diagram diagram(world_.model());
+    State state = world_.initial();
+    diagram.start(state);
+    for (const Action& action : actions) {
+      result.steps.push_back(world_.label(state, action));
+      const Successor next = world_.perform(state, action);
+      diagram.step(state, next, result.steps.back());
+      state = next.state;
+    }
+    diagram.end(what);
+    result.diagram = diagram.text();
+    return result;
+  }
+
+  void finish() {
+    report_.states = visited_.size();
+    report_.node_states = world_.model().state_count();
+    report_.node_steps = world_.model().step_count();
+    report_.messages = world_.model().message_count();
+    report_.bytes = visited_.memory() + world_.memory();
+  }
+
+  const Options& options_;
+  const std::function<bool()>& stop_;
+  World world_;
+  Visited visited_;
+  Report report_;
+  std::vector<Successor> successors_;
+  Bytes bytes_;
+};
+
+}  // namespace
+
+std::string_view name_of(Ending ending) {
+  switch (ending) {
+    case Ending::exhausted:
+      return "exhausted";
+    case Ending::violation:
+      return "stopped at a violation";
+    case Ending::depth:
+      return "NOT exhausted: depth limit";
+    case Ending::states:
+      return "NOT exhausted: state limit";
+    case Ending::seconds:
+      return "NOT exhausted: time limit";
+    case Ending::bytes:
+      return "NOT exhausted: memory limit";
+  }
+  return "?";
+}
+
+Report explore(const Options& options, const std::function<bool()>& stop) { return Search(options, stop).run(); }
+
+}  // namespace geocommit::explore

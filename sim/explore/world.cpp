@@ -1,0 +1,256 @@
+#include "sim/explore/world.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace geocommit::explore {
+namespace {
+
+constexpr std::size_t kLostChoicesMax = 10;  // Of 2^n subsets.
+
+bool stale(MessageNumber number) { return (number & kStale) != 0; }
+MessageNumber plain(MessageNumber number) { return number & static_cast<MessageNumber>(~kStale); }
+
+}  // namespace
+
+World::World(const Options& options) : options_(options), model_(options) {}
+
+State World::initial() {
+  State state;
+  const Bounds& b = options_.bounds;
+  const auto most = [](std::uint32_t value) { return static_cast<std::uint8_t>(std::min(value, 15U)); };
+  state.left = {most(b.crashes),      most(b.partitions), most(b.duplicates), most(b.drops),
+                most(b.early_timers), most(b.denials),    most(b.wounds)};
+  for (std::size_t node = 0; node < nodes(); ++node) {
+    const NodeStep& step = model_.initial()[node];
+    state.node[node] = step.next;
+    for (const MessageNumber number : step.sent) {
+      state.add(number);
+    }
+  }
+  return state;
+}
+
+bool World::side_at_rest(const State& state, std::size_t node) const {
+  if (frozen_ < nodes() && !state.apart(frozen_, node)) {
+    return false;
+  }
+  for (std::size_t other = 0; other < nodes(); ++other) {
+    const NodeProperties& p = properties(state, other);
+    if (p.up && p.forcing && !state.apart(node, other)) {
+      return false;
+    }
+  }
+  for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
+    const std::size_t to = model_.message(state.message[i]).to;
+    if (properties(state, to).up && !state.apart(node, to)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool World::at_rest(const State& state) const {
+  for (std::size_t node = 0; node < nodes(); ++node) {
+    if (!side_at_rest(state, node)) {
+      return false;
+    }
+    if (state.cut == 0) {
+      return true;
+    }
+  }
+  return true;
+}
+
+void World::node_actions(const State& state, std::size_t node, std::vector<Action>& out) const {
+  const NodeProperties& p = properties(state, node);
+  const auto to = static_cast<std::uint8_t>(node);
+  if (!p.up) {
+    std::size_t incoming = 0;
+    for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
+      incoming += model_.message(state.message[i]).to == node ? 1 : 0;
+    }
+    const std::size_t choices = std::size_t{1} << std::min(incoming, kLostChoicesMax);
+    for (std::size_t lost = 0; lost < choices; ++lost) {
+      out.push_back({ActionKind::restart, to, 0, 0, static_cast<std::uint16_t>(lost)});
+    }
+    return;
+  }
+  for (std::size_t i = 0; i < state.in_flight; ++i) {
+    const MessageNumber number = state.message[i];
+    const FlightMessage& message = model_.message(plain(number));
+    if (message.to != node || state.apart(message.from, node)) {
+      continue;
+    }
+    out.push_back({ActionKind::deliver, to, 0, number, 0});
+    if (message.prepare && state.left.denials > 0 && !p.open) {
+      out.push_back({ActionKind::deliver_denied, to, 0, number, 0});
+    }
+    if (state.left.duplicates > 0 && !stale(number)) {
+      out.push_back({ActionKind::duplicate, to, 0, number, 0});
+    }
+  }
+  if (p.forcing) {
+    out.push_back({ActionKind::force, to, 0, 0, 0});
+  }
+  if (!p.timers.empty() && (state.left.early_timers > 0 || side_at_rest(state, node))) {
+    for (const std::uint8_t timer : p.timers) {
+      out.push_back({ActionKind::timer, to, 0, timer, 0});
+    }
+  }
+  if (node == 0 && state.left.wounds > 0 && p.open) {
+    out.push_back({ActionKind::wound, to, 0, 0, 0});
+  }
+}
+
+void World::crash_actions(const State& state, std::size_t node, std::vector<Action>& out) const {
+  const NodeProperties& p = properties(state, node);
+  if (!p.up || state.left.crashes == 0) {
+    return;
+  }
+  std::size_t outgoing = 0;
+  for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
+    outgoing += model_.message(state.message[i]).from == node ? 1 : 0;
+  }
+  const std::size_t choices = std::size_t{1} << std::min(outgoing, kLostChoicesMax);
+  for (std::uint8_t keep = options_.lost_tail ? p.synced : p.log_size; keep <= p.log_size; ++keep) {
+    for (std::size_t lost = 0; lost < choices; ++lost) {
+      out.push_back({ActionKind::crash, static_cast<std::uint8_t>(node), keep, 0, static_cast<std::uint16_t>(lost)});
+    }
+  }
+}
+
+void World::network_actions(const State& state, std::vector<Action>& out) const {
+  if (state.left.drops > 0) {
+    for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
+      out.push_back({ActionKind::drop, 0, 0, state.message[i], 0});
+    }
+  }
+  if (state.cut != 0) {
+    out.push_back({ActionKind::heal, 0, 0, 0, 0});
+  } else if (state.left.partitions > 0) {
+    for (std::uint16_t mask = 2; mask < (1U << nodes()); mask = static_cast<std::uint16_t>(mask + 2)) {
+      out.push_back({ActionKind::cut, 0, 0, mask, 0});
+    }
+  }
+}
+
+void World::take(State& state, std::size_t node, NodeInput input, std::string& violation) {
+  const NodeStep& step = model_.step(node, state.node[node], input);
+  state.node[node] = step.next;
+  if (!step.violation.empty()) {
+    violation = step.violation;
+    return;
+  }
+  const bool first_commit = step.commits && !state.commit;
+  state.commit = state.commit || step.commits;
+  state.abort = state.abort || step.aborts;
+  for (const MessageNumber number : step.sent) {
+    if (!state.apart(node, model_.message(number).to)) {
+      state.add(number);
+    }
+  }
+  if (first_commit) {
+    for (std::size_t site = 1; site < nodes(); ++site) {
+      if (!model_.only_reads(site) && !properties(state, site).prepared_durable) {
+        violation = "commit without the durable YES of " + model_.name(site);
+        return;
+      }
+    }
+  }
+  if (state.commit && state.abort) {
+    violation = "both outcomes";
+  }
+}
+
+Successor World::perform(const State& from, const Action& action) {
+  Successor next{action, from, {}};
+  State& s = next.state;
+  const auto spend = [](std::uint8_t& left) { left = static_cast<std::uint8_t>(left > 0 ? left - 1 : 0); };
+  const auto in_flight_at = [&](std::uint16_t number) {
+    std::size_t at = 0;
+    while (at < s.in_flight && s.message[at] != number) {
+      ++at;
+    }
+    GC_CHECK(at < s.in_flight);
+    return at;
+  };
+  const auto lose = [&](std::uint16_t lost, auto matches) {
+    std::size_t bit = 0;
+    for (std::size_t i = 0; i < s.in_flight && !stale(s.message[i]);) {
+      const bool gone = matches(model_.message(s.message[i])) && ((lost >> std::min(bit++, kLostChoicesMax)) & 1U) != 0;
+      gone ? s.remove_at(i) : void(++i);
+    }
+  };
+  const std::size_t node = action.node;
+  switch (action.kind) {
+    case ActionKind::deliver:
+    case ActionKind::deliver_denied:
+    case ActionKind::duplicate: {
+      s.remove_at(in_flight_at(action.value));
+      if (action.kind == ActionKind::duplicate) {
+        spend(s.left.duplicates);
+        s.add(static_cast<MessageNumber>(action.value | kStale));
+      }
+      const bool denied = action.kind == ActionKind::deliver_denied;
+      if (denied) {
+        spend(s.left.denials);
+      }
+      take(s, node, {denied ? InputKind::deliver_denied : InputKind::deliver, plain(action.value)}, next.violation);
+      break;
+    }
+    case ActionKind::drop:
+      spend(s.left.drops);
+      s.remove_at(in_flight_at(action.value));
+      break;
+    case ActionKind::force:
+      take(s, node, {InputKind::force, 0}, next.violation);
+      break;
+    case ActionKind::timer:
+      if (!side_at_rest(from, node)) {
+        spend(s.left.early_timers);
+      }
+      take(s, node, {InputKind::timer, action.value}, next.violation);
+      break;
+    case ActionKind::wound:
+      spend(s.left.wounds);
+      take(s, node, {InputKind::wound, 0}, next.violation);
+      break;
+    case ActionKind::crash:
+      spend(s.left.crashes);
+      lose(action.lost, [node](const FlightMessage& m) { return m.from == node; });
+      take(s, node, {InputKind::crash, action.keep}, next.violation);
+      break;
+    case ActionKind::restart:
+      lose(action.lost, [node](const FlightMessage& m) { return m.to == node; });
+      take(s, node, {InputKind::restart, 0}, next.violation);
+      break;
+    case ActionKind::cut:
+      spend(s.left.partitions);
+      s.cut = static_cast<std::uint8_t>(action.value);
+      for (std::size_t i = 0; i < s.in_flight && !stale(s.message[i]);) {
+        const FlightMessage& m = model_.message(s.message[i]);
+        s.apart(m.from, m.to) ? s.remove_at(i) : void(++i);
+      }
+      break;
+    case ActionKind::heal:
+      s.cut = 0;
+      break;
+  }
+  return next;
+}
+
+void World::successors(const State& state, std::vector<Successor>& out) {
+  out.clear();
+  actions_.clear();
+  for (std::size_t node = 0; node < nodes(); ++node) {
+    node_actions(state, node, actions_);
+    crash_actions(state, node, actions_);
+  }
+  network_actions(state, actions_);
+  for (const Action& action : actions_) {
+    out.push_back(perform(state, action));
+  }
+}
+
+}  // namespace geocommit::explore
