@@ -82,7 +82,8 @@ Result<void> check_regions(const Experiment& experiment, const std::vector<std::
 }
 
 ResolvedTimeouts resolve_timeouts(const Settings& settings, Duration rtt_max, Duration forced_write) {
-  const Duration automatic = 4 * rtt_max + 20 * forced_write + 200ms;
+  // In whole milliseconds: a timeout is for people too.
+  const Duration automatic = std::chrono::ceil<std::chrono::milliseconds>(4 * rtt_max + 20 * forced_write + 200ms);
   ResolvedTimeouts out;
   out.protocol.vote = settings.timeouts.vote.value_or(automatic);
   out.protocol.decision = settings.timeouts.decision.value_or(automatic);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <csignal>
+#include <thread>
 
 #include "client/workload_json.h"
 
@@ -79,6 +80,32 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   return config;
 }
 
+Result<void> CellFleet::wait_idle(const NodeInfo& node) {
+  const std::string& address = context_.network.addresses().at(node.id).control;
+  std::string problem;
+  const auto until = Clock::now() + Duration{10s};
+  while (Clock::now() < until && !interrupted()) {
+    const auto status = control_.status({node.id}, 500ms).front();
+    if (status && status.value().idle) return {};
+    problem = status ? "is busy with run " + status.value().run_id + ", cell " + status.value().cell
+                     : "does not answer (" + status.error().message +
+                           "); is it running, started with --listen and --control?";
+    if (status) std::this_thread::sleep_for(50ms);
+  }
+  return Error{node.name + " at " + address + " " + problem};
+}
+
+Result<void> CellFleet::configure_deployed(const NodeInfo& node, const NodeConfig& config) {
+  if (auto idle = wait_idle(node); !idle) return idle;
+  auto configured = control_.configure(node.id, config, 10s);
+  if (!configured) {
+    return Error{node.name + " at " + context_.network.addresses().at(node.id).control +
+                 " does not take its configuration: " + configured.error().message};
+  }
+  configured_.push_back(node.id);
+  return {};
+}
+
 Result<void> CellFleet::start_node(const NodeInfo& node) {
   const auto folder = context_.paths.node_folder(context_.cell, node);
   std::error_code ignored;
@@ -86,16 +113,7 @@ Result<void> CellFleet::start_node(const NodeInfo& node) {
   if (auto made = make_folder(folder); !made) return made;
   const NodeConfig config = config_of(node);
   if (auto written = write_file(folder / "config.json", to_json(config)); !written) return written;
-  if (!context_.network.starts(node)) {
-    auto configured = control_.configure(node.id, config, 10s);
-    if (configured) {
-      configured_.push_back(node.id);
-      return {};
-    }
-    return Error{node.name + " at " + context_.network.addresses().at(node.id).control +
-                 " does not take its configuration: " + configured.error().message +
-                 " (is it running, started with --listen and --control?)"};
-  }
+  if (!context_.network.starts(node)) return configure_deployed(node, config);
   auto started = fleet_.start({node.name,
                                context_.paths.programs / program_of(node.kind),
                                {"--config", (folder / "config.json").string()},

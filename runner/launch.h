@@ -42,6 +42,9 @@ class CellFleet {
  private:
   [[nodiscard]] NodeConfig config_of(const NodeInfo& node) const;
   [[nodiscard]] Result<void> start_node(const NodeInfo& node);
+  /// Until a deployed daemon is idle: one that was just released is still tidying up.
+  [[nodiscard]] Result<void> wait_idle(const NodeInfo& node);
+  [[nodiscard]] Result<void> configure_deployed(const NodeInfo& node, const NodeConfig& config);
   [[nodiscard]] std::string who_waits(const std::vector<Result<NodeStatus>>& statuses) const;
 
   const CellContext& context_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "runner/console.h"
+
 namespace geocommit {
 namespace {
 
@@ -134,7 +136,7 @@ std::string describe(const Plan& plan) {
   const Settings& s = e.points.front().settings;
   std::string out = "experiment  " + e.name + "  (" + e.file.string() + ")\n";
   out += "topology    " + plan.topology.name() + ": " + std::to_string(plan.topology.regions().size()) +
-         " regions, largest round trip " + yaml::format_duration(plan.topology.largest_round_trip()) + "\n";
+         " regions, largest round trip " + figure(to_ms(plan.topology.largest_round_trip())) + " ms" + "\n";
   out += "emulation   " + std::string(name_of(e.emulation)) + "\n";
   out += "data        " + std::string(s.placement == Placement::replicated ? "replicated" : "partitioned") + ", " +
          std::to_string(s.keys_per_participant) + " keys per participant, balance " +

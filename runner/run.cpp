@@ -93,7 +93,7 @@ std::vector<ProbePair> check_round_trips(const Plan& plan, Network& network, Con
     const std::string& region = plan.topology.regions().at(node.region.value);
     if (node.kind != NodeKind::agent || std::find(seen.begin(), seen.end(), region) != seen.end()) continue;
     seen.push_back(region);
-    nodes.push_back({node.name, region, ""});
+    nodes.push_back({node.name, region, plan.topology.datacenters_of(region).front()});
   }
   console.live("measuring the emulated round trips ...");
   auto pairs = probe_pairs(*network.emulation(), plan.topology, nodes, kProbeTime);

@@ -159,7 +159,7 @@ def wrong_file():
         file = write(place / "wrong.yaml", QUICK.replace("rate: 40/s", "rat: 40/s").replace("rack-1", "rack-9"))
         status, out, err = run("run", file, cwd=place)
         equal((status, out), (1, ""), "status and output")
-        equal(err, f'error: {file}:6:60: workload.rat: unknown key, did you mean "rate"?\n', "message")
+        equal(err, f'error: {file}:6:45: workload.rat: unknown key, did you mean "rate"?\n', "message")
         file = write(place / "wrong.yaml", QUICK.replace("rack-1", "rack-9"))
         status, _, err = run("run", file, cwd=place)
         check(status == 1 and "workload.origins[0]: expected a region of topology lan" in err, err)
