@@ -24,6 +24,7 @@ namespace {
 constexpr std::size_t kChildrenMax = 2048;
 std::array<std::atomic<pid_t>, kChildrenMax> children{};
 std::atomic<int> interrupts{0};
+std::array<char, 4096> file_to_remove{};  // set before the handler is installed
 
 void remember(pid_t pid) {
   for (auto& slot : children) {
@@ -43,6 +44,7 @@ extern "C" void on_interrupt(int) {
   for (auto& slot : children) {
     if (const pid_t pid = slot.load(); pid > 0) ::kill(pid, SIGKILL);
   }
+  if (file_to_remove[0] != '\0') ::unlink(file_to_remove.data());
   ::_exit(130);
 }
 
@@ -228,6 +230,11 @@ void handle_interrupts() {
   ::sigaction(SIGINT, &action, nullptr);  // without SA_RESTART: a wait ends at once
   ::sigaction(SIGTERM, &action, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
+}
+
+void remove_on_second_interrupt(const std::filesystem::path& file) {
+  const std::string& name = file.native();
+  if (name.size() < file_to_remove.size()) std::copy(name.begin(), name.end(), file_to_remove.begin());
 }
 
 bool interrupted() { return interrupts.load() > 0; }

@@ -84,6 +84,8 @@ class Fleet {
 /// Ctrl-C and SIGTERM. The first asks the run to stop (interrupted() becomes true); the second kills every child of
 /// ours at once and ends the runner with status 130. SIGPIPE is ignored.
 void handle_interrupts();
+/// A file that the second Ctrl-C removes (the run's state file: nothing is left to clean).
+void remove_on_second_interrupt(const std::filesystem::path& file);
 [[nodiscard]] bool interrupted();
 
 }  // namespace geocommit

@@ -32,9 +32,12 @@ std::string pair_of(const Histogram& h) {
   return figure(to_ms(h.quantile(0.5))) + " / " + figure(to_ms(h.quantile(0.99)));
 }
 
+/// The predicted median; near a step of the distribution (half local, half across the world) what lies on both sides.
 std::string predicted(const Column& column, std::optional<Predicted> Prediction::*field) {
   const auto& value = column.cells.front()->summary.prediction.*field;
-  return value ? figure(to_ms(value->p50)) : "-";
+  if (!value) return "-";
+  if (value->p55 <= value->p45 + value->p45 / 20) return figure(to_ms(value->p50));
+  return figure(to_ms(value->p45)) + " to " + figure(to_ms(value->p55));
 }
 
 std::uint64_t sum(const Column& column, std::uint64_t (*get)(const CellResult&)) {
@@ -220,6 +223,9 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
              " transactions open, " + std::to_string(cell.left.in_doubt) + " in doubt, " +
              std::to_string(cell.left.locks_held) + " locks held, " + std::to_string(cell.left.unshipped) +
              " writes not shipped\n";
+    }
+    if (!cell.summary.prediction.why_not.empty()) {
+      out += cell.cell.id + ": no prediction: " + cell.summary.prediction.why_not + "\n";
     }
     for (const std::string& reason : cell.invalid_reasons) out += cell.cell.id + ": not valid: " + reason + "\n";
   }

@@ -240,6 +240,7 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   if (!state) return fail(console, state.error());
   auto proxy = go_private(*choice);
   if (!proxy) return fail(console, proxy.error());
+  remove_on_second_interrupt(state->path());
   handle_interrupts();
   console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
               std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
