@@ -46,13 +46,10 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
   if (self_.kind == NodeKind::coordinator) {
     host_.transport().set_watermark_source([this] { return engine_->watermark(); });
   }
-  const bool fresh = !opened.state.checkpoint && opened.state.records.empty();
   spdlog::info("{}: start {}, {}, {} records to recover{}{}", self_.name, opened.epoch.value, host.config().protocol,
                opened.state.records.size(), opened.state.checkpoint ? " behind a checkpoint" : "",
                opened.tail_cut ? ", a torn tail was cut" : "");
-  if (!fresh) {
-    engine_->recover(std::move(opened.state));
-  }
+  engine_->recover(std::move(opened.state));
   engine_->start();
 }
 
