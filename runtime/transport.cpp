@@ -178,8 +178,11 @@ class Transport::Impl {
       auto peer = std::make_unique<Peer>(context_, options_);
       set_bounds(peer->socket, options_);
       set(peer->socket, zmq::sockopt::immediate, true);  // queue only for a live connection
-      set(peer->socket, zmq::sockopt::heartbeat_ivl, 300);
-      set(peer->socket, zmq::sockopt::heartbeat_timeout, 1'000);
+      // 300 ms, and 1 s to give a connection up, for up to 20 peers; rarer with more, since each costs an idle node a
+      // wake-up.
+      const int interval_ms = std::clamp(15 * static_cast<int>(options_.addresses.size()), 300, 1'000);
+      set(peer->socket, zmq::sockopt::heartbeat_ivl, interval_ms);
+      set(peer->socket, zmq::sockopt::heartbeat_timeout, interval_ms + 700);
       set(peer->socket, zmq::sockopt::heartbeat_ttl, 3'000);
       set(peer->socket, zmq::sockopt::reconnect_ivl, 100);
       set(peer->socket, zmq::sockopt::reconnect_ivl_max, 500);
