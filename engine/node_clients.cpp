@@ -62,8 +62,7 @@ void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId 
   descriptor.protocol = route.protocol;
   descriptor.coordinator = options_.self;
   for (const SiteWork& work : route.sites) {
-    const auto epoch = peer_epochs_.find(work.site);
-    descriptor.cohort.push_back({work.site, epoch == peer_epochs_.end() ? Epoch{} : epoch->second});
+    descriptor.cohort.push_back({work.site, peer_epochs_.of(work.site)});
   }
   // Age by this host's steady clock. Between hosts only fairness depends on it, safety never: the order is total.
   descriptor.priority = static_cast<std::uint64_t>(environment_.now().time_since_epoch().count());

@@ -28,7 +28,8 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
       directory_(*options.directory),
       resources_(make_embedded_resource_manager(*options.directory, options.initial_balance)),
       locks_(options.locking),
-      requests_(options.requests_remembered) {
+      requests_(options.requests_remembered),
+      peer_epochs_(directory_) {
   GC_CHECK(options_.protocol != nullptr && options_.epoch != Epoch{});
   const NodeInfo* self = directory_.find(options_.self);
   GC_CHECK(self != nullptr);
@@ -125,12 +126,12 @@ void NodeEngine::Impl::on_forced(WriteToken token) {
 }
 
 void NodeEngine::Impl::on_message(const PeerMessage& message) {
-  if (directory_.find(message.from) == nullptr) {
+  const NodeInfo* from = directory_.find(message.from);
+  if (from == nullptr) {
     observer_.alarm("a message from a node that is not in the directory");
     return;
   }
-  Epoch& known = peer_epochs_[message.from];
-  known = std::max(known, message.from_epoch);
+  peer_epochs_.raise(from, message.from_epoch);
   memory_.raise(message.from, message.watermark);
   std::visit([&](const auto& payload) { receive(message, payload); }, message.payload);
   drain();

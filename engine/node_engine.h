@@ -16,6 +16,7 @@
 #include "engine/engine.h"
 #include "engine/lock_manager.h"
 #include "engine/memory.h"
+#include "engine/peer_epochs.h"
 #include "engine/resource_manager.h"
 #include "engine/shipping.h"
 
@@ -162,7 +163,7 @@ class NodeEngine::Impl {
   std::map<RequestId, TxnId> open_requests_;
   std::map<RequestId, NodeId> forwarded_;  ///< Home region: passed on, the client waits here.
   std::uint64_t next_counter_{1};
-  std::map<NodeId, Epoch> peer_epochs_;
+  PeerEpochs peer_epochs_;
   std::vector<NodeId> peers_;
 
   std::deque<std::pair<Key, Input>> inputs_;

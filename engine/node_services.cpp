@@ -12,7 +12,7 @@ constexpr Duration kHelloInterval = 200ms;
 void NodeEngine::Impl::say_hello() {
   bool all_known = true;
   for (const NodeId peer : peers_) {
-    if (!peer_epochs_.contains(peer)) {
+    if (!peer_epochs_.knows(peer)) {
       all_known = false;
       send(peer, Hello{true}, Traffic::hello, "HELLO");
     }
@@ -145,7 +145,7 @@ EngineStatus NodeEngine::Impl::status() const {
   status.unshipped = home_ ? home_->unconfirmed() : 0;
   status.peers_expected = peers_.size();
   status.peers_known = static_cast<std::uint64_t>(
-      std::count_if(peers_.begin(), peers_.end(), [&](NodeId peer) { return peer_epochs_.contains(peer); }));
+      std::count_if(peers_.begin(), peers_.end(), [&](NodeId peer) { return peer_epochs_.knows(peer); }));
   if (directory_.find(options_.self)->kind == NodeKind::agent) {
     for (const std::int64_t balance : resources_->balances()) {
       status.balance_total += balance;

@@ -80,10 +80,10 @@ void NodeEngine::Impl::hash_state(std::string& out) const {
     put(out, static_cast<std::uint64_t>(f.outcome));
   }
   put(out, open_requests_.size());
-  for (const auto& [node, epoch] : peer_epochs_) {
+  peer_epochs_.for_each([&](NodeId node, Epoch epoch) {
     put(out, node.value);
     put(out, epoch.value);
-  }
+  });
   put(out, locks_.held());
   put(out, locks_.waiting());
   put(out, forces_.size());

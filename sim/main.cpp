@@ -2,6 +2,7 @@
 #include <iostream>
 #include <string_view>
 
+#include "sim/bench_main.h"
 #include "sim/fuzz_main.h"
 
 int main(int argc, char** argv) {
@@ -9,6 +10,10 @@ int main(int argc, char** argv) {
   if (verb == "fuzz") {
     return geocommit::sim::fuzz_main(argc - 1, argv + 1);
   }
-  std::cerr << "usage: geocommit-sim fuzz --seeds A..B   (see geocommit-sim fuzz --help)\n";
+  if (verb == "bench") {
+    return geocommit::sim::bench_main(argc - 1, argv + 1);
+  }
+  std::cerr << "usage: geocommit-sim fuzz --seeds A..B   (--help says more)\n"
+               "       geocommit-sim bench\n";
   return 1;
 }

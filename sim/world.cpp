@@ -133,8 +133,14 @@ bool World::Impl::become_ready(Duration most) {
   const std::int64_t until = now_ns_ + most.count();
   while (now_ns_ < until) {
     run_until(now_ns_ + kDrainStep.count());
-    const EngineStatus all = status();
-    if (all.peers_known == all.peers_expected) {
+    const bool ready = std::all_of(nodes_.begin(), nodes_.end(), [](const auto& one) {
+      if (!one || !one->engine) {
+        return true;
+      }
+      const EngineStatus s = one->engine->status();
+      return s.peers_known == s.peers_expected;
+    });
+    if (ready) {
       return true;
     }
   }
@@ -373,11 +379,33 @@ std::string World::Impl::why_not_quiet() const {
   return why;
 }
 
+bool World::Impl::quiet() {
+  for (const auto& [region, client] : clients_) {
+    if (!client.finished()) {
+      return false;
+    }
+  }
+  // Begins with the node that was busy last time: mostly it still is.
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const std::size_t at = (busy_ + i) % nodes_.size();
+    const Node* one = nodes_[at].get();
+    if (one == nullptr) {
+      continue;
+    }
+    const EngineStatus s = one->engine ? one->engine->status() : EngineStatus{};
+    if (!one->engine || s.open_coordinator + s.open_participant + s.locks_held + s.lock_waiters + s.unshipped != 0) {
+      busy_ = at;
+      return false;
+    }
+  }
+  return true;
+}
+
 bool World::Impl::drain(Duration most) {
   const std::int64_t until = now_ns_ + most.count();
   while (now_ns_ < until && events_ < spec_.events_most) {
     run_until(now_ns_ + kDrainStep.count());
-    if (why_not_quiet().empty()) {
+    if (quiet()) {
       return true;
     }
   }

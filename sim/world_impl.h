@@ -40,6 +40,7 @@ class World::Impl final : public ClientWorld {
   void run_until(std::int64_t until_ns);
   void heal();
   bool drain(Duration most);
+  bool quiet();
   [[nodiscard]] std::string why_not_quiet() const;
   [[nodiscard]] History history(bool drained) const;
   [[nodiscard]] EngineStatus status() const;
@@ -91,6 +92,7 @@ class World::Impl final : public ClientWorld {
   std::vector<Client*> client_at_;  ///< By index; null for the rest.
   std::int64_t load_start_ns_{-1};
   bool healed_{};
+  std::size_t busy_{};  ///< Index of a node that was not quiet when last asked.
   std::vector<Trigger> triggers_;
   std::vector<bool> stepped_;  ///< Faults that began in the step under way.
   Random disk_random_;

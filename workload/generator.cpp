@@ -183,7 +183,7 @@ class Generator::Impl {
       sites_.push_back({region, s});
     }
     const auto count = static_cast<std::uint32_t>(sites_.size() - from);
-    for (std::uint32_t i = 0; i + 1 < count; ++i) {
+    for (std::uint32_t i = 0; i < std::min(most, count) && i + 1 < count; ++i) {  // No further than what is taken.
       std::swap(sites_[from + i], sites_[from + i + content_.below(count - i)]);
     }
     sites_.resize(from + std::min(most, count));
@@ -193,28 +193,31 @@ class Generator::Impl {
   /// `participants` distinct sites. A single participant is elsewhere: that is what makes it remote.
   void sites_of_several_regions() {
     const std::uint32_t regions = directory_.region_count();
-    std::vector<RegionId> order;
+    std::vector<RegionId>& order = regions_;
+    order.clear();
     for (std::uint32_t r = 0; r < regions; ++r) {
       if (r != origin_.value) {
         order.push_back(RegionId{r});
       }
     }
-    for (std::size_t i = 0; i + 1 < order.size(); ++i) {
+    // A topology may be large and a transaction is small: nothing is drawn that it does not need.
+    const std::size_t others = std::min<std::size_t>(order.size(), std::max(spec_.participants, 2U) - 1);
+    for (std::size_t i = 0; i < others && i + 1 < order.size(); ++i) {
       std::swap(order[i], order[i + content_.below(order.size() - i)]);
     }
+    order.resize(others);
     order.insert(spec_.participants == 1 ? order.end() : order.begin(), origin_);
-    const std::uint32_t per_region = directory_.sites_per_region();
-    std::vector<std::vector<Site>> by_region;
+    const auto used = static_cast<std::uint32_t>(order.size());
+    const std::uint32_t rounds = std::min(directory_.sites_per_region(), (spec_.participants + used - 1) / used);
     for (const RegionId region : order) {
-      append_sites(region, per_region);
-      by_region.push_back(std::move(sites_));
-      sites_.clear();
+      append_sites(region, rounds);
     }
-    for (std::uint32_t round = 0; round < per_region; ++round) {
-      for (const auto& sites : by_region) {
-        if (sites_.size() < spec_.participants) {
-          sites_.push_back(sites[round]);
-        }
+    // By region now; wanted by round.
+    drawn_.assign(sites_.begin(), sites_.end());
+    sites_.clear();
+    for (std::uint32_t round = 0; round < rounds; ++round) {
+      for (std::uint32_t r = 0; r < used && sites_.size() < spec_.participants; ++r) {
+        sites_.push_back(drawn_[std::size_t{r} * rounds + round]);
       }
     }
   }
@@ -253,7 +256,8 @@ class Generator::Impl {
   std::uint64_t count_{};
   std::map<std::uint64_t, Zipf> zipf_;
   std::vector<Entity> entities_;  // of the transaction being drawn
-  std::vector<Site> sites_;
+  std::vector<Site> sites_, drawn_;
+  std::vector<RegionId> regions_;
 };
 
 Generator::Generator(const WorkloadSpec& spec, const Directory& directory, RegionId origin, std::uint64_t seed)
