@@ -43,6 +43,9 @@ struct Options {
   bool lost_tail{};               ///< A crash may lose any suffix of the unsynced log.
   Bounds bounds;
   Limits limits;
+  /// Participants that do the same work count as interchangeable. If the machines turn out not to treat them so (3PC:
+  /// the lowest id leads), explore() says so in the report and searches again without.
+  bool symmetry{true};
   bool reduce{true};    ///< Partial-order reduction.
   std::size_t show{1};  ///< Violations to show (each kind once).
   NodeFilter filter;
@@ -62,6 +65,7 @@ struct Report {
   Ending ending{Ending::exhausted};
   std::uint64_t states{}, transitions{}, reduced{};  ///< reduced: states of which one node's actions were enough.
   std::uint32_t depth{};
+  bool symmetric{};          ///< Interchangeable participants were counted once.
   std::uint64_t settled{};   ///< States from which heal-and-drain was run.
   std::uint64_t blocking{};  ///< Resting states in which a live site is in doubt and cannot find out.
   std::uint64_t node_states{}, node_steps{}, messages{};  ///< Distinct ones of the engines.

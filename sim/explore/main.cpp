@@ -35,6 +35,7 @@ int main(int argc, char** argv) {
   std::string save;
   std::size_t mebibytes = 2048;
   bool no_reduction = false;
+  bool no_symmetry = false;
   app.add_option("protocol", protocol, "2pc, 3pc");
   app.add_option("--participants", options.participants)->check(CLI::Range(1U, 6U));
   app.add_option("--read-only", options.read_only, "so many of them, the last ones, only read");
@@ -52,6 +53,7 @@ int main(int argc, char** argv) {
   app.add_option("--memory-mib", mebibytes, "of the visited set");
   app.add_option("--show", options.show, "stop after so many kinds of violation");
   app.add_flag("--no-reduction", no_reduction);
+  app.add_flag("--no-symmetry", no_symmetry);
   app.add_option("--save", save, "folder for the traces of violations");
   app.add_option("--replay", replay_path, "run a saved trace instead");
   CLI11_PARSE(app, argc, argv);
@@ -68,6 +70,7 @@ int main(int argc, char** argv) {
     return 1;
   }
   options.reduce = !no_reduction;
+  options.symmetry = !no_symmetry;
   options.limits.bytes = mebibytes << 20U;
   Host host{std::cout,
             [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },

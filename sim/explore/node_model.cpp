@@ -76,6 +76,7 @@ NodeModel::NodeModel(const Options& options)
   for (std::uint8_t kind = 1; kind < std::numeric_limits<std::uint8_t>::max() && phantom_decision_ == 0; ++kind) {
     phantom_decision_ = phantom_->kind_name(kind) == "DECISION" ? kind : std::uint8_t{0};
   }
+  make_renamings();
   for (std::size_t node = 0; node < nodes(); ++node) {
     State state;
     state.epoch = Epoch{1};
@@ -145,25 +146,11 @@ NodeStep NodeModel::compute(std::size_t node, StateNumber number, NodeInput inpu
     State state;
     state.epoch = from.epoch;
     state.start.assign(life.log.begin(), life.log.begin() + input.value);
-    state.description = "down";
-    state.properties = life.properties();
-    NodeProperties down;
-    for (const DurableRecord& durable : state.start) {
-      const auto& record = std::get<MachineRecord>(durable).record;
-      down.prepared = down.prepared || row_.record_name(record.kind) == "prepared";
-      down.committed = down.committed || record.outcome == Outcome::commit;
-      down.aborted = down.aborted || record.outcome == Outcome::abort;
-    }
-    down.prepared_durable = down.prepared;
-    down.committed_durable = down.committed;
-    state.properties = down;
-    std::string key = "down";
-    put(key, state.epoch.value);
-    put(key, state.start);
     NodeStep step;
+    step.next = intern_down(node, std::move(state));
+    const NodeProperties& down = properties(node, step.next);
     step.commits = down.committed;
     step.aborts = down.aborted;
-    step.next = intern(node, key, std::move(state));
     return step;
   }
   life.forget_step();
@@ -182,6 +169,23 @@ NodeStep NodeModel::compute(std::size_t node, StateNumber number, NodeInput inpu
     return step;
   }
   return finish(node, life, std::move(state));
+}
+
+StateNumber NodeModel::intern_down(std::size_t node, State state) {
+  state.description = "down";
+  NodeProperties& down = state.properties;
+  for (const DurableRecord& durable : state.start) {
+    const auto& record = std::get<MachineRecord>(durable).record;
+    down.prepared = down.prepared || row_.record_name(record.kind) == "prepared";
+    down.committed = down.committed || record.outcome == Outcome::commit;
+    down.aborted = down.aborted || record.outcome == Outcome::abort;
+  }
+  down.prepared_durable = down.prepared;
+  down.committed_durable = down.committed;
+  std::string key = "down";
+  put(key, state.epoch.value);
+  put(key, state.start);
+  return intern(node, key, std::move(state));
 }
 
 NodeStep NodeModel::finish(std::size_t node, Life& life, State state) {

@@ -44,6 +44,7 @@ struct NodeProperties {
   std::int64_t applied{};  ///< How many times the operations are in the balance.
   std::uint8_t log_size{}, synced{};
   std::vector<std::uint8_t> timers;  ///< Armed.
+  bool operator==(const NodeProperties&) const = default;
 };
 
 struct NodeStep {
@@ -69,6 +70,16 @@ class NodeModel {
   [[nodiscard]] const FlightMessage& message(MessageNumber number) const { return *messages_[number]; }
   [[nodiscard]] bool only_reads(std::size_t node) const { return node > options_.participants - options_.read_only; }
 
+  // Symmetry: participants that do the same work are interchangeable, if the machines treat them so.
+  using Renaming = std::vector<std::uint8_t>;  ///< New node by old node.
+  /// All renamings among the writers and among the readers; the first changes nothing.
+  [[nodiscard]] const std::vector<Renaming>& renamings() const { return renamings_; }
+  /// The state of node `renaming[node]` that the renamed history leads to.
+  [[nodiscard]] StateNumber renamed_state(std::size_t node, StateNumber state, std::size_t renaming);
+  [[nodiscard]] MessageNumber renamed_message(MessageNumber number, std::size_t renaming);
+  /// Does every step computed so far commute with every renaming?
+  [[nodiscard]] bool steps_are_symmetric();
+
   // For people.
   [[nodiscard]] std::string name(std::size_t node) const { return node == 0 ? "C" : "P" + std::to_string(node); }
   [[nodiscard]] std::string text(MessageNumber number) const;
@@ -90,6 +101,7 @@ class NodeModel {
     NodeProperties properties;
     std::string description;
     std::vector<std::pair<NodeInput, std::uint32_t>> known;  ///< Steps computed so far.
+    std::vector<StateNumber> renamed;                        ///< By renaming; kUnknown: not computed.
   };
   struct Table {
     std::vector<std::unique_ptr<State>> states;
@@ -98,8 +110,13 @@ class NodeModel {
 
   [[nodiscard]] NodeStep compute(std::size_t node, StateNumber state, NodeInput input);
   [[nodiscard]] NodeStep finish(std::size_t node, Life& life, State state);
+  [[nodiscard]] StateNumber intern_down(std::size_t node, State state);
   [[nodiscard]] StateNumber intern(std::size_t node, const std::string& key, State state);
   [[nodiscard]] MessageNumber intern(FlightMessage message);
+  void make_renamings();
+  [[nodiscard]] NodeId renamed(NodeId node, const Renaming& renaming) const;
+  void rename(std::vector<Operation>& operations, const Renaming& renaming) const;
+  void rename(LogRecord& record, const Renaming& renaming) const;
   [[nodiscard]] NodeId id(std::size_t node) const;
   [[nodiscard]] std::size_t node_of(NodeId id) const;
 
@@ -114,6 +131,8 @@ class NodeModel {
   std::map<std::string, MessageNumber> message_numbers_;
   std::vector<std::unique_ptr<NodeStep>> steps_;
   std::vector<NodeStep> initial_;
+  std::vector<Renaming> renamings_;
+  std::vector<std::vector<MessageNumber>> renamed_messages_;  ///< By message, then renaming.
 };
 
 }  // namespace geocommit::explore

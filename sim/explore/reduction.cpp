@@ -46,6 +46,9 @@ std::uint8_t World::others_without(const State& state, std::size_t node) {
         node_actions(current, other, actions);
       }
     }
+    if (current.cut != 0) {
+      actions.push_back({ActionKind::heal, 0, 0, 0, 0});
+    }
     for (const Action& action : actions) {
       const Successor next = perform(current, action);
       const bool reaches = std::any_of(next.state.message.begin(), next.state.message.begin() + next.state.in_flight,
@@ -73,9 +76,21 @@ std::uint8_t World::others_without(const State& state, std::size_t node) {
   return result;
 }
 
+/// Would an action's message be lost at the cut? Then it matters whether the heal comes first.
+bool World::lost_at_the_cut(const State& state, const std::vector<Action>& actions) {
+  if (state.cut == 0) {
+    return false;
+  }
+  return std::any_of(actions.begin(), actions.end(), [&](const Action& action) {
+    State healed = state;
+    healed.cut = 0;
+    return perform(healed, action).state.in_flight != perform(state, action).state.in_flight;
+  });
+}
+
 bool World::reduced_successors(const State& state, std::vector<Successor>& out) {
   const Left& left = state.left;
-  if (left.crashes > 0 || left.partitions > 0 || left.duplicates > 0 || left.drops > 0 || state.cut != 0) {
+  if (left.crashes > 0 || left.partitions > 0 || left.duplicates > 0 || left.drops > 0) {
     return false;
   }
   for (std::size_t node = 0; node < nodes(); ++node) {
@@ -102,7 +117,7 @@ bool World::reduced_successors(const State& state, std::vector<Successor>& out) 
       out.push_back(perform(state, action));
       spent = static_cast<std::uint8_t>(spent | spends(action, state, out.back().state));
     }
-    if ((spent & others) == 0) {
+    if ((spent & others) == 0 && !lost_at_the_cut(state, own)) {
       return true;
     }
   }

@@ -48,7 +48,8 @@ int run_explore(const Options& options, const Host& host) {
   if (host.peak_bytes) {
     host.out << ", peak " << (host.peak_bytes() >> 20U) << " MiB";
   }
-  host.out << "\n  one node's actions were enough in " << report.reduced << " states; healed and drained from "
+  host.out << (report.symmetric ? "\n  interchangeable participants are counted once (checked)" : "")
+           << "\n  one node's actions were enough in " << report.reduced << " states; healed and drained from "
            << report.settled << "; " << report.node_states << " node states, " << report.node_steps << " node steps, "
            << report.messages << " distinct messages\n";
   host.out << "  blocking states (a live site in doubt that cannot find out): " << report.blocking << "\n";

@@ -1,6 +1,6 @@
 // Breadth first, so that the first trace of a violation is a shortest one.
 #include <algorithm>
-#include <map>
+#include <utility>
 
 #include "sim/explore/diagram.h"
 #include "sim/explore/world.h"
@@ -8,14 +8,16 @@
 namespace geocommit::explore {
 namespace {
 
+constexpr std::uint64_t kProbeStates = 5'000;
+
 class Search {
  public:
-  Search(const Options& options, const std::function<bool()>& stop) : options_(options), stop_(stop), world_(options) {}
+  Search(Options options, std::function<bool()> stop)
+      : options_(std::move(options)), stop_(std::move(stop)), world_(options_) {}
 
   Report run() {
     Bytes bytes;
-    const State first = world_.initial();
-    encode(first, world_.nodes(), bytes);
+    world_.canonical(world_.initial(), bytes);
     visited_.insert(bytes, 0, {});
     std::uint32_t layer_end = 1;
     for (std::uint32_t number = 0; number < visited_.size() && !enough(); ++number) {
@@ -69,20 +71,18 @@ class Search {
     report_.transitions += successors_.size();
     for (const Successor& next : successors_) {
       if (!next.violation.empty()) {
-        found(next.violation, number, {next.action});
+        found(next.violation, number, false);
         continue;
       }
-      encode(next.state, world_.nodes(), bytes_);
+      world_.canonical(next.state, bytes_);
       visited_.insert(bytes_, number, next.action);
     }
   }
 
   void judge(const State& state, std::uint32_t number) {
     ++report_.settled;
-    if (std::string violation = world_.settle(state, nullptr); !violation.empty()) {
-      std::vector<Action> steps;
-      violation = world_.settle(state, &steps);
-      found(violation, number, steps);
+    if (const std::string violation = world_.settle(state, nullptr); !violation.empty()) {
+      found(violation, number, true);
     }
     if (world_.blocks(state)) {
       ++report_.blocking;
@@ -98,43 +98,68 @@ class Search {
                                        : "a live participant in doubt that cannot find out";
       if (std::none_of(report_.blocked.begin(), report_.blocked.end(),
                        [&](const Finding& f) { return f.what == what; })) {
-        report_.blocked.push_back(finding(what, number, {}));
+        report_.blocked.push_back(finding(what, number, false, false));
       }
     }
   }
 
-  void found(const std::string& what, std::uint32_t number, const std::vector<Action>& last) {
+  void found(const std::string& what, std::uint32_t number, bool settles) {
     const bool known = std::any_of(report_.violations.begin(), report_.violations.end(),
                                    [&](const Finding& f) { return f.what == what; });
     if (!known && !enough()) {
-      report_.violations.push_back(finding(what, number, last));
+      report_.violations.push_back(finding(what, number, settles, !settles));
     }
   }
 
-  Finding finding(const std::string& what, std::uint32_t number, const std::vector<Action>& last) {
-    std::vector<Action> actions;
+  /// The states on the way are known up to renaming only: from the first on, each step is found again. `last` happens
+  /// after them, in the state as it is stored; it is found again as the step with the same violation, or as settling.
+  Finding finding(const std::string& what, std::uint32_t number, bool settles, bool violates) {
+    std::vector<std::uint32_t> way;
     for (std::uint32_t at = number; at != 0; at = visited_.parent_of(at)) {
-      actions.push_back(visited_.action_of(at));
+      way.push_back(at);
     }
-    std::reverse(actions.begin(), actions.end());
-    actions.insert(actions.end(), last.begin(), last.end());
+    std::reverse(way.begin(), way.end());
     Finding result;
     result.what = what;
     Diagram diagram(world_.model());
     State state = world_.initial();
     diagram.start(state);
-    for (const Action& action : actions) {
-      result.steps.push_back(world_.label(state, action));
-      const Successor next = world_.perform(state, action);
+    const auto take = [&](const Successor& next) {
+      result.steps.push_back(world_.label(state, next.action));
       diagram.step(state, next, result.steps.back());
       state = next.state;
+    };
+    std::vector<Successor> all;
+    for (const std::uint32_t at : way) {
+      world_.successors(state, all);
+      const auto next = std::find_if(all.begin(), all.end(), [&](const Successor& s) {
+        world_.canonical(s.state, bytes_);
+        return s.violation.empty() && bytes_ == visited_.bytes_of(at);
+      });
+      GC_CHECK_NOTE(next != all.end(), "a step of a trace cannot be found again");
+      take(*next);
     }
-    diagram.end(what);
+    if (violates) {
+      world_.successors(state, all);
+      const auto next = std::find_if(all.begin(), all.end(), [](const Successor& s) { return !s.violation.empty(); });
+      GC_CHECK_NOTE(next != all.end(), "a violation cannot be found again");
+      result.what = next->violation;
+      take(*next);
+    }
+    if (settles) {
+      std::vector<Action> steps;
+      result.what = world_.settle(state, &steps);
+      for (const Action& action : steps) {
+        take(world_.perform(state, action));
+      }
+    }
+    diagram.end(result.what);
     result.diagram = diagram.text();
     return result;
   }
 
   void finish() {
+    report_.symmetric = world_.model().renamings().size() > 1 && world_.model().steps_are_symmetric();
     report_.states = visited_.size();
     report_.node_states = world_.model().state_count();
     report_.node_steps = world_.model().step_count();
@@ -142,8 +167,8 @@ class Search {
     report_.bytes = visited_.memory() + world_.memory();
   }
 
-  const Options& options_;
-  const std::function<bool()>& stop_;
+  const Options options_;
+  const std::function<bool()> stop_;
   World world_;
   Visited visited_;
   Report report_;
@@ -171,6 +196,24 @@ std::string_view name_of(Ending ending) {
   return "?";
 }
 
-Report explore(const Options& options, const std::function<bool()>& stop) { return Search(options, stop).run(); }
+Report explore(const Options& options, const std::function<bool()>& stop) {
+  if (options.symmetry && options.participants > 1) {
+    // Cheaply first: a protocol that is not symmetric shows it without faults, or with one early timer.
+    Options probe = options;
+    probe.bounds = {};
+    probe.bounds.early_timers = 1;
+    probe.limits.states = std::min<std::uint64_t>(options.limits.states, kProbeStates);
+    bool symmetric = Search(probe, {}).run().symmetric;
+    if (symmetric) {
+      Report report = Search(options, stop).run();
+      if (report.symmetric) {
+        return report;
+      }
+    }
+  }
+  Options without = options;
+  without.symmetry = false;
+  return Search(without, stop).run();
+}
 
 }  // namespace geocommit::explore

@@ -3,20 +3,21 @@
 namespace geocommit::explore {
 
 void encode(const State& state, std::size_t nodes, Bytes& out) {
-  out.clear();
-  const auto put16 = [&out](std::uint32_t value) {
-    out.push_back(static_cast<char>(value & 0xffU));
-    out.push_back(static_cast<char>((value >> 8U) & 0xffU));
+  out.resize(nodes * 3 + 5 + std::size_t{state.in_flight} * 2);
+  char* at = out.data();
+  const auto put16 = [&at](std::uint32_t value) {
+    *at++ = static_cast<char>(value & 0xffU);
+    *at++ = static_cast<char>((value >> 8U) & 0xffU);
   };
   for (std::size_t i = 0; i < nodes; ++i) {
     put16(state.node[i]);
-    out.push_back(static_cast<char>(state.node[i] >> 16U));
+    *at++ = static_cast<char>(state.node[i] >> 16U);
   }
   const Left& left = state.left;
   put16(static_cast<std::uint32_t>(left.crashes << 12U | left.partitions << 8U | left.duplicates << 4U | left.drops));
   put16(static_cast<std::uint32_t>(left.early_timers << 12U | left.denials << 8U | left.wounds << 4U |
                                    (state.commit ? 2U : 0U) | (state.abort ? 1U : 0U)));
-  out.push_back(static_cast<char>(state.cut));
+  *at++ = static_cast<char>(state.cut);
   for (std::size_t i = 0; i < state.in_flight; ++i) {
     put16(state.message[i]);
   }
@@ -65,7 +66,7 @@ std::uint64_t hash_of(std::string_view bytes) {
   return h ^ (h >> 29U);
 }
 
-Visited::Visited() : table_(std::size_t{1} << 16U) {}
+Visited::Visited() : table_(std::size_t{1} << 16U), tags_(table_.size()) {}
 
 std::string_view Visited::bytes_of(std::uint32_t number) const {
   const char* at = record(number);
@@ -88,15 +89,19 @@ Action Visited::action_of(std::uint32_t number) const {
 
 void Visited::grow() {
   std::vector<std::uint32_t> table(table_.size() * 2);
+  std::vector<std::uint8_t> tags(table.size());
   const std::size_t mask = table.size() - 1;
   for (std::uint32_t number = 0; number < size_; ++number) {
-    std::size_t slot = hash_of(bytes_of(number)) & mask;
+    const std::uint64_t hash = hash_of(bytes_of(number));
+    std::size_t slot = hash & mask;
     while (table[slot] != 0) {
       slot = (slot + 1) & mask;
     }
     table[slot] = number + 1;
+    tags[slot] = static_cast<std::uint8_t>(hash >> 56U);
   }
   table_.swap(table);
+  tags_.swap(tags);
 }
 
 std::pair<std::uint32_t, bool> Visited::insert(const Bytes& bytes, std::uint32_t parent, const Action& action) {
@@ -104,9 +109,11 @@ std::pair<std::uint32_t, bool> Visited::insert(const Bytes& bytes, std::uint32_t
     grow();
   }
   const std::size_t mask = table_.size() - 1;
-  std::size_t slot = hash_of(bytes) & mask;
+  const std::uint64_t hash = hash_of(bytes);
+  const auto tag = static_cast<std::uint8_t>(hash >> 56U);
+  std::size_t slot = hash & mask;
   while (table_[slot] != 0) {
-    if (bytes_of(table_[slot] - 1) == bytes) {
+    if (tags_[slot] == tag && bytes_of(table_[slot] - 1) == bytes) {
       return {table_[slot] - 1, false};
     }
     slot = (slot + 1) & mask;
@@ -125,6 +132,7 @@ std::pair<std::uint32_t, bool> Visited::insert(const Bytes& bytes, std::uint32_t
   std::memcpy(to + sizeof header, bytes.data(), bytes.size());
   at_.back()[size_ % kPage] = static_cast<std::uint32_t>((chunks_.size() - 1) * (kChunk / 4) + used_ / 4);
   used_ += length;
+  tags_[slot] = tag;
   table_[slot] = ++size_;
   return {size_ - 1, true};
 }

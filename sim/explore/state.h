@@ -89,7 +89,8 @@ class Visited {
   [[nodiscard]] Action action_of(std::uint32_t number) const;
   [[nodiscard]] std::uint32_t size() const { return size_; }
   [[nodiscard]] std::size_t memory() const {
-    return chunks_.size() * kChunk + at_.size() * kPage * sizeof(std::uint32_t) + table_.size() * sizeof(std::uint32_t);
+    return chunks_.size() * kChunk + at_.size() * kPage * sizeof(std::uint32_t) +
+           table_.size() * (sizeof(std::uint32_t) + 1);
   }
 
  private:
@@ -110,6 +111,7 @@ class Visited {
   std::size_t used_{kChunk};                          ///< Of the last chunk.
   std::vector<std::unique_ptr<std::uint32_t[]>> at_;  ///< Where a record is, in units of 4 bytes.
   std::vector<std::uint32_t> table_;                  ///< Open addressing; 0 is empty, else number + 1.
+  std::vector<std::uint8_t> tags_;                    ///< Of the hash: most unequal states are told apart by it.
   std::uint32_t size_{};
 };
 

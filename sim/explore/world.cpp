@@ -240,6 +240,30 @@ Successor World::perform(const State& from, const Action& action) {
   return next;
 }
 
+void World::canonical(const State& state, Bytes& out) {
+  encode(state, nodes(), out);
+  const auto& renamings = model_.renamings();
+  for (std::size_t r = 1; r < renamings.size(); ++r) {
+    State other;
+    other.left = state.left;
+    other.commit = state.commit;
+    other.abort = state.abort;
+    for (std::size_t node = 0; node < nodes(); ++node) {
+      other.node[renamings[r][node]] = model_.renamed_state(node, state.node[node], r);
+      other.cut = static_cast<std::uint8_t>(other.cut | ((state.cut >> node) & 1U) << renamings[r][node]);
+    }
+    other.in_flight = state.in_flight;
+    for (std::size_t i = 0; i < state.in_flight; ++i) {
+      other.message[i] = model_.renamed_message(state.message[i], r);
+    }
+    std::sort(other.message.begin(), other.message.begin() + other.in_flight);
+    encode(other, nodes(), candidate_);
+    if (candidate_ < out) {
+      out.swap(candidate_);
+    }
+  }
+}
+
 void World::successors(const State& state, std::vector<Successor>& out) {
   out.clear();
   actions_.clear();

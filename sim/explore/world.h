@@ -28,6 +28,9 @@ class World {
   /// Performs one action that is possible in `state`.
   [[nodiscard]] Successor perform(const State& state, const Action& action);
 
+  /// The encoding of the least among the states that differ only in the names of interchangeable participants.
+  void canonical(const State& state, Bytes& out);
+
   /// Nothing is under way to or in any node that is up: only timers and faults are left.
   [[nodiscard]] bool at_rest(const State& state) const;
   /// Heals, restarts, and lets everything run out, deterministically; then judges. Empty: all is well.
@@ -56,6 +59,7 @@ class World {
   void run_out(State& state, bool stale_too, std::string& violation, std::vector<Action>* steps);
   bool run_quiet(State& state, bool stale_too, std::string& violation, std::vector<Action>* steps);
   [[nodiscard]] std::string judge_end(const State& state) const;
+  [[nodiscard]] bool lost_at_the_cut(const State& state, const std::vector<Action>& actions);
   [[nodiscard]] std::uint8_t others_without(const State& state, std::size_t node);
 
   Options options_;
@@ -66,6 +70,7 @@ class World {
   std::size_t frozen_{kNodesMax};                        ///< Within others_without: the node that does not act yet.
   std::unordered_set<std::string> settled_;              ///< Repaired states that end well.
   std::vector<Action> actions_;
+  Bytes candidate_;
 };
 
 }  // namespace geocommit::explore
