@@ -35,9 +35,14 @@ class FaultyStorage final : public Storage {
     }
     failed_ = false;
   }
-  void fail_sync(std::optional<std::uint64_t> k) { fail_at_ = k ? std::optional{syncs_ + *k} : std::nullopt; }
-  [[nodiscard]] std::uint64_t syncs() const { return syncs_; }
-  [[nodiscard]] bool has_failed() const { return failed_; }
+  void fail_sync(std::optional<std::uint64_t> k) {
+    const std::lock_guard lock{mutex_};
+    fail_at_ = k ? std::optional{syncs_ + *k} : std::nullopt;
+  }
+  [[nodiscard]] bool has_failed() {
+    const std::lock_guard lock{mutex_};
+    return failed_;
+  }
   std::string& contents(const std::string& path) { return names_.at(path)->now; }
   [[nodiscard]] std::vector<std::string> paths() {
     std::vector<std::string> result;
