@@ -1,5 +1,6 @@
 // Whole nodes in one process: two agents, a coordinator, and a client made of a bare transport. Real sockets, real log.
 #include <arpa/inet.h>
+#include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
 #include <catch2/catch.hpp>
@@ -42,6 +43,7 @@ struct Cluster {
     std::string name = (std::filesystem::temp_directory_path() / "geocommit-node-XXXXXX").string();
     REQUIRE(::mkdtemp(name.data()) != nullptr);
     directory = name;
+    (void)spdlog::default_logger();  // made before there are threads, as in the programs
     config.run_id = "test-run";
     config.cell = "cell";
     config.protocol = protocol;
