@@ -173,9 +173,13 @@ def wrong_file():
 
 def taken_port():
     with folder() as place, socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
+        for port in range(25000, 25500):  # below the ports that the system hands out
+            try:
+                taken.bind(("127.0.0.1", port))
+                break
+            except OSError:
+                continue
         taken.listen(1)
-        port = taken.getsockname()[1]
         # The first node's data, control and metrics ports are consecutive from here.
         file = write(place / "quick.yaml", QUICK)
         status, out, err = run("run", file, "--base-port", port - 1, "--output", place / "results", cwd=place)
