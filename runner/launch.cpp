@@ -156,7 +156,7 @@ Result<void> CellFleet::wait_ready(bool& port_taken) {
     });
     if (static_cast<std::size_t>(ready) == all_.size()) return {};
     CellEvidence evidence;
-    if (watch(evidence, 100ms)) {
+    if (watch(evidence, 100ms, false)) {  // the caller tells
       port_taken = mentions_taken_port(evidence.failure);
       return Error{evidence.interrupted ? "interrupted" : evidence.failure};
     }
@@ -177,18 +177,18 @@ std::vector<NodeId> CellFleet::living(const std::vector<NodeId>& nodes) const {
   return out;
 }
 
-bool CellFleet::watch(CellEvidence& evidence, Duration wait) {
+bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
   const int fd = context_.network.emulation() != nullptr ? context_.network.emulation()->failure_fd() : -1;
   for (const Death& death : fleet_.poll_ended(wait, fd)) {
     ended_.push_back(death.name);
     if (!evidence.failure.empty()) continue;
     evidence.failure = death.describe();
-    context_.console.error(context_.cell.id + ": " + evidence.failure);
+    if (tell) context_.console.error(context_.cell.id + ": " + evidence.failure);
   }
   if (evidence.failure.empty()) {
     if (auto failed = context_.network.failure()) {
       evidence.failure = *failed;
-      context_.console.error(context_.cell.id + ": " + evidence.failure);
+      if (tell) context_.console.error(context_.cell.id + ": " + evidence.failure);
     }
   }
   if (interrupted() && !evidence.interrupted) {

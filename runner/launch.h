@@ -31,8 +31,8 @@ class CellFleet {
   [[nodiscard]] std::string name(NodeId node) const;
 
   /// Waits `wait`, or less if a process ends, the emulation fails or Ctrl-C comes. True if the cell cannot go on; what
-  /// happened is in the evidence then.
-  [[nodiscard]] bool watch(CellEvidence& evidence, Duration wait);
+  /// happened is in the evidence then, and on the console unless `tell` is false.
+  [[nodiscard]] bool watch(CellEvidence& evidence, Duration wait, bool tell = true);
 
   /// Ends these processes now.
   void stop(const std::vector<NodeId>& nodes);

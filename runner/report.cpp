@@ -222,7 +222,7 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
              ": not drained at the end: " + std::to_string(cell.left.open_coordinator + cell.left.open_participant) +
              " transactions open, " + std::to_string(cell.left.in_doubt) + " in doubt, " +
              std::to_string(cell.left.locks_held) + " locks held, " + std::to_string(cell.left.unshipped) +
-             " writes not shipped\n";
+             " writes not shipped" + (cell.failure.empty() ? "" : " (of the nodes that could still be asked)") + "\n";
     }
     if (!cell.summary.prediction.why_not.empty()) {
       out += cell.cell.id + ": no prediction: " + cell.summary.prediction.why_not + "\n";

@@ -246,8 +246,8 @@ std::string histogram_csv(const Histogram& histogram) {
 
 }  // namespace
 
-Results::Results(const Plan& plan, const RunPaths& paths, const Network& network, std::string run_id)
-    : plan_(plan), paths_(paths), network_(network), run_id_(std::move(run_id)) {}
+Results::Results(const Plan& plan, const RunPaths& paths, std::string emulation, std::string run_id)
+    : plan_(plan), paths_(paths), emulation_(std::move(emulation)), run_id_(std::move(run_id)) {}
 
 void Results::add(CellResult result) { cells_.push_back(std::move(result)); }
 
@@ -256,7 +256,7 @@ Result<void> Results::write() const {
   out["schema"] = kSummarySchema;
   out["run_id"] = run_id_;
   out["name"] = plan_.experiment.name;
-  out["emulation"] = name_of(network_.kind());
+  out["emulation"] = emulation_;
   out["topology"] = plan_.topology.name();
   out["seed"] = plan_.experiment.seed;
   out["cells_planned"] = plan_.cells.size();

@@ -13,8 +13,8 @@ inline constexpr const char* kSummarySchema = "geocommit/summary/1";
 
 class Results {
  public:
-  /// All references must outlive it.
-  Results(const Plan& plan, const RunPaths& paths, const Network& network, std::string run_id);
+  /// All references must outlive it. `emulation` names the world that was run in: "tun", "sim", ...
+  Results(const Plan& plan, const RunPaths& paths, std::string emulation, std::string run_id);
 
   [[nodiscard]] const std::string& run_id() const { return run_id_; }
   [[nodiscard]] const std::vector<CellResult>& cells() const { return cells_; }
@@ -27,7 +27,7 @@ class Results {
  private:
   const Plan& plan_;
   const RunPaths& paths_;
-  const Network& network_;
+  std::string emulation_;
   std::string run_id_;
   std::vector<CellResult> cells_;
   std::vector<std::string> failures_;

@@ -128,7 +128,7 @@ class Run {
     if (network_->emulation() != nullptr) {
       for (const int pid : network_->emulation()->processes()) (void)state.add(pid, "router");
     }
-    results_.emplace(plan_, paths_, *network_, make_run_id());
+    results_.emplace(plan_, paths_, std::string(name_of(network_->kind())), make_run_id());
     EnvironmentFacts facts{results_->run_id(), wall_clock(false), &plan_, network_.get(), {}, command_line};
     if (auto written = write_start(facts); !written) return written.error();
     facts.round_trips = check_round_trips(plan_, *network_, console_);
@@ -172,8 +172,11 @@ class Run {
       CellResult result = judge_cell(context, std::move(evidence).value());
       failed = !result.failure.empty();
       console_.end_live(one_line(result, console_.coloured()));
-      for (const std::string& reason : result.invalid_reasons)
-        console_.warn(result.cell.id + " is not valid: " + reason);
+      if (result.failure.empty() && !result.interrupted) {  // those were told when they happened
+        for (const std::string& reason : result.invalid_reasons) {
+          console_.warn(result.cell.id + " is not valid: " + reason);
+        }
+      }
       results_->add(std::move(result));
       if (auto written = results_->write(); !written) return written.error();
       // Other ports may have been taken meanwhile.
