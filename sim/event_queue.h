@@ -12,13 +12,12 @@
 namespace geocommit::sim {
 
 enum class EventKind : std::uint8_t {
-  message,         ///< arg: slot of the message store; node: the receiver.
-  timer,           ///< arg: TimerToken.
-  forced,          ///< arg: index of a pending write of the node's disk.
-  checkpoint,      ///< A checkpoint is durable.
-  client_arrival,  ///< node: the client; the intended start of its next request.
-  client_timeout,  ///< arg: request sequence.
-  fault_begin,     ///< arg: index into the plan.
+  message,      ///< arg: slot of the message store; node: the receiver.
+  timer,        ///< arg: TimerToken.
+  forced,       ///< arg: index of a pending write of the node's disk.
+  checkpoint,   ///< A checkpoint is durable.
+  client,       ///< node: the client, which has something to do.
+  fault_begin,  ///< arg: index into the plan.
   fault_end,
   restart,  ///< node: starts again.
   resume,   ///< node: SIGCONT.

@@ -83,15 +83,16 @@ World::Impl::Impl(WorldSpec spec, const ObserverOf& observers)
   const std::vector<NodeInfo>& infos = spec_.directory.nodes();
   nodes_.resize(infos.size());
   client_at_.resize(infos.size());
-  const ClientSpec client{spec_.workload,        spec_.warmup, spec_.duration,
-                          spec_.outcome_timeout, spec_.seed,   spec_.keep_history};
   for (std::uint32_t i = 0; i < infos.size(); ++i) {
     if (infos[i].kind != NodeKind::client) {
       Observer* other = observers ? observers(infos[i].id) : nullptr;
       nodes_[i] = std::make_unique<Node>(*this, i, infos[i].id, Disk(keep, spec_.keep_history), other);
     } else if (std::find(spec_.origins.begin(), spec_.origins.end(), infos[i].region) != spec_.origins.end()) {
-      const auto [at, inserted] =
-          clients_.try_emplace(infos[i].region, *this, spec_.directory, i, infos[i].id, infos[i].region, client);
+      LoadPlan plan{infos[i].id,    infos[i].region,      std::string(spec_.protocol->name),
+                    spec_.workload, spec_.seed,           spec_.warmup,
+                    spec_.duration, spec_.outcome_timeout};
+      const auto at =
+          clients_.try_emplace(infos[i].region, *this, spec_.directory, i, std::move(plan), spec_.keep_history).first;
       client_at_[i] = &at->second;
     }
   }
@@ -159,7 +160,7 @@ void World::Impl::start_load() {
     }
   }
   for (auto& [region, client] : clients_) {
-    client.start(Instant{Duration{now_ns_}});
+    client.start();
   }
 }
 
@@ -193,8 +194,7 @@ void World::Impl::dispatch(EventSlot slot) {
         }
       }
       break;
-    case EventKind::client_arrival:
-    case EventKind::client_timeout:
+    case EventKind::client:
     case EventKind::fault_begin:
     case EventKind::fault_end:
     case EventKind::restart:
@@ -211,10 +211,8 @@ void World::Impl::dispatch(EventSlot slot) {
     case EventKind::forced:
     case EventKind::checkpoint:
       return dispatch_to(*nodes_[event.node], event);
-    case EventKind::client_arrival:
-      return client_at_[event.node]->on_arrival();
-    case EventKind::client_timeout:
-      return client_at_[event.node]->on_timeout(event.arg);
+    case EventKind::client:
+      return client_at_[event.node]->on_wake();
     case EventKind::fault_begin:
       return begin_fault(event.arg);
     case EventKind::fault_end:
@@ -298,12 +296,8 @@ void World::Impl::transmit(std::uint32_t from, std::uint32_t to, std::uint32_t m
   }
 }
 
-void World::Impl::client_arrival_at(std::uint32_t client, Instant at) {
-  queue_.push(at.time_since_epoch().count(), EventKind::client_arrival, client, 0, 0);
-}
-
-EventSlot World::Impl::client_timeout_at(std::uint32_t client, Instant at, std::uint64_t sequence) {
-  return queue_.push(at.time_since_epoch().count(), EventKind::client_timeout, client, 0, sequence);
+EventSlot World::Impl::client_wake_at(std::uint32_t client, Instant at) {
+  return queue_.push(at.time_since_epoch().count(), EventKind::client, client, 0, 0);
 }
 
 void World::Impl::digest(const Event& event) {
@@ -356,8 +350,8 @@ std::string World::Impl::why_not_quiet() const {
   std::string why;
   for (const auto& [region, client] : clients_) {
     if (!client.finished()) {
-      why +=
-          spec_.directory.find(client.self())->name + " waits for " + std::to_string(client.waiting()) + " outcomes; ";
+      why += spec_.directory.find(client.self())->name + " waits for " + std::to_string(client.counts().outstanding) +
+             " outcomes; ";
     }
   }
   for (const auto& node : nodes_) {
@@ -434,9 +428,7 @@ History World::Impl::history(bool drained) const {
     history.nodes.emplace(node->id(), std::move(one));
   }
   for (const auto& [region, client] : clients_) {
-    for (ClientOutcome& outcome : client.outcomes()) {
-      history.outcomes.push_back(std::move(outcome));
-    }
+    history.outcomes.insert(history.outcomes.end(), client.outcomes().begin(), client.outcomes().end());
   }
   return history;
 }
@@ -462,10 +454,16 @@ bool World::up(NodeId node) const { return impl_->node(node).engine != nullptr; 
 const NodeEngine& World::engine(NodeId node) const { return *impl_->node(node).engine; }
 EngineStatus World::status() const { return impl_->status(); }
 const std::map<RegionId, Client>& World::clients() const { return impl_->clients_; }
-ClientCounts World::client_counts() const {
-  ClientCounts sum;
+LoadCounts World::client_counts() const {
+  LoadCounts sum;
   for (const auto& [region, client] : impl_->clients_) {
-    sum.add(client.counts());
+    const LoadCounts one = client.counts();
+    sum.offered += one.offered;
+    sum.committed += one.committed;
+    sum.aborted += one.aborted;
+    sum.shed += one.shed;
+    sum.outstanding += one.outstanding;
+    sum.unknown += one.unknown;
   }
   return sum;
 }

@@ -72,7 +72,7 @@ class World {
   [[nodiscard]] const NodeEngine& engine(NodeId node) const;
   [[nodiscard]] EngineStatus status() const;  ///< Summed over nodes.
   [[nodiscard]] const std::map<RegionId, Client>& clients() const;
-  [[nodiscard]] ClientCounts client_counts() const;  ///< Summed over clients.
+  [[nodiscard]] LoadCounts client_counts() const;  ///< Summed over clients.
 
   /// The evidence so far. `drained`: the caller's word that drain() said so. Needs keep_history.
   [[nodiscard]] History history(bool drained) const;

@@ -57,8 +57,7 @@ class World::Impl final : public ClientWorld {
   // ClientWorld.
   [[nodiscard]] Instant client_now() const override { return Instant{Duration{now_ns_}}; }
   void client_send(std::uint32_t client, const PeerPayload& payload) override;
-  void client_arrival_at(std::uint32_t client, Instant at) override;
-  EventSlot client_timeout_at(std::uint32_t client, Instant at, std::uint64_t sequence) override;
+  EventSlot client_wake_at(std::uint32_t client, Instant at) override;
   void cancel(EventSlot slot) override { queue_.cancel(slot); }
 
  private:

@@ -1,4 +1,4 @@
-#include "sim/bench_main.h"
+#include "sim/program/bench_main.h"
 
 #include <sys/resource.h>
 
@@ -86,16 +86,16 @@ int bench_main(int argc, char** argv) {
   const double took = processor_seconds() - start;
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  const ClientCounts counts = world.client_counts();
+  const LoadCounts counts = world.client_counts();
   const auto events = static_cast<double>(world.events() - before);
-  const auto commits = static_cast<double>(counts.committed_ever);
+  const auto commits = static_cast<double>(counts.committed);
   std::printf("%s, %u agents in %u regions: %.2f M events/s, %.0f commits/s, %.1f events per commit\n",
               options.protocol.c_str(), options.regions * options.sites, options.regions, events / took / 1e6,
               commits / took, events / commits);
   std::printf(
       "  %.0f events and %.0f commits of %llu in %.2f processor seconds (%.1f x virtual time), %s; %ld MiB, %zu "
       "slots\n",
-      events, commits, static_cast<unsigned long long>(counts.sent_ever), took, options.seconds / took,
+      events, commits, static_cast<unsigned long long>(counts.offered), took, options.seconds / took,
       drained ? "drained" : "not drained", usage.ru_maxrss / 1024, world.memory_slots());
   return drained ? 0 : 2;
 }

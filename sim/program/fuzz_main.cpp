@@ -1,4 +1,4 @@
-#include "sim/fuzz_main.h"
+#include "sim/program/fuzz_main.h"
 
 #include <sys/wait.h>
 #include <unistd.h>

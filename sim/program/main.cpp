@@ -2,8 +2,9 @@
 #include <iostream>
 #include <string_view>
 
-#include "sim/bench_main.h"
-#include "sim/fuzz_main.h"
+#include "sim/program/bench_main.h"
+#include "sim/program/fuzz_main.h"
+#include "sim/program/run_main.h"
 
 int main(int argc, char** argv) {
   const std::string_view verb = argc > 1 ? argv[1] : "";
@@ -13,7 +14,11 @@ int main(int argc, char** argv) {
   if (verb == "bench") {
     return geocommit::sim::bench_main(argc - 1, argv + 1);
   }
-  std::cerr << "usage: geocommit-sim fuzz --seeds A..B   (--help says more)\n"
+  if (!verb.empty() && verb != "--help") {
+    return geocommit::sim::run_main(argc, argv);
+  }
+  std::cerr << "usage: geocommit-sim FILE --output DIR\n"
+               "       geocommit-sim fuzz --seeds A..B   (--help says more)\n"
                "       geocommit-sim bench\n";
   return 1;
 }

@@ -1,0 +1,246 @@
+#include "sim/program/simulate_cell.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "measure/names.h"
+#include "runner/theory.h"
+#include "runtime/telemetry.h"
+#include "sim/world.h"
+#include "wan/topology.h"
+
+namespace geocommit::sim {
+namespace {
+
+/// What one node measures.
+struct Meter {
+  Meter(const Directory& directory, const std::string& protocol, const std::string& region)
+      : telemetry(live, window, directory, protocol, region) {}
+  MetricSet live, window;
+  Telemetry telemetry;
+};
+
+WorldSpec spec_of(const Plan& plan, const Cell& cell) {
+  const Settings& s = plan.point(cell).settings;
+  const ResolvedTimeouts& timeouts = plan.timeouts.at(cell.point);
+  WorldSpec spec;
+  spec.protocol = cell.protocol;
+  spec.directory = plan.directory(cell);
+  spec.links = region_links(plan.topology);
+  spec.timeouts = timeouts.protocol;
+  spec.lock_wait = timeouts.lock_wait;
+  spec.locking = s.locking;
+  spec.initial_balance = s.initial_balance;
+  spec.force = plan.forced_write(cell);
+  spec.workload = s.workload;
+  spec.origins = plan.origins(cell);
+  spec.warmup = s.warmup;
+  spec.duration = s.duration;
+  // As the runner configures its clients and seeds its repetitions.
+  spec.outcome_timeout = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
+  spec.seed = plan.experiment.seed + 1'000'003ULL * (cell.repetition - 1);
+  return spec;
+}
+
+std::string fixed(double value, int decimals) {
+  std::array<char, 64> buffer{};
+  std::snprintf(buffer.data(), buffer.size(), "%.*f", decimals, value);
+  return buffer.data();
+}
+
+/// A row per region and one for all, once a virtual second.
+class Sampler {
+ public:
+  Sampler(const World& world, const Cell& cell, const Settings& settings)
+      : world_(world), cell_(cell), settings_(settings) {}
+
+  void take(std::vector<std::string>& rows) {
+    const Directory& directory = world_.spec().directory;
+    Sample all;
+    for (std::uint32_t r = 0; r < directory.region_count(); ++r) {
+      Sample sample;
+      const auto client = world_.clients().find(RegionId{r});
+      if (client != world_.clients().end()) {
+        sample.load = client->second.counts();
+      }
+      for (const NodeInfo& node : directory.nodes()) {
+        if (node.region == RegionId{r} && node.kind != NodeKind::client && world_.up(node.id)) {
+          sample.add(world_.engine(node.id).status());
+        }
+      }
+      all.add(sample.status);
+      all.add(sample.load);
+      rows.push_back(row(directory.regions()[r], sample, committed_[r]));
+    }
+    rows.push_back(row("all", all, committed_[kAll]));
+    last_ = world_.since_load();
+  }
+
+ private:
+  static constexpr std::uint32_t kAll = UINT32_MAX;
+  struct Sample {
+    LoadCounts load;
+    EngineStatus status;
+    void add(const EngineStatus& one) {
+      status.in_doubt += one.in_doubt;
+      status.blocked += one.blocked;
+      status.oldest_blocked = std::max(status.oldest_blocked, one.oldest_blocked);
+      status.locks_held += one.locks_held;
+      status.lock_waiters += one.lock_waiters;
+      status.unshipped += one.unshipped;
+    }
+    void add(const LoadCounts& one) {
+      load.offered += one.offered;
+      load.committed += one.committed;
+      load.aborted += one.aborted;
+      load.unknown += one.unknown;
+      load.shed += one.shed;
+      load.outstanding += one.outstanding;
+      load.recent_p99 = std::max(load.recent_p99, one.recent_p99);
+    }
+  };
+
+  std::string row(const std::string& region, const Sample& s, std::uint64_t& committed_before) const {
+    const Duration now = world_.since_load();
+    const char* phase = now < settings_.warmup                        ? "warmup"
+                        : now < settings_.warmup + settings_.duration ? "measure"
+                                                                      : "tail";
+    const double seconds = std::max(1e-3, to_seconds(now - last_));
+    std::string out = cell_.id + "," + fixed(to_seconds(now), 3) + "," + phase + "," + region;
+    for (const std::uint64_t value :
+         {s.load.offered, s.load.committed, s.load.aborted, s.load.unknown, s.load.shed, s.load.outstanding}) {
+      out += "," + std::to_string(value);
+    }
+    out += "," + fixed(static_cast<double>(s.load.committed - committed_before) / seconds, 1) + "," +
+           fixed(to_ms(s.load.recent_p99), 3);
+    committed_before = s.load.committed;
+    for (const std::uint64_t value : {s.status.in_doubt, s.status.blocked}) {
+      out += "," + std::to_string(value);
+    }
+    out += "," + fixed(to_ms(s.status.oldest_blocked), 3);
+    for (const std::uint64_t value : {s.status.locks_held, s.status.lock_waiters, s.status.unshipped}) {
+      out += "," + std::to_string(value);
+    }
+    return out;
+  }
+
+  const World& world_;
+  const Cell& cell_;
+  const Settings& settings_;
+  std::map<std::uint32_t, std::uint64_t> committed_;  ///< At the last row.
+  Duration last_{};
+};
+
+void sum_up(const Plan& plan, const World& world, const MetricSet& window, const History& history, CellResult& out) {
+  const Directory& directory = world.spec().directory;
+  SummaryInput input;
+  input.protocol = world.spec().protocol->name;
+  input.directory = &directory;
+  input.window = &window;
+  input.outcomes = &history.outcomes;
+  for (const NodeInfo& node : directory.nodes()) {
+    if (node.kind == NodeKind::client || !world.up(node.id)) {
+      continue;
+    }
+    for (const OpenInDoubt& open : world.engine(node.id).open_in_doubt()) {
+      if (open.descriptor.measured) {
+        input.open_at_end.push_back({node.region, open.in_doubt, open.blocked});
+      }
+    }
+  }
+  input.duration = world.spec().duration;
+  CheckOptions options;
+  options.partitions_occurred = std::any_of(world.spec().faults.begin(), world.spec().faults.end(), breaks_synchrony);
+  input.verdict = check(history, options);
+  input.prediction =
+      predict_cell(plan, out.cell, out.forced_write, lock_wait_share(window).value_or(0.0), /*emulated=*/true);
+  out.summary = summarise(std::move(input));
+
+  const Labels commits{{metric::kOutcome, "commit"}};
+  for (const ClientOutcome& outcome : history.outcomes) {
+    if (outcome.measured && outcome.outcome != Outcome::undecided) {
+      out.histograms[outcome.outcome == Outcome::commit ? "client_latency" : "abort_latency"].record(outcome.latency);
+    }
+  }
+  out.histograms["commit_latency"] = window.merged(metric::kCommitLatency, commits);
+  out.histograms["lock_hold"] = window.merged(metric::kLockHold, commits);
+  out.histograms["in_doubt"] = window.merged(metric::kInDoubt);
+  out.histograms["blocking"] = window.merged(metric::kBlocking);
+  out.histograms["staleness"] = window.merged(metric::kStaleness);
+}
+
+}  // namespace
+
+std::string timeseries_columns() {
+  return "cell,elapsed_s,phase,region,offered,committed,aborted,unknown,shed,outstanding,commits_per_s,recent_p99_ms,"
+         "in_doubt,blocked,oldest_blocked_ms,locks_held,lock_waiters,unshipped";
+}
+
+SimulatedCell simulate_cell(const Plan& plan, const Cell& cell) {
+  const Directory directory = plan.directory(cell);
+  std::map<NodeId, std::unique_ptr<Meter>> meters;
+  const auto observer_of = [&](NodeId node) -> Observer* {
+    const std::string& region = directory.regions()[directory.region_of(node).value];
+    return &meters.emplace(node, std::make_unique<Meter>(directory, std::string(cell.protocol->name), region))
+                .first->second->telemetry;
+  };
+  World world(spec_of(plan, cell), observer_of);
+  SimulatedCell out;
+  out.result.cell = cell;
+  out.result.forced_write = world.spec().force;
+  const Instant born = world.now();
+  if (!world.become_ready()) {
+    out.result.failure = "the nodes did not come to know each other";
+  }
+  out.result.started = world.now() - born;
+  world.start_load();
+  const Settings& settings = plan.point(cell).settings;
+  Sampler sampler(world, cell, settings);
+  const Duration load = settings.warmup + settings.duration;
+  while (world.since_load() < load) {
+    world.run_for(std::min<Duration>(1s, load - world.since_load()));
+    sampler.take(out.timeseries);
+  }
+  out.result.loaded = world.since_load();
+  world.heal();
+  const ResolvedTimeouts& timeouts = plan.timeouts.at(cell.point);
+  out.result.drained =
+      world.drain(60s + 20 * (timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait));
+  out.result.drain = world.since_load() - out.result.loaded;
+  sampler.take(out.timeseries);
+
+  MetricSet window;
+  for (const auto& [node, meter] : meters) {
+    window.merge(meter->window);
+    for (const auto& [traffic, count] : meter->live.totals_by(metric::kMessages, metric::kTraffic)) {
+      out.result.traffic[traffic] += count;
+    }
+  }
+  for (const auto& [region, client] : world.clients()) {
+    window.merge(client.window());
+  }
+  out.result.left = world.status();
+  out.result.alarms = {world.alarms().begin(), world.alarms().end()};
+  sum_up(plan, world, window, world.history(out.result.drained), out.result);
+  out.events = world.events();
+  out.trace_hash = world.trace_hash();
+  return out;
+}
+
+Result<Plan> load_simulation(const std::filesystem::path& file, const std::vector<Override>& overrides) {
+  auto experiment = load_experiment(file, overrides);
+  if (!experiment) {
+    return experiment.error();
+  }
+  auto topology = load_topology(experiment->topology);
+  if (!topology) {
+    return topology.error();
+  }
+  return make_plan(std::move(experiment).value(), std::move(topology).value(), kModelledForce);
+}
+
+}  // namespace geocommit::sim

@@ -1,0 +1,30 @@
+// One cell of an experiment in virtual time, with everything that a real cell leaves behind: the same summary, judged
+// by the same checker.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "runner/judge.h"
+#include "runner/plan.h"
+
+namespace geocommit::sim {
+
+/// `fsync` stands for a modelled disk here: each forced write takes this long. Plans for the simulator are made with
+/// it.
+inline constexpr Duration kModelledForce = 1ms;
+
+struct SimulatedCell {
+  CellResult result;                    ///< Times of start, load and drain are virtual.
+  std::vector<std::string> timeseries;  ///< Rows of timeseries.csv (timeseries_columns()).
+  std::uint64_t events{}, trace_hash{};
+};
+[[nodiscard]] SimulatedCell simulate_cell(const Plan& plan, const Cell& cell);
+[[nodiscard]] std::string timeseries_columns();
+
+/// Experiment and topology, read and laid out for the simulator: nothing of this machine is measured.
+[[nodiscard]] Result<Plan> load_simulation(const std::filesystem::path& file, const std::vector<Override>& overrides);
+
+}  // namespace geocommit::sim
