@@ -112,6 +112,7 @@ void World::Impl::start(Node& node) {
   options.self = node.id();
   options.epoch = Epoch{node.epoch};
   options.protocol = spec_.protocol;
+  options.rows = spec_.rows;
   options.directory = &spec_.directory;
   options.timeouts = spec_.timeouts;
   options.lock_wait = spec_.lock_wait;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,7 @@ namespace geocommit::sim {
 
 struct WorldSpec {
   const Protocol* protocol{};
+  std::span<const Protocol> rows{all_protocols()};  ///< What a wire id names; tests plant mutants here.
   Directory directory;
   LinkMatrix links;  ///< By region.
   Timeouts timeouts;
