@@ -71,19 +71,19 @@ void Diagram::step(const State& before, const Successor& next, const std::string
   const std::size_t node = action.node;
   switch (action.kind) {
     case ActionKind::deliver:
-    case ActionKind::deliver_denied:
-    case ActionKind::duplicate: {
+    case ActionKind::deliver_denied: {
       const auto number = static_cast<MessageNumber>(action.value & ~kStale);
       std::string text = model_.text(number);
       text += (action.value & kStale) != 0 ? " (late copy)" : "";
       text += action.kind == ActionKind::deliver_denied ? " [lock denied]" : "";
-      text += action.kind == ActionKind::duplicate ? " [+copy]" : "";
       arrow(row, model_.message(number).from, node, text);
       break;
     }
+    case ActionKind::duplicate:
     case ActionKind::drop: {
       const FlightMessage& message = model_.message(action.value);
-      arrow(row, message.from, message.to, model_.text(action.value) + " DROPPED");
+      const bool drop = action.kind == ActionKind::drop;
+      arrow(row, message.from, message.to, model_.text(action.value) + (drop ? " DROPPED" : " COPIED"));
       row[column(message.to) + (message.from < message.to ? -1 : 1)] = 'x';
       break;
     }

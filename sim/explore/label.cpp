@@ -31,10 +31,10 @@ std::string World::label(const State& state, const Action& action) const {
     case ActionKind::deliver_denied:
       return in_flight(action.value) + ", lock denied";
     case ActionKind::duplicate:
-      return in_flight(action.value) + ", a copy stays behind";
     case ActionKind::drop: {
       const FlightMessage& m = model_.message(action.value);
-      return "drop " + model_.name(m.from) + " -> " + model_.name(m.to) + " " + model_.text(action.value);
+      return (action.kind == ActionKind::drop ? "drop " : "copy ") + model_.name(m.from) + " -> " + model_.name(m.to) +
+             " " + model_.text(action.value);
     }
     case ActionKind::force:
       return node + " force done";

@@ -89,6 +89,9 @@ void NodeModel::Life::apply(NodeInput input) {
       return engine.on_message(message);
     }
     case InputKind::force: {
+      if (forces.empty()) {
+        violate("no force is under way");  // Only a renamed history can ask for that.
+      }
       const auto [token, size] = forces.front();
       forces.erase(forces.begin());
       synced = std::max(synced, size);
@@ -97,6 +100,9 @@ void NodeModel::Life::apply(NodeInput input) {
     case InputKind::timer: {
       const auto armed =
           std::find_if(timers.begin(), timers.end(), [&](const auto& t) { return t.first == input.value; });
+      if (armed == timers.end()) {
+        violate("no such timer is armed");  // Likewise.
+      }
       const TimerToken token = armed->second;
       timers.erase(armed);
       return engine.on_timer(token);
@@ -212,7 +218,7 @@ void NodeModel::Life::check_told(const ClientReply& reply) {
   }
 }
 
-void NodeModel::Life::check_send(const Message& message) {
+void NodeModel::Life::check_send(const Message& message, Outcome heard) {
   const std::string_view kind = model_.row_.kind_name(message.kind);
   if (message.vote == Vote::yes && !durable("prepared")) {
     violate("YES before `prepared` is durable");
@@ -224,20 +230,26 @@ void NodeModel::Life::check_send(const Message& message) {
     violate(std::string(kind) + " before `precommit` is durable");
   }
   const bool decides = model_.row_.kind_class(message.kind) == MessageClass::decision;
-  if (decides && message.outcome == Outcome::commit && !durable_outcome(Outcome::commit)) {
+  const bool may_abort_alone = node_ > 0 && message.outcome == Outcome::abort && heard != Outcome::abort;
+  if (may_abort_alone && !durable_outcome(Outcome::abort)) {
+    violate("abort is told to others before it is durable");
+  }
+  // Who passes on what it has just heard relies on the durable record of whoever said it.
+  if (decides && message.outcome == Outcome::commit && heard != Outcome::commit && !durable_outcome(Outcome::commit)) {
     violate("DECISION commit before it is durable");
   }
 }
 
-void NodeModel::Life::machine_stepped(const TxnDescriptor& txn, Role /*role*/, const Input& /*input*/,
-                                      const Outbox& out) {
+void NodeModel::Life::machine_stepped(const TxnDescriptor& txn, Role /*role*/, const Input& input, const Outbox& out) {
   arming_.clear();
   if (!ours(txn.txn)) {
     return;
   }
+  const auto* received = std::get_if<Received>(&input);
+  const Outcome heard = received != nullptr ? received->message.outcome : Outcome::undecided;
   for (const Output& output : out) {
     std::visit(Overloaded{
-                   [&](const Send& o) { check_send(o.message); },
+                   [&](const Send& o) { check_send(o.message, heard); },
                    [&](const SetTimer& o) { arming_.push_back(o.timer); },
                    [&](const Decide& o) {
                      if (decided_ != Outcome::undecided && decided_ != o.outcome) {

@@ -56,7 +56,7 @@ class NodeModel::Life final : public Environment, public Observer {
 
  private:
   void deny(const FlightMessage& message);
-  void check_send(const Message& message);
+  void check_send(const Message& message, Outcome heard);
   void check_told(const ClientReply& reply);
   void violate(const std::string& what);
   [[nodiscard]] bool durable(std::string_view record) const;

@@ -79,6 +79,7 @@ class NodeModel {
   [[nodiscard]] MessageNumber renamed_message(MessageNumber number, std::size_t renaming);
   /// Does every step computed so far commute with every renaming?
   [[nodiscard]] bool steps_are_symmetric();
+  [[nodiscard]] bool seen_asymmetric() const { return asymmetric_; }
 
   // For people.
   [[nodiscard]] std::string name(std::size_t node) const { return node == 0 ? "C" : "P" + std::to_string(node); }
@@ -131,6 +132,7 @@ class NodeModel {
   std::map<std::string, MessageNumber> message_numbers_;
   std::vector<std::unique_ptr<NodeStep>> steps_;
   std::vector<NodeStep> initial_;
+  bool asymmetric_{};  ///< A renamed history was not possible.
   std::vector<Renaming> renamings_;
   std::vector<std::vector<MessageNumber>> renamed_messages_;  ///< By message, then renaming.
 };

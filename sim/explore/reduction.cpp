@@ -6,7 +6,8 @@
 namespace geocommit::explore {
 namespace {
 
-constexpr std::size_t kClosureMax = 96;  // States of the others; beyond, the answer is "maybe", that is no.
+constexpr std::size_t kAloneMax = 1'000'000;
+constexpr std::size_t kClosureMax = 48;  // States of the others; beyond, the answer is "maybe", that is no.
 
 /// Which of the shared bounds an action spends.
 std::uint8_t spends(const Action& action, const State& before, const State& after) {
@@ -26,21 +27,36 @@ std::uint8_t World::others_without(const State& state, std::size_t node) {
     model_.message(start.message[i] & static_cast<MessageNumber>(~kStale)).to == node ? start.remove_at(i) : void(++i);
   }
   start.node[node] = 0;  // Nothing of what the others do depends on it, until it acts.
-  Bytes key;
-  encode(start, nodes(), key);
-  key.push_back(static_cast<char>(node));
-  if (const auto known = alone_.find(key); known != alone_.end()) {
+  encode(start, nodes(), key_);
+  key_.push_back(static_cast<char>(node));
+  if (const auto known = alone_.find(key_); known != alone_.end()) {
     return known->second;
   }
   start.node[node] = state.node[node];
-  std::uint8_t result = 0;
-  std::unordered_set<std::string> seen;
-  std::vector<State> open{start};
   frozen_ = node;
-  while (!open.empty() && result != kMeddles) {
-    const State current = open.back();
-    open.pop_back();
-    std::vector<Action> actions;
+  const std::uint8_t result = close_over(start, node);
+  frozen_ = kNodesMax;
+  if (alone_.size() >= kAloneMax) {
+    alone_.clear();  // A cache: what is lost is computed again.
+  }
+  alone_.emplace(key_, result);
+  return result;
+}
+
+/// All that the others can do without `node`: a small graph, or "maybe".
+std::uint8_t World::close_over(const State& start, std::size_t node) {
+  const auto reaches = [&](const State& s) {
+    return std::any_of(s.message.begin(), s.message.begin() + s.in_flight, [&](MessageNumber number) {
+      return model_.message(number & static_cast<MessageNumber>(~kStale)).to == node;
+    });
+  };
+  std::uint8_t result = 0;
+  closure_.assign(1, start);
+  closure_bytes_.clear();
+  std::vector<Action> actions;
+  for (std::size_t at = 0; at < closure_.size(); ++at) {
+    const State current = closure_[at];
+    actions.clear();
     for (std::size_t other = 0; other < nodes(); ++other) {
       if (other != node) {
         node_actions(current, other, actions);
@@ -51,28 +67,20 @@ std::uint8_t World::others_without(const State& state, std::size_t node) {
     }
     for (const Action& action : actions) {
       const Successor next = perform(current, action);
-      const bool reaches = std::any_of(next.state.message.begin(), next.state.message.begin() + next.state.in_flight,
-                                       [&](MessageNumber number) {
-                                         return model_.message(number & static_cast<MessageNumber>(~kStale)).to == node;
-                                       });
-      if (reaches || !next.violation.empty() || next.state.commit != current.commit) {
-        result = kMeddles;
-        break;
+      if (reaches(next.state) || !next.violation.empty() || next.state.commit != current.commit) {
+        return kMeddles;
       }
       result = static_cast<std::uint8_t>(result | spends(action, current, next.state));
-      Bytes bytes;
-      encode(next.state, nodes(), bytes);
-      if (seen.insert(bytes).second) {
-        open.push_back(next.state);
+      encode(next.state, nodes(), candidate_);
+      if (std::find(closure_bytes_.begin(), closure_bytes_.end(), candidate_) == closure_bytes_.end()) {
+        closure_bytes_.push_back(candidate_);
+        closure_.push_back(next.state);
       }
-      if (seen.size() > kClosureMax) {
-        result = kMeddles;
-        break;
+      if (closure_.size() > kClosureMax) {
+        return kMeddles;
       }
     }
   }
-  frozen_ = kNodesMax;
-  alone_.emplace(std::move(key), result);
   return result;
 }
 

@@ -59,7 +59,7 @@ void encode(const State& state, std::size_t nodes, Bytes& out);
 enum class ActionKind : std::uint8_t {
   deliver,
   deliver_denied,
-  duplicate,  ///< Delivered, and a second copy stays on its way.
+  duplicate,  ///< A second copy is on its way, which may come at any time, or never.
   drop,
   force,
   timer,

@@ -111,15 +111,19 @@ StateNumber NodeModel::renamed_state(std::size_t node, StateNumber number, std::
   if (!from.properties.up) {
     found = intern_down(target, std::move(state));
   } else {
-    Life life(*this, target, state);
-    if (target == 0 && state.epoch == Epoch{1}) {
-      life.begin();
+    try {
+      Life life(*this, target, state);
+      if (target == 0 && state.epoch == Epoch{1}) {
+        life.begin();
+      }
+      for (const NodeInput& input : state.inputs) {
+        life.apply(input);
+      }
+      life.forget_step();
+      found = finish(target, life, std::move(state)).next;
+    } catch (const Violated&) {
+      asymmetric_ = true;  // What follows is thrown away.
     }
-    for (const NodeInput& input : state.inputs) {
-      life.apply(input);
-    }
-    life.forget_step();
-    found = finish(target, life, std::move(state)).next;
   }
   State& source = *tables_[node].states[number];
   source.renamed.resize(renamings_.size(), kUnknownState);
@@ -128,6 +132,9 @@ StateNumber NodeModel::renamed_state(std::size_t node, StateNumber number, std::
 }
 
 bool NodeModel::steps_are_symmetric() {
+  if (asymmetric_) {
+    return false;
+  }
   struct Known {
     std::size_t node;
     StateNumber state;

@@ -86,9 +86,6 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
     if (message.prepare && state.left.denials > 0 && !p.open) {
       out.push_back({ActionKind::deliver_denied, to, 0, number, 0});
     }
-    if (state.left.duplicates > 0 && !stale(number)) {
-      out.push_back({ActionKind::duplicate, to, 0, number, 0});
-    }
   }
   if (p.forcing) {
     out.push_back({ActionKind::force, to, 0, 0, 0});
@@ -124,6 +121,11 @@ void World::network_actions(const State& state, std::vector<Action>& out) const 
   if (state.left.drops > 0) {
     for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
       out.push_back({ActionKind::drop, 0, 0, state.message[i], 0});
+    }
+  }
+  if (state.left.duplicates > 0) {
+    for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
+      out.push_back({ActionKind::duplicate, 0, 0, state.message[i], 0});
     }
   }
   if (state.cut != 0) {
@@ -185,13 +187,8 @@ Successor World::perform(const State& from, const Action& action) {
   const std::size_t node = action.node;
   switch (action.kind) {
     case ActionKind::deliver:
-    case ActionKind::deliver_denied:
-    case ActionKind::duplicate: {
+    case ActionKind::deliver_denied: {
       s.remove_at(in_flight_at(action.value));
-      if (action.kind == ActionKind::duplicate) {
-        spend(s.left.duplicates);
-        s.add(static_cast<MessageNumber>(action.value | kStale));
-      }
       const bool denied = action.kind == ActionKind::deliver_denied;
       if (denied) {
         spend(s.left.denials);
@@ -199,6 +196,10 @@ Successor World::perform(const State& from, const Action& action) {
       take(s, node, {denied ? InputKind::deliver_denied : InputKind::deliver, plain(action.value)}, next.violation);
       break;
     }
+    case ActionKind::duplicate:
+      spend(s.left.duplicates);
+      s.add(static_cast<MessageNumber>(action.value | kStale));
+      break;
     case ActionKind::drop:
       spend(s.left.drops);
       s.remove_at(in_flight_at(action.value));

@@ -60,6 +60,7 @@ class World {
   bool run_quiet(State& state, bool stale_too, std::string& violation, std::vector<Action>* steps);
   [[nodiscard]] std::string judge_end(const State& state) const;
   [[nodiscard]] bool lost_at_the_cut(const State& state, const std::vector<Action>& actions);
+  [[nodiscard]] std::uint8_t close_over(const State& start, std::size_t node);
   [[nodiscard]] std::uint8_t others_without(const State& state, std::size_t node);
 
   Options options_;
@@ -70,7 +71,9 @@ class World {
   std::size_t frozen_{kNodesMax};                        ///< Within others_without: the node that does not act yet.
   std::unordered_set<std::string> settled_;              ///< Repaired states that end well.
   std::vector<Action> actions_;
-  Bytes candidate_;
+  std::vector<State> closure_;
+  std::vector<Bytes> closure_bytes_;
+  Bytes candidate_, key_;
 };
 
 }  // namespace geocommit::explore

@@ -1,0 +1,22 @@
+// Deliberately broken variants of the protocols and of the engine's fences (shared pitfalls of such systems). Never
+// linked into the product.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "sim/explore/explore.h"
+
+namespace geocommit::explore {
+
+struct Mutant {
+  std::string name;
+  std::string pitfall;  ///< Number in the catalogue of pitfalls, or the rule that it breaks.
+  std::string what;
+  Protocol row;
+  Options options;  ///< Bounds that are enough; `protocol` is set when it runs.
+};
+
+[[nodiscard]] std::vector<Mutant> all_mutants();
+
+}  // namespace geocommit::explore
