@@ -1,0 +1,156 @@
+// What the protocols promise, searched to the end within small bounds; what they do not promise, found and shown.
+#include "sim/explore/explore.h"
+
+#include <catch2/catch.hpp>
+#include <sstream>
+
+namespace geocommit::explore {
+namespace {
+
+Options options_of(std::string_view protocol, std::uint32_t participants) {
+  Options options;
+  options.protocol = find_protocol(protocol);
+  options.participants = participants;
+  options.lost_tail = true;
+  return options;
+}
+
+void clean(const Options& options) {
+  const Report report = explore(options);
+  INFO((report.violations.empty() ? "" : report.violations[0].diagram));
+  CHECK(report.ending == Ending::exhausted);
+  CHECK(report.violations.empty());
+  CHECK(report.settled > 0);
+}
+
+const Finding* blocked(const Report& report, std::string_view what) {
+  for (const Finding& finding : report.blocked) {
+    if (finding.what.find(what) != std::string::npos) {
+      return &finding;
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+TEST_CASE("2PC keeps its promises under one fault of each kind") {
+  for (const std::uint32_t participants : {1U, 2U}) {
+    Options options = options_of("2pc", participants);
+    SECTION("crash and partition, sites " + std::to_string(participants)) {
+      options.bounds.crashes = 1;
+      options.bounds.partitions = 1;
+      clean(options);
+    }
+    SECTION("crash, duplicate, denial, sites " + std::to_string(participants)) {
+      options.bounds.crashes = options.bounds.duplicates = options.bounds.denials = 1;
+      clean(options);
+    }
+    SECTION("early timers, drop, wound, sites " + std::to_string(participants)) {
+      options.bounds.early_timers = 2;
+      options.bounds.drops = options.bounds.wounds = 1;
+      clean(options);
+    }
+  }
+}
+
+TEST_CASE("2PC with a site that only reads") {
+  Options options = options_of("2pc", 3);
+  options.read_only = 1;
+  options.bounds.crashes = 1;
+  options.bounds.drops = 1;
+  clean(options);
+}
+
+TEST_CASE("2PC blocks when the coordinator and a site are dead, and that is shown") {
+  Options options = options_of("2pc", 2);
+  options.bounds.crashes = 2;
+  const Report report = explore(options);
+  CHECK(report.violations.empty());
+  CHECK(report.blocking > 0);
+  const Finding* finding = blocked(report, "all survivors in doubt");
+  REQUIRE(finding != nullptr);
+  const Replayed again = replay(options, finding->steps);
+  CHECK(again.understood);
+  CHECK(again.diagram.find("crashes") != std::string::npos);
+}
+
+TEST_CASE("3PC keeps its promises under crashes alone, and no live site blocks behind a single one") {
+  Options options = options_of("3pc", 2);
+  options.bounds.crashes = 1;
+  clean(options);
+  CHECK(explore(options).blocking == 0);
+  options.bounds.denials = 1;
+  options.bounds.duplicates = 1;
+  options.participants = 1;
+  clean(options);
+}
+
+TEST_CASE("3PC splits under one partition; the trace is short, and replays") {
+  Options options = options_of("3pc", 2);
+  options.bounds.partitions = 1;
+  const Report report = explore(options);
+  CHECK(report.ending == Ending::violation);
+  REQUIRE(report.violations.size() == 1);
+  const Finding& split = report.violations[0];
+  CHECK(split.what == "both outcomes");
+  CHECK(split.steps.size() <= 14);
+  const Replayed again = replay(options, split.steps);
+  CHECK(again.understood);
+  CHECK(again.violation == "both outcomes");
+  const GoldenResult golden = run_golden_trace(golden_trace(options, split));
+  CHECK(golden.error.empty());
+  CHECK(golden.text == golden_trace(options, split));
+}
+
+TEST_CASE("3PC: one early timer alone is survived, two split it") {
+  Options options = options_of("3pc", 2);
+  options.bounds.early_timers = 1;
+  clean(options);
+  options.bounds.early_timers = 2;
+  const Report report = explore(options);
+  REQUIRE(report.violations.size() == 1);
+  CHECK(report.violations[0].what == "both outcomes");
+}
+
+TEST_CASE("the reductions leave out nothing that a check can see") {
+  for (const std::string_view protocol : {"2pc", "3pc"}) {
+    Options options = options_of(protocol, 2);
+    options.bounds.crashes = 1;
+    options.bounds.denials = 1;
+    const Report with = explore(options);
+    options.reduce = false;
+    options.symmetry = false;
+    const Report without = explore(options);
+    CHECK(with.states < without.states);
+    CHECK(with.violations.empty());
+    CHECK(without.violations.empty());
+    CHECK((with.blocking > 0) == (without.blocking > 0));
+    CHECK(with.symmetric == (protocol == "2pc"));
+  }
+}
+
+TEST_CASE("run_explore: what it prints, and its exit codes") {
+  double clock = 0;
+  std::ostringstream out;
+  std::string kept;
+  const Host host{out,
+                  [&clock] { return clock += 0.25; },
+                  {},
+                  [&kept](const std::string&, const std::string& text) { kept = text; }};
+  Options options = options_of("3pc", 2);
+  CHECK(run_explore(options, host) == kClean);
+  options.limits.depth = 3;
+  CHECK(run_explore(options, host) == kNotExhausted);
+  CHECK(out.str().find("NOT exhausted: depth limit") != std::string::npos);
+  options.limits = {};
+  options.limits.states = 20;
+  CHECK(run_explore(options, host) == kNotExhausted);
+  options.limits = {};
+  options.bounds.partitions = 1;
+  CHECK(run_explore(options, host) == kViolation);
+  CHECK(out.str().find("VIOLATION: both outcomes") != std::string::npos);
+  CHECK(run_golden_trace(kept).violation == "both outcomes");
+}
+
+}  // namespace geocommit::explore
