@@ -54,15 +54,19 @@ int run_explore(const Options& options, const Host& host) {
            << report.messages << " distinct messages\n";
   host.out << "  blocking states (a live site in doubt that cannot find out): " << report.blocking << "\n";
   std::size_t number = 0;
+  const auto keep = [&](const std::string& kind, const Finding& finding) {
+    if (host.save) {
+      host.save(std::string(options.protocol->name) + "-" + kind + "-" + std::to_string(++number) + ".explored",
+                golden_trace(options, finding));
+    }
+  };
   for (const Finding& finding : report.blocked) {
     host.out << "\nBLOCKING: " << finding.what << " (" << finding.steps.size() << " steps)\n" << finding.diagram;
+    keep("blocking", finding);
   }
   for (const Finding& finding : report.violations) {
     host.out << "\nVIOLATION: " << finding.what << " (" << finding.steps.size() << " steps)\n" << finding.diagram;
-    if (host.save) {
-      host.save(std::string(options.protocol->name) + "-" + std::to_string(++number) + ".explored",
-                golden_trace(options, finding));
-    }
+    keep("violation", finding);
   }
   if (!report.violations.empty()) {
     return kViolation;

@@ -2,6 +2,9 @@
 #include "sim/explore/explore.h"
 
 #include <catch2/catch.hpp>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <sstream>
 
 namespace geocommit::explore {
@@ -128,6 +131,20 @@ TEST_CASE("the reductions leave out nothing that a check can see") {
     CHECK((with.blocking > 0) == (without.blocking > 0));
     CHECK(with.symmetric == (protocol == "2pc"));
   }
+}
+
+TEST_CASE("kept traces come out as they are written") {
+  std::size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(GEOCOMMIT_SOURCE_DIR "/tests/explore/golden")) {
+    std::ifstream in(entry.path());
+    const std::string file{std::istreambuf_iterator<char>(in), {}};
+    const GoldenResult result = run_golden_trace(file);
+    INFO(entry.path());
+    CHECK(result.error.empty());
+    CHECK(result.text == file);
+    ++files;
+  }
+  CHECK(files >= 3);
 }
 
 TEST_CASE("run_explore: what it prints, and its exit codes") {
