@@ -280,6 +280,17 @@ std::string NodeModel::text(MessageNumber number) const {
 
 std::string NodeModel::timer_name(std::uint8_t timer) const { return std::string(row_.timer_name(timer)); }
 
+void NodeModel::for_each_step(
+    const std::function<void(std::size_t, StateNumber, NodeInput, const NodeStep&)>& f) const {
+  for (std::size_t node = 0; node < nodes(); ++node) {
+    for (StateNumber state = 0; state < tables_[node].states.size(); ++state) {
+      for (const auto& [input, step] : tables_[node].states[state]->known) {
+        f(node, state, input, *steps_[step]);
+      }
+    }
+  }
+}
+
 std::uint64_t NodeModel::state_count() const {
   std::uint64_t count = 0;
   for (const Table& table : tables_) {

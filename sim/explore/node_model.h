@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -89,6 +90,9 @@ class NodeModel {
     return tables_[node].states[state]->description;
   }
 
+  /// Every step computed so far, in a fixed order.
+  void for_each_step(
+      const std::function<void(std::size_t node, StateNumber from, NodeInput input, const NodeStep& step)>& f) const;
   [[nodiscard]] std::uint64_t state_count() const;
   [[nodiscard]] std::uint64_t step_count() const { return steps_.size(); }
   [[nodiscard]] std::uint64_t message_count() const { return messages_.size(); }

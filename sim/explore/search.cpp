@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "sim/explore/diagram.h"
+#include "sim/explore/tabulate.h"
 #include "sim/explore/world.h"
 
 namespace geocommit::explore {
@@ -14,6 +15,8 @@ class Search {
  public:
   Search(Options options, std::function<bool()> stop)
       : options_(std::move(options)), stop_(std::move(stop)), world_(options_) {}
+
+  [[nodiscard]] const NodeModel& model() { return world_.model(); }
 
   Report run() {
     Bytes bytes;
@@ -199,6 +202,13 @@ std::string_view name_of(Ending ending) {
       return "NOT exhausted: memory limit";
   }
   return "?";
+}
+
+Report explore_tables(const Options& options, const std::function<void(const NodeModel&)>& inspect) {
+  Search search(options, {});
+  Report report = search.run();
+  inspect(search.model());
+  return report;
 }
 
 Report explore(const Options& options, const std::function<bool()>& stop) {
