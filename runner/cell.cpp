@@ -146,13 +146,6 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
 
 }  // namespace
 
-std::filesystem::path RunPaths::node_folder(const Cell& cell, const NodeInfo& node) const {
-  return results / "nodes" / cell.id / node.name;
-}
-std::filesystem::path RunPaths::log(const Cell& cell, const NodeInfo& node) const {
-  return results / "logs" / cell.id / (node.name + ".log");
-}
-
 Result<CellEvidence> run_cell(const CellContext& context) {
   for (int tries = 1;; ++tries) {
     bool port_taken = false;

@@ -22,8 +22,12 @@ namespace geocommit {
 struct RunPaths {
   std::filesystem::path programs;  ///< The build folder that holds agent/, coordinator/, client/.
   std::filesystem::path results;
-  [[nodiscard]] std::filesystem::path node_folder(const Cell& cell, const NodeInfo& node) const;
-  [[nodiscard]] std::filesystem::path log(const Cell& cell, const NodeInfo& node) const;
+  [[nodiscard]] std::filesystem::path node_folder(const Cell& cell, const NodeInfo& node) const {
+    return results / "nodes" / cell.id / node.name;
+  }
+  [[nodiscard]] std::filesystem::path log(const Cell& cell, const NodeInfo& node) const {
+    return results / "logs" / cell.id / (node.name + ".log");
+  }
 };
 
 /// What a cell left behind, before it is judged.

@@ -52,10 +52,9 @@ void add_fact(const DurableRecord& record, std::vector<Fact>& facts) {
   }
 }
 
-NodeHistory read_node(const CellContext& context, const CellEvidence& evidence, const NodeInfo& node) {
+NodeHistory read_node(const std::filesystem::path& folder, const CellEvidence& evidence, const NodeInfo& node) {
   NodeHistory out;
   out.node = node.id;
-  const auto folder = context.paths.node_folder(context.cell, node);
   auto read = read_log_history(folder.string(),
                                [&](std::uint64_t, const DurableRecord& record) { add_fact(record, out.facts); });
   if (!read) {
@@ -78,17 +77,23 @@ NodeHistory read_node(const CellContext& context, const CellEvidence& evidence, 
 }  // namespace
 
 CellHistory read_history(const CellContext& context, const CellEvidence& evidence, const Directory& directory) {
+  const auto folder_of = [&](const NodeInfo& node) { return context.paths.node_folder(context.cell, node); };
+  return read_history(context.plan, context.cell, folder_of, evidence, directory);
+}
+
+CellHistory read_history(const Plan& plan, const Cell& cell, const NodeFolder& folder_of, const CellEvidence& evidence,
+                         const Directory& directory) {
   CellHistory out;
   out.history.directory = &directory;
-  out.history.protocol = context.cell.protocol->name;
-  out.history.initial_balance = context.plan.point(context.cell).settings.initial_balance;
+  out.history.protocol = cell.protocol->name;
+  out.history.initial_balance = plan.point(cell).settings.initial_balance;
   out.history.drained = evidence.drained;
-  for (const NodeInfo& node : context.plan.nodes_of(context.cell)) {
+  for (const NodeInfo& node : plan.nodes_of(cell)) {
     if (node.kind != NodeKind::client) {
-      out.history.nodes[node.id] = read_node(context, evidence, node);
+      out.history.nodes[node.id] = read_node(folder_of(node), evidence, node);
       continue;
     }
-    auto outcomes = read_outcomes(context.paths.node_folder(context.cell, node) / kOutcomesFile);
+    auto outcomes = read_outcomes(folder_of(node) / kOutcomesFile);
     if (!outcomes) {
       out.unread_outcomes.push_back(node.name + ": " + outcomes.error().message);
       continue;

@@ -1,6 +1,8 @@
 // The durable logs of a cell's nodes and the outcome logs of its clients, as the History that the checkers judge.
 #pragma once
 
+#include <functional>
+
 #include "runner/cell.h"
 #include "verdict/history.h"
 
@@ -14,5 +16,9 @@ struct CellHistory {
 /// What cannot be read is named, never left out silently. `directory` must outlive the result.
 [[nodiscard]] CellHistory read_history(const CellContext& context, const CellEvidence& evidence,
                                        const Directory& directory);
+/// The same from a results folder alone, long after the run. `folder_of` says where a node's files are.
+using NodeFolder = std::function<std::filesystem::path(const NodeInfo&)>;
+[[nodiscard]] CellHistory read_history(const Plan& plan, const Cell& cell, const NodeFolder& folder_of,
+                                       const CellEvidence& evidence, const Directory& directory);
 
 }  // namespace geocommit

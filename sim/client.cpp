@@ -26,7 +26,9 @@ void Client::on_wake() {
 void Client::on_reply(const ClientReply& reply) {
   if (keep_ && reply.outcome != Outcome::undecided) {
     const auto [told, first] = told_.emplace(reply.id.sequence, reply.outcome);
-    contradictions_ += !first && told->second != reply.outcome ? 1 : 0;
+    if (!first && told->second != reply.outcome) {
+      contradicted_.push_back(reply.id);
+    }
   }
   load_.on_reply(world_.client_now(), reply);
   sleep();

@@ -38,7 +38,7 @@ class Client final : public LoadOutput {
   [[nodiscard]] const MetricSet& live() const { return live_; }
   [[nodiscard]] const MetricSet& window() const { return window_; }
   /// Replies that say otherwise than an earlier one: a bug, whatever the logs say.
-  [[nodiscard]] std::uint64_t contradictions() const { return contradictions_; }
+  [[nodiscard]] const std::vector<RequestId>& contradicted() const { return contradicted_; }
 
  private:
   void send(const PeerPayload& payload) override { world_.client_send(index_, payload); }
@@ -57,7 +57,7 @@ class Client final : public LoadOutput {
   std::vector<ClientOutcome> outcomes_;
   std::vector<SecondRow> rows_;
   std::unordered_map<std::uint64_t, Outcome> told_;  ///< By sequence; looked up only. Empty unless keep_.
-  std::uint64_t contradictions_{};
+  std::vector<RequestId> contradicted_;
 };
 
 }  // namespace geocommit::sim

@@ -173,7 +173,7 @@ class Checker {
     }
     if (told == Outcome::abort && commit != nullptr) {
       add(ViolationClass::told_abort_but_committed, evidence.txn,
-          "the client was told abort, " + name(commit) + " has commit", false);
+          "the client was told abort, " + name(commit) + " has commit", abort != nullptr);
     }
     if (commit != nullptr) {
       judge_commit(evidence, outcome, *commit);
