@@ -55,6 +55,7 @@ void NodeEngine::Impl::start() {
   if (home_ && home_->has_replicas()) {
     next_heartbeat_ = environment_.now();
     ship_tick();
+    sample_staleness();
   }
   for (const Key& key : to_wake_) {
     if (TxnEntry* entry = find_entry(key)) {
@@ -96,11 +97,19 @@ void NodeEngine::Impl::on_timer(TimerToken token) {
       entry->waiting = false;
       deny(*entry, Reason::lock_timeout);
     }
-  } else if (std::get<Service>(use) == Service::hello) {
-    say_hello();
   } else {
-    ship_timer_ = 0;
-    ship_tick();
+    switch (std::get<Service>(use)) {
+      case Service::hello:
+        say_hello();
+        break;
+      case Service::ship:
+        ship_timer_ = 0;
+        ship_tick();
+        break;
+      case Service::staleness:
+        sample_staleness();
+        break;
+    }
   }
   drain();
 }

@@ -71,7 +71,7 @@ class NodeEngine::Impl {
 
  private:
   using Key = std::pair<TxnId, Role>;
-  enum class Service : std::uint8_t { hello, ship };
+  enum class Service : std::uint8_t { hello, ship, staleness };
   struct MachineTimer {
     Key key;
     std::uint8_t timer{};
@@ -111,6 +111,7 @@ class NodeEngine::Impl {
   void reply(NodeId to, bool to_forwarder, const ClientReply& reply);
   void say_hello();
   void ship_tick();
+  void sample_staleness();
   TimerToken schedule(Service service, Duration after);
   void schedule_ship(Duration after);
   std::size_t send(NodeId to, const PeerPayload& payload, Traffic traffic, std::string_view kind);

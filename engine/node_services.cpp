@@ -7,6 +7,7 @@
 namespace geocommit {
 namespace {
 constexpr Duration kHelloInterval = 200ms;
+constexpr Duration kStalenessInterval = 37ms;  // No divisor of the heartbeat's: the samples fall on all its phases.
 }  // namespace
 
 void NodeEngine::Impl::say_hello() {
@@ -27,7 +28,6 @@ void NodeEngine::Impl::ship_tick() {
   const bool heartbeat = now >= next_heartbeat_;
   if (heartbeat) {
     next_heartbeat_ = now + options_.heartbeat_interval;
-    home_->ages(now, [&](NodeId replica, Duration age) { observer_.staleness(replica, age); });
   }
   home_->tick(now, options_.timeouts.decision, heartbeat, [&](NodeId to, Ship ship) {
     const bool empty = ship.writes.empty();
@@ -35,6 +35,11 @@ void NodeEngine::Impl::ship_tick() {
   });
   const Duration until_heartbeat = next_heartbeat_ - now;
   schedule_ship(home_->has_work() ? std::min(options_.ship_interval, until_heartbeat) : until_heartbeat);
+}
+
+void NodeEngine::Impl::sample_staleness() {
+  home_->ages(environment_.now(), [&](NodeId replica, Duration age) { observer_.staleness(replica, age); });
+  schedule(Service::staleness, kStalenessInterval);
 }
 
 void NodeEngine::Impl::schedule_ship(Duration after) {

@@ -81,7 +81,7 @@ void ShippingHome::tick(Instant now, Duration silence, bool heartbeat, const Sen
   for (Replica& replica : replicas_) {
     if (!replica.seen) {
       replica.seen = true;
-      replica.last_progress = replica.heartbeat_issued = now;
+      replica.last_progress = now;
     }
     if (replica.acked < replica.sent && now - replica.last_progress > silence) {
       replica.sent = replica.acked;  // Lost on the way: once more from what it has.
@@ -115,7 +115,7 @@ void ShippingHome::tick(Instant now, Duration silence, bool heartbeat, const Sen
 
 void ShippingHome::ages(Instant now, const std::function<void(NodeId, Duration)>& report) const {
   for (const Replica& replica : replicas_) {
-    if (replica.seen) {
+    if (replica.heartbeat_acked != 0) {  // Before its first confirmation it is not behind, it is not there yet.
       report(replica.node, now - replica.heartbeat_issued);
     }
   }

@@ -31,7 +31,8 @@ class ShippingHome {
   using SendShip = std::function<void(NodeId, Ship)>;
   /// Sends what can be sent. With `heartbeat`, every replica gets one even if there is nothing to send.
   void tick(Instant now, Duration silence, bool heartbeat, const SendShip& send);
-  /// Age of the newest heartbeat that each replica has confirmed, on this host's clock (it includes the way back).
+  /// Age of the newest heartbeat that each replica has confirmed (if it has one yet), on this host's clock. It includes
+  /// the way back.
   void ages(Instant now, const std::function<void(NodeId, Duration)>& report) const;
 
   [[nodiscard]] bool has_replicas() const { return !replicas_.empty(); }
@@ -47,7 +48,7 @@ class ShippingHome {
     std::uint64_t sent{}, acked{};
     Instant last_progress{};
     std::uint64_t heartbeat_acked{};
-    Instant heartbeat_issued{};  // Of heartbeat_acked; the service's start before the first.
+    Instant heartbeat_issued{};  // Of heartbeat_acked.
     bool seen{};
   };
 

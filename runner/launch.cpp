@@ -120,7 +120,11 @@ Result<void> CellFleet::start_node(const NodeInfo& node) {
                                context_.paths.log(context_.cell, node),
                                context_.network.namespace_fd(node)});
   if (!started) return started;
-  return context_.state.add(fleet_.processes().back().pid(), std::string(program_of(node.kind)));
+  const int pid = fleet_.processes().back().pid();
+  const NodeAddresses& at = context_.network.addresses().at(node.id);
+  context_.console.detail(node.name + "  pid " + std::to_string(pid) + "  data " + at.data + "  control " + at.control +
+                          "  metrics " + at.metrics);
+  return context_.state.add(pid, std::string(program_of(node.kind)));
 }
 
 Result<void> CellFleet::start() {

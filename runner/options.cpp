@@ -58,7 +58,7 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
       ->check(CLI::Range(1024, 60000));
   app.add_flag("--quiet", run.quiet, "Only errors and the table");
-  app.add_flag("--verbose", run.verbose, "Say more");
+  app.add_flag("--verbose", run.verbose, "Also each process with its pid and addresses, and the network settings in force");
   app.footer(kRunExamples);
 }
 

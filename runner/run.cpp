@@ -127,6 +127,7 @@ class Run {
     network_ = std::move(network).value();
     if (network_->emulation() != nullptr) {
       for (const int pid : network_->emulation()->processes()) (void)state.add(pid, "router");
+      for (const auto& [key, value] : network_->emulation()->describe()) console_.detail(key + ": " + value);
     }
     results_.emplace(plan_, paths_, std::string(name_of(network_->kind())), make_run_id());
     EnvironmentFacts facts{results_->run_id(), wall_clock(false), &plan_, network_.get(), {}, command_line};
@@ -186,7 +187,8 @@ class Run {
     }
     if (auto written = results_->write(); !written) return written.error();
     console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
-    console_.result("Results: " + std::filesystem::proximate(paths_.results).string());
+    const std::string near = std::filesystem::proximate(paths_.results).string();
+    console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near));
     if (interrupted()) return kInterrupted;
     return failed ? kFailed : exit_status(results_->cells(), options_.allow_expected);
   }
