@@ -5,7 +5,7 @@
 
 namespace geocommit::explore {
 namespace {
-constexpr std::size_t kWidth = 30;
+constexpr std::size_t kWidth = 34;
 
 void write(std::string& row, std::size_t at, const std::string& text) {
   if (row.size() < at + text.size()) {

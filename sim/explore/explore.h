@@ -26,7 +26,10 @@ struct NodeFilter {
 
 /// How much may go wrong, each counted over the whole run.
 struct Bounds {
+  static constexpr std::uint32_t kEveryRestart = 3;
   std::uint32_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, denials{}, wounds{};
+  /// How many of the dead may come back while the search is on; all do when a state is repaired and judged.
+  std::uint32_t restarts{kEveryRestart};
 };
 
 struct Limits {

@@ -6,6 +6,7 @@ namespace geocommit::explore {
 namespace {
 
 constexpr std::int64_t kBalance = 1000;
+constexpr Duration kTimeout = 1s;
 
 template <class... F>
 struct Overloaded : F... {
@@ -26,7 +27,8 @@ EngineOptions NodeModel::Life::engine_options(const NodeModel& model, std::size_
   options.protocol = &model.row_;
   options.rows = model.rows_;
   options.directory = &model.directory_;
-  options.timeouts = {};  // No clock: the search says when a timer fires; an interval of zero keeps no count.
+  // No clock: what counts is how many timeouts a timer lasts. An interval of zero keeps no count of repetitions.
+  options.timeouts = {kTimeout, kTimeout, Duration{0}};
   options.locking = LockingPolicy::no_wait;
   options.initial_balance = kBalance;
   options.requests_remembered = 4;
@@ -99,11 +101,11 @@ void NodeModel::Life::apply(NodeInput input) {
     }
     case InputKind::timer: {
       const auto armed =
-          std::find_if(timers.begin(), timers.end(), [&](const auto& t) { return t.first == input.value; });
+          std::find_if(timers.begin(), timers.end(), [&](const auto& t) { return t.timer == input.value; });
       if (armed == timers.end()) {
         violate("no such timer is armed");  // Likewise.
       }
-      const TimerToken token = armed->second;
+      const TimerToken token = armed->token;
       timers.erase(armed);
       return engine.on_timer(token);
     }
@@ -183,16 +185,16 @@ void NodeModel::Life::write(const DurableRecord& record, WriteToken token) {
   }
 }
 
-void NodeModel::Life::set_timer(TimerToken token, Instant /*deadline*/) {
+void NodeModel::Life::set_timer(TimerToken token, Instant deadline) {
   if (arming_.empty()) {
     return;  // The node's own.
   }
-  timers.emplace_back(arming_.front(), token);
+  timers.push_back({arming_.front(), static_cast<std::uint8_t>((deadline - Instant{}) / kTimeout), token});
   arming_.erase(arming_.begin());
 }
 
 void NodeModel::Life::cancel_timer(TimerToken token) {
-  std::erase_if(timers, [token](const auto& t) { return t.second == token; });
+  std::erase_if(timers, [token](const auto& t) { return t.token == token; });
 }
 
 bool NodeModel::Life::durable(std::string_view name) const {
@@ -298,10 +300,12 @@ NodeProperties NodeModel::Life::properties() const {
   if (node_ > 0) {
     p.applied = engine.balances().front() - kBalance;
   }
-  for (const auto& [timer, token] : timers) {
-    p.timers.push_back(timer);
+  std::vector<Armed> armed = timers;
+  std::sort(armed.begin(), armed.end(), [](const Armed& a, const Armed& b) { return a.timer < b.timer; });
+  for (const Armed& timer : armed) {
+    p.timers.push_back(timer.timer);
+    p.patience.push_back(timer.patience);
   }
-  std::sort(p.timers.begin(), p.timers.end());
   return p;
 }
 

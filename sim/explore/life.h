@@ -23,6 +23,11 @@ class NodeModel::Life final : public Environment, public Observer {
   /// The client's request; the coordinator's very first input.
   void begin();
 
+  struct Armed {
+    std::uint8_t timer{}, patience{};
+    TimerToken token{};
+  };
+
   // What the step has done; cleared by forget_step().
   std::vector<std::pair<NodeId, PeerPayload>> sent;
   std::vector<std::string> alarms;
@@ -33,8 +38,8 @@ class NodeModel::Life final : public Environment, public Observer {
   // What is.
   std::vector<DurableRecord> log;
   std::size_t synced{};
-  std::vector<std::pair<WriteToken, std::size_t>> forces;   ///< Pending, and the log's size when asked.
-  std::vector<std::pair<std::uint8_t, TimerToken>> timers;  ///< Armed.
+  std::vector<std::pair<WriteToken, std::size_t>> forces;  ///< Pending, and the log's size when asked.
+  std::vector<Armed> timers;
   NodeEngine engine;
 
   [[nodiscard]] NodeProperties properties() const;

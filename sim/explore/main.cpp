@@ -46,6 +46,8 @@ int main(int argc, char** argv) {
   app.add_option("--early-timers", options.bounds.early_timers)->check(CLI::Range(0U, 15U));
   app.add_option("--denials", options.bounds.denials, "lock denials")->check(CLI::Range(0U, 15U));
   app.add_option("--wounds", options.bounds.wounds)->check(CLI::Range(0U, 15U));
+  app.add_option("--restarts", options.bounds.restarts, "of the dead, while the search is on; 3: all")
+      ->check(CLI::Range(0U, Bounds::kEveryRestart));
   app.add_flag("--lost-tail", options.lost_tail, "a crash may lose any suffix of the unsynced log");
   app.add_option("--depth", options.limits.depth);
   app.add_option("--states", options.limits.states);

@@ -226,6 +226,9 @@ NodeStep NodeModel::finish(std::size_t node, Life& life, State state) {
   for (const auto& [token, size] : life.forces) {
     put(key, size);
   }
+  for (const std::uint8_t patience : state.properties.patience) {
+    put(key, patience);
+  }
   life.engine.hash_state(key);
   step.next = intern(node, key, std::move(state));
   return step;

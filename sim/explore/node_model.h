@@ -44,7 +44,8 @@ struct NodeProperties {
   bool prepared_durable{}, committed_durable{};
   std::int64_t applied{};  ///< How many times the operations are in the balance.
   std::uint8_t log_size{}, synced{};
-  std::vector<std::uint8_t> timers;  ///< Armed.
+  std::vector<std::uint8_t> timers;    ///< Armed.
+  std::vector<std::uint8_t> patience;  ///< Of each: its duration in timeouts; 0: it only asks or says again.
   bool operator==(const NodeProperties&) const = default;
 };
 

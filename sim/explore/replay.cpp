@@ -15,7 +15,7 @@ struct Setting {
 constexpr Setting kSettings[] = {
     {"crashes", &Bounds::crashes}, {"partitions", &Bounds::partitions},     {"duplicates", &Bounds::duplicates},
     {"drops", &Bounds::drops},     {"early-timers", &Bounds::early_timers}, {"denials", &Bounds::denials},
-    {"wounds", &Bounds::wounds},
+    {"wounds", &Bounds::wounds},   {"restarts", &Bounds::restarts},
 };
 
 std::string header(const Options& options) {

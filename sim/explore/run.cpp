@@ -22,6 +22,9 @@ std::string bounds_of(const Options& options) {
   add(options.bounds.early_timers, "early timers");
   add(options.bounds.denials, "lock denials");
   add(options.bounds.wounds, "wounds");
+  if (options.bounds.crashes > 0 && options.bounds.restarts < Bounds::kEveryRestart) {
+    text += ", " + std::to_string(options.bounds.restarts) + " restarts";
+  }
   text += options.lost_tail ? ", lost tails" : "";
   text += options.reduce ? "" : ", no reduction";
   return text;

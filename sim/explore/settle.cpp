@@ -57,7 +57,8 @@ void World::run_out(State& state, bool stale_too, std::string& violation, std::v
       const std::vector<std::uint8_t> armed = properties(state, node).timers;
       for (const std::uint8_t timer : armed) {
         const NodeProperties& p = properties(state, node);
-        if (!p.up || std::find(p.timers.begin(), p.timers.end(), timer) == p.timers.end()) {
+        const auto at = std::find(p.timers.begin(), p.timers.end(), timer);
+        if (!p.up || at == p.timers.end() || !is_due(state, node, static_cast<std::size_t>(at - p.timers.begin()))) {
           continue;
         }
         fired = true;

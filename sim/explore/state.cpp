@@ -16,7 +16,7 @@ void encode(const State& state, std::size_t nodes, Bytes& out) {
   const Left& left = state.left;
   put16(static_cast<std::uint32_t>(left.crashes << 12U | left.partitions << 8U | left.duplicates << 4U | left.drops));
   put16(static_cast<std::uint32_t>(left.early_timers << 12U | left.denials << 8U | left.wounds << 4U |
-                                   (state.commit ? 2U : 0U) | (state.abort ? 1U : 0U)));
+                                   (left.restarts & 3U) << 2U | (state.commit ? 2U : 0U) | (state.abort ? 1U : 0U)));
   *at++ = static_cast<char>(state.cut);
   for (std::size_t i = 0; i < state.in_flight; ++i) {
     put16(state.message[i]);
@@ -40,8 +40,9 @@ State decode(std::string_view bytes, std::size_t nodes) {
   const auto nibble = [](std::uint32_t value, unsigned shift) {
     return static_cast<std::uint8_t>((value >> shift) & 0xfU);
   };
-  state.left = {nibble(first, 12),  nibble(first, 8),  nibble(first, 4), nibble(first, 0),
-                nibble(second, 12), nibble(second, 8), nibble(second, 4)};
+  state.left = {
+      nibble(first, 12),  nibble(first, 8),  nibble(first, 4),  nibble(first, 0),
+      nibble(second, 12), nibble(second, 8), nibble(second, 4), static_cast<std::uint8_t>((second >> 2U) & 3U)};
   state.commit = (second & 2U) != 0;
   state.abort = (second & 1U) != 0;
   state.cut = static_cast<std::uint8_t>(get8());

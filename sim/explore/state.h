@@ -19,6 +19,7 @@ inline constexpr std::size_t kInFlightMax = 48;
 /// What is left of each bound.
 struct Left {
   std::uint8_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, denials{}, wounds{};
+  std::uint8_t restarts{};  ///< Bounds::kEveryRestart is not counted down.
 };
 
 struct State {

@@ -19,8 +19,10 @@ State World::initial() {
   State state;
   const Bounds& b = options_.bounds;
   const auto most = [](std::uint32_t value) { return static_cast<std::uint8_t>(std::min(value, 15U)); };
-  state.left = {most(b.crashes),      most(b.partitions), most(b.duplicates), most(b.drops),
-                most(b.early_timers), most(b.denials),    most(b.wounds)};
+  state.left = {most(b.crashes),      most(b.partitions),
+                most(b.duplicates),   most(b.drops),
+                most(b.early_timers), most(b.denials),
+                most(b.wounds),       static_cast<std::uint8_t>(std::min(b.restarts, Bounds::kEveryRestart))};
   for (std::size_t node = 0; node < nodes(); ++node) {
     const NodeStep& step = model_.initial()[node];
     state.node[node] = step.next;
@@ -50,6 +52,23 @@ bool World::side_at_rest(const State& state, std::size_t node) const {
   return true;
 }
 
+/// At rest: who waits for more timeouts waits for somebody that acts at a shorter one; as long as such a timer is
+/// armed on its side, the awaited message can still arrive.
+bool World::is_due(const State& state, std::size_t node, std::size_t timer) const {
+  const std::uint8_t patience = properties(state, node).patience[timer];
+  for (std::size_t other = 0; other < nodes() && patience > 1; ++other) {
+    const NodeProperties& p = properties(state, other);
+    if (!p.up || state.apart(node, other)) {
+      continue;
+    }
+    if (std::any_of(p.patience.begin(), p.patience.end(),
+                    [patience](std::uint8_t shorter) { return shorter > 0 && shorter < patience; })) {
+      return false;
+    }
+  }
+  return true;
+}
+
 bool World::at_rest(const State& state) const {
   for (std::size_t node = 0; node < nodes(); ++node) {
     if (!side_at_rest(state, node)) {
@@ -66,6 +85,9 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
   const NodeProperties& p = properties(state, node);
   const auto to = static_cast<std::uint8_t>(node);
   if (!p.up) {
+    if (state.left.restarts == 0) {
+      return;
+    }
     std::size_t incoming = 0;
     for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
       incoming += model_.message(state.message[i]).to == node ? 1 : 0;
@@ -90,9 +112,12 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
   if (p.forcing) {
     out.push_back({ActionKind::force, to, 0, 0, 0});
   }
-  if (!p.timers.empty() && (state.left.early_timers > 0 || side_at_rest(state, node))) {
-    for (const std::uint8_t timer : p.timers) {
-      out.push_back({ActionKind::timer, to, 0, timer, 0});
+  if (!p.timers.empty()) {
+    const bool rest = side_at_rest(state, node);
+    for (std::size_t i = 0; i < p.timers.size() && (rest || state.left.early_timers > 0); ++i) {
+      if (state.left.early_timers > 0 || is_due(state, node, i)) {
+        out.push_back({ActionKind::timer, to, 0, p.timers[i], 0});
+      }
     }
   }
   if (node == 0 && state.left.wounds > 0 && p.open) {
@@ -207,12 +232,15 @@ Successor World::perform(const State& from, const Action& action) {
     case ActionKind::force:
       take(s, node, {InputKind::force, 0}, next.violation);
       break;
-    case ActionKind::timer:
-      if (!side_at_rest(from, node)) {
+    case ActionKind::timer: {
+      const auto& timers = properties(from, node).timers;
+      const auto which = std::find(timers.begin(), timers.end(), action.value) - timers.begin();
+      if (!side_at_rest(from, node) || !is_due(from, node, static_cast<std::size_t>(which))) {
         spend(s.left.early_timers);
       }
       take(s, node, {InputKind::timer, action.value}, next.violation);
       break;
+    }
     case ActionKind::wound:
       spend(s.left.wounds);
       take(s, node, {InputKind::wound, 0}, next.violation);
@@ -223,6 +251,9 @@ Successor World::perform(const State& from, const Action& action) {
       take(s, node, {InputKind::crash, action.keep}, next.violation);
       break;
     case ActionKind::restart:
+      if (s.left.restarts != Bounds::kEveryRestart) {
+        spend(s.left.restarts);
+      }
       lose(action.lost, [node](const FlightMessage& m) { return m.to == node; });
       take(s, node, {InputKind::restart, 0}, next.violation);
       break;

@@ -54,6 +54,7 @@ class World {
   void crash_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
   void network_actions(const State& state, std::vector<Action>& out) const;
   void take(State& state, std::size_t node, NodeInput input, std::string& violation);
+  [[nodiscard]] bool is_due(const State& state, std::size_t node, std::size_t timer) const;
   [[nodiscard]] bool side_at_rest(const State& state, std::size_t node) const;
   /// Deliveries and forces, then timers in turn, until nothing changes.
   void run_out(State& state, bool stale_too, std::string& violation, std::vector<Action>* steps);

@@ -89,6 +89,15 @@ TEST_CASE("3PC keeps its promises under crashes alone, and no live site blocks b
   clean(options);
 }
 
+TEST_CASE("3PC, three sites, one of four nodes dead for good: never splits, never blocks") {
+  Options options = options_of("3pc", 3);
+  options.bounds.crashes = 1;
+  options.bounds.restarts = 0;
+  options.bounds.denials = 1;
+  clean(options);
+  CHECK(explore(options).blocking == 0);
+}
+
 TEST_CASE("3PC splits under one partition; the trace is short, and replays") {
   Options options = options_of("3pc", 2);
   options.bounds.partitions = 1;
