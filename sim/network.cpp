@@ -11,8 +11,8 @@ namespace geocommit::sim {
 namespace {
 
 constexpr std::int64_t kLeastRetransmission = 200'000'000;
-constexpr int kRetransmissionsMost = 15;  // Linux: tcp_retries2
-constexpr std::uint64_t kHeaderBytes = 60;
+constexpr int kRetransmissionsMost = 15;     // Linux: tcp_retries2
+constexpr std::uint64_t kHeaderBytes = 100;  // TCP/IP, and the envelope that the items of a batch share.
 
 // Marsaglia, Bray: A convenient method for generating normal variables, SIAM Review 6(3), 1964. Cut at 4 deviations.
 double normal_sample(Random& random) {

@@ -5,11 +5,11 @@
 namespace geocommit::sim {
 namespace {
 
-constexpr std::size_t kEnvelope = 40;  // Version, run, sender, epoch, watermark; shared by the items of a batch.
-constexpr std::size_t kMessage = 34;   // Transaction id, kind, role, the few fields that are not zero.
-constexpr std::size_t kDescriptor = 34;
+// Fitted to what daemons report of the same transactions over tun: 313 bytes of 8 messages of 2PC, 397 of 12 of 3PC.
+constexpr std::size_t kMessage = 21;
+constexpr std::size_t kDescriptor = 24;
 constexpr std::size_t kMember = 7;
-constexpr std::size_t kOperation = 10;
+constexpr std::size_t kOperation = 9;
 constexpr std::size_t kRequest = 14;
 constexpr std::size_t kReply = 20;
 constexpr std::size_t kShipped = 22;
@@ -52,7 +52,7 @@ struct RecordSize {
 
 }  // namespace
 
-std::size_t wire_size(const PeerPayload& payload) { return kEnvelope + std::visit(PayloadSize{}, payload); }
+std::size_t wire_size(const PeerPayload& payload) { return std::visit(PayloadSize{}, payload); }
 std::size_t record_size(const DurableRecord& record) { return kRecordFrame + std::visit(RecordSize{}, record); }
 
 }  // namespace geocommit::sim

@@ -72,10 +72,10 @@ TEST_CASE("a rate spaces messages out, per ordered pair") {
   LinkSpec link = link_of(10ms);
   link.rate_bits_per_second = 8'000'000;  // 1 byte a microsecond
   Network network(two(link), nodes(), false, 1);
-  CHECK(network.send(0, 1, 940, 0, 0).due_ns == 11'000'000);
-  CHECK(network.send(0, 1, 940, 0, 0).due_ns == 12'000'000);
-  CHECK(network.send(0, 2, 940, 0, 0).due_ns == 11'000'000);
-  CHECK(network.send(1, 0, 940, 0, 0).due_ns == 11'000'000);
+  CHECK(network.send(0, 1, 900, 0, 0).due_ns == 11'000'000);
+  CHECK(network.send(0, 1, 900, 0, 0).due_ns == 12'000'000);
+  CHECK(network.send(0, 2, 900, 0, 0).due_ns == 11'000'000);
+  CHECK(network.send(1, 0, 900, 0, 0).due_ns == 11'000'000);
 }
 
 TEST_CASE("cuts have a direction and an end; drops take classes; duplicates come later") {
