@@ -58,7 +58,8 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
       ->check(CLI::Range(1024, 60000));
   app.add_flag("--quiet", run.quiet, "Only errors and the table");
-  app.add_flag("--verbose", run.verbose, "Also each process with its pid and addresses, and the network settings in force");
+  app.add_flag("--verbose", run.verbose,
+               "Also each process with its pid and addresses, and the network settings in force");
   app.footer(kRunExamples);
 }
 
@@ -118,7 +119,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CommandLine out;
   Raw raw;
   CLI::App app(kAbout, "./geocommit");
-  app.footer(kExamples);
+  app.footer(std::string(kExamples) +
+             "\nIn virtual time (programs of their own, see their --help):\n"
+             "  ./geocommit sim FILE | fuzz | check RESULTS | explore PROTOCOL\n");
   app.require_subcommand(1);
   bool version = false;
   app.add_flag("--version", version, "Print the version");
