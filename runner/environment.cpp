@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zmq.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -114,7 +115,11 @@ std::string environment_json(const EnvironmentFacts& facts) {
                        {"statistic", topology.source().statistic},
                        {"date", topology.source().date},
                        {"source", topology.source().text}};
-    out["disk_forced_write_ms"] = to_ms(facts.plan->disk_force);
+    const auto& points = facts.plan->experiment.points;
+    const bool timed = std::any_of(points.begin(), points.end(), [](const SweepPoint& point) {
+      return point.settings.durability.kind == DurabilityKind::fsync;
+    });
+    out["disk_forced_write_ms"] = timed ? nlohmann::json(to_ms(facts.plan->disk_force)) : nlohmann::json(nullptr);
   }
   if (facts.network != nullptr) {
     nlohmann::json emulation{{"backend", name_of(facts.network->kind())}, {"why", facts.network->why()}};

@@ -29,9 +29,15 @@ Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Over
   if (!experiment) return experiment.error();
   auto topology = load_topology(experiment->topology);
   if (!topology) {
-    if (const auto node = experiment->points.front().root.find("topology");
-        node && topology.error().message.find(':') == std::string::npos) {
-      return node->error(topology.error().message);
+    // What is wrong inside a topology's file has a place there; a topology that is not there, in the experiment only.
+    const auto node = experiment->points.front().root.find("topology");
+    const std::string& message = topology.error().message;
+    const bool absent = message.starts_with("no topology") || message.starts_with(experiment->topology + ": ");
+    if (node && absent) {
+      for (const Override& o : overrides) {
+        if (o.key == "topology") return Error{"--set topology=" + o.value + ": " + message};
+      }
+      return node->error(message);
     }
     return topology.error();
   }
@@ -63,11 +69,14 @@ Result<RunPaths> make_results_folder(const RunOptions& options, const Plan& plan
       paths.results = std::filesystem::path("results") / (name + (i == 1 ? "" : "-" + std::to_string(i)));
       if (!std::filesystem::exists(paths.results, error)) break;
     }
-  } else if (std::filesystem::exists(paths.results, error) && !std::filesystem::is_empty(paths.results, error)) {
+  } else if (std::filesystem::exists(paths.results, error) && (!std::filesystem::is_directory(paths.results, error) ||
+                                                               !std::filesystem::is_empty(paths.results, error))) {
     return Error{"--output " + paths.results.string() + ": expected a folder that is empty or not there yet"};
   }
   for (const char* part : {"", "logs", "nodes", "histograms"}) {
-    if (auto made = make_folder(paths.results / part); !made) return made.error();
+    if (auto made = make_folder(paths.results / part); !made) {
+      return Error{made.error().message + "; --output DIR puts the results elsewhere"};
+    }
   }
   paths.results = std::filesystem::absolute(paths.results, error);
   const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
@@ -208,9 +217,10 @@ std::string dry_run(const Plan& plan) {
     const Prediction p =
         predict_cell(plan, cell, plan.forced_write(cell), 0, plan.experiment.emulation != EmulationKind::loopback);
     out += "  " + left(cell.id, 22);
-    if (p.commit_latency && p.lock_hold) {
-      out += "commit latency " + figure(to_ms(p.commit_latency->p50)) + " ms, lock hold " +
-             figure(to_ms(p.lock_hold->p50)) + " ms";
+    if (p.commit_latency) {
+      out += "commit latency " + figure(to_ms(p.commit_latency->p50)) + " ms";
+      // Transactions that only read hold no lock until a decision.
+      if (p.lock_hold) out += ", lock hold " + figure(to_ms(p.lock_hold->p50)) + " ms";
       if (p.client_latency) out += ", at the client " + figure(to_ms(p.client_latency->p50)) + " ms";
     } else {
       out += "none: " + p.why_not;

@@ -79,7 +79,7 @@ std::string probe_json(const ProbeReport& report) {
 int run_probe(const ProbeOptions& options) {
   const auto report = probe(options);
   if (!report) {
-    std::fprintf(stderr, "%s\n", report.error().message.c_str());
+    std::fprintf(stderr, "error: %s\n", report.error().message.c_str());
     return 1;
   }
   std::fputs((options.json ? probe_json(*report) : print_probe(*report)).c_str(), stdout);
@@ -92,7 +92,7 @@ int run_probe(const ProbeOptions& options) {
 int run_topology(const std::string& name_or_path) {
   const auto topology = load_topology(name_or_path);
   if (!topology) {
-    std::fprintf(stderr, "%s\n", topology.error().message.c_str());
+    std::fprintf(stderr, "error: %s\n", topology.error().message.c_str());
     return 1;
   }
   std::fputs(topology->print_matrix().c_str(), stdout);

@@ -195,12 +195,12 @@ Result<CleanReport> clean_leftovers(const std::filesystem::path& folder) {
 int run_clean() {
   const auto folder = run_state_folder();
   if (!folder) {
-    std::fprintf(stderr, "%s\n", folder.error().message.c_str());
+    std::fprintf(stderr, "error: %s\n", folder.error().message.c_str());
     return 1;
   }
   const auto report = clean_leftovers(*folder);
   if (!report) {
-    std::fprintf(stderr, "%s\n", report.error().message.c_str());
+    std::fprintf(stderr, "error: %s\n", report.error().message.c_str());
     return 1;
   }
   for (const auto& line : report->lines) std::printf("%s\n", line.c_str());

@@ -234,8 +234,7 @@ Result<Topology> load_topology(const std::string& name_or_path, const std::vecto
   const std::vector<std::string> known(names.begin(), names.end());
   const std::string guess = yaml::closest(name_or_path, known);
   std::string message = "no topology \"" + name_or_path + "\"";
-  if (!guess.empty()) message += ", did you mean \"" + guess + "\"?";
-  message += " There are:";
+  message += guess.empty() ? "; there are:" : ", did you mean \"" + guess + "\"? There are:";
   for (const auto& name : known) message += " " + name;
   return Error{message + "; or give a path to a file"};
 }
