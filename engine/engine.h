@@ -18,10 +18,10 @@ enum class LockingPolicy : std::uint8_t { wound_wait, no_wait };
 
 struct EngineOptions {
   NodeId self;
-  Epoch epoch;                   ///< This start's; already forced by the runtime.
-  const Protocol* protocol{};    ///< The run's row; never null.
+  Epoch epoch;                                      ///< This start's; already forced by the runtime.
+  const Protocol* protocol{};                       ///< The run's row; never null.
   std::span<const Protocol> rows{all_protocols()};  ///< What a wire id names; tests plant mutants here.
-  const Directory* directory{};  ///< Outlives the engine.
+  const Directory* directory{};                     ///< Outlives the engine.
   Timeouts timeouts;
   Duration lock_wait{};  ///< Lock-wait timeout.
   LockingPolicy locking{LockingPolicy::wound_wait};
