@@ -105,21 +105,4 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   return out;
 }
 
-int exit_status(const std::vector<CellResult>& cells, bool allow_expected) {
-  int status = 0;
-  for (const CellResult& cell : cells) {
-    switch (cell.summary.verdict.judgement) {
-      case Judgement::pass:
-        break;
-      case Judgement::violation:
-        if (!(cell.summary.verdict.expected && allow_expected)) return 2;
-        break;
-      case Judgement::unknown:
-        status = 3;
-        break;
-    }
-  }
-  return status;
-}
-
 }  // namespace geocommit

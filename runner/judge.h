@@ -30,7 +30,4 @@ struct CellResult {
 
 [[nodiscard]] CellResult judge_cell(const CellContext& context, CellEvidence evidence);
 
-/// The verdict's share of the exit status: 2 for a violation (unless expected, and allowed), 3 for unknown, else 0.
-[[nodiscard]] int exit_status(const std::vector<CellResult>& cells, bool allow_expected);
-
 }  // namespace geocommit

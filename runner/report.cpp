@@ -273,4 +273,21 @@ std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, b
   return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
 }
 
+int exit_status(const std::vector<CellResult>& cells, bool allow_expected) {
+  int status = 0;
+  for (const CellResult& cell : cells) {
+    switch (cell.summary.verdict.judgement) {
+      case Judgement::pass:
+        break;
+      case Judgement::violation:
+        if (!(cell.summary.verdict.expected && allow_expected)) return 2;
+        break;
+      case Judgement::unknown:
+        status = 3;
+        break;
+    }
+  }
+  return status;
+}
+
 }  // namespace geocommit
