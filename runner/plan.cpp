@@ -112,7 +112,8 @@ Result<Plan> make_plan(Experiment experiment, Topology topology, Duration disk_f
         plan.cells.push_back({std::move(id), protocol, i, repetition});
       }
     }
-    // A forced write for timeouts in whole milliseconds: the same on every run of the same disk.
+    // A forced write for timeouts, in whole milliseconds: small differences between measurements of one disk do not
+    // show.
     const Cell& any = plan.cells.back();
     const auto force = std::chrono::ceil<std::chrono::milliseconds>(plan.forced_write(any));
     plan.timeouts.push_back(
