@@ -186,14 +186,12 @@ void NodeEngine::Impl::receive_prepare(const ProtocolMessage& wire, const Protoc
       return;
     }
   }
-  if (finished != nullptr && (finished->outcome == Outcome::abort || finished->read_only)) {
+  if (finished != nullptr) {            // Aborted, or voted read-only.
     receive_orphan(message, protocol);  // A repetition: the same answer again, and no second record (PITFALLS 4, 12).
     return;
   }
-  // PITFALLS 6, 34: addressed to an earlier start of this site.
-  const bool refused = finished != nullptr || message.to_epoch != options_.epoch;
   TxnEntry& entry = add_entry(*wire.descriptor, Role::participant, protocol);
-  entry.refused = refused;
+  entry.refused = message.to_epoch != options_.epoch;  // PITFALLS 6, 34: addressed to an earlier start of this site.
   feed({message.txn, Role::participant}, Received{message});
 }
 
