@@ -110,8 +110,12 @@ void case_one_way_cut(Emulation& emulation) {
   check(at_a.take(20, kQuiet).size() == 20, "the other direction is open");
   check(at_a2.take(20, kQuiet).size() == 20, "other links are open");
   const auto stats = emulation.stats();
-  check(stats && stats->cut == 40, "all 40 are counted as cut, found " + std::to_string(stats ? stats->cut : 0));
-  check(stats && stats->packets == 40, "and 40 as delivered, found " + std::to_string(stats ? stats->packets : 0));
+  // At least and a few more: the kernel may still send a packet of its own, such as the last words of an earlier
+  // case's TCP connection. The other way round, 20 more would be counted.
+  const auto about_40 = [](std::uint64_t count) { return count >= 40 && count < 50; };
+  check(stats && about_40(stats->cut), "all 40 are counted as cut, found " + std::to_string(stats ? stats->cut : 0));
+  check(stats && about_40(stats->packets),
+        "and 40 as delivered, found " + std::to_string(stats ? stats->packets : 0));
   require(emulation.cut("a1", "b1"), "cut again");
   send(emulation, "a1", at_b, {20, Duration{0}, 92});
   require(emulation.heal("a1", "b1"), "heal");  // before those could have arrived
