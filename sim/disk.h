@@ -9,7 +9,7 @@
 
 #include "engine/environment.h"
 #include "engine/record.h"
-#include "sim/fault_plan.h"
+#include "faults/fault_plan.h"
 #include "verdict/history.h"
 #include "workload/random.h"
 

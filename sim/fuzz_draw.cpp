@@ -118,9 +118,10 @@ class Draw {
 
   void draw_faults() {
     std::vector<FaultKind> kinds;
-    for (std::size_t k = 0; k < kFaultKinds; ++k) {
+    for (const FaultKind kind : {FaultKind::crash, FaultKind::pause, FaultKind::disk_stall, FaultKind::cut,
+                                 FaultKind::drop, FaultKind::duplicate, FaultKind::reorder, FaultKind::link}) {
       if (fault_random_.chance(0.4)) {
-        kinds.push_back(static_cast<FaultKind>(k));
+        kinds.push_back(kind);
       }
     }
     if (fault_random_.chance(0.3)) {
@@ -170,7 +171,7 @@ class Draw {
     if (kind == FaultKind::drop || kind == FaultKind::duplicate || kind == FaultKind::reorder) {
       fault.probability = fault_random_.chance(0.3) ? 1.0 : fault_random_.unit();
     }
-    if (kind == FaultKind::duplicate || kind == FaultKind::reorder || kind == FaultKind::slow_link) {
+    if (kind == FaultKind::duplicate || kind == FaultKind::reorder || kind == FaultKind::link) {
       fault.extra = between(100us, longest, fault_random_);
     }
     if (kind == FaultKind::drop && fault_random_.chance(0.5)) {

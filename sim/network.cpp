@@ -144,12 +144,15 @@ bool Network::afflict(std::uint32_t from, std::uint32_t to, std::uint32_t messag
               static_cast<std::int64_t>(fault_random_.below(static_cast<std::uint64_t>(fault.extra.count()) + 1));
         }
         break;
-      case FaultKind::slow_link:
+      case FaultKind::link:
         transit.due_ns += fault.extra.count();
         break;
       case FaultKind::crash:
       case FaultKind::pause:
       case FaultKind::disk_stall:
+      case FaultKind::disk_fail_sync:
+      case FaultKind::disk_full:
+      case FaultKind::clock_step:
         break;
     }
   }

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "sim/fault_plan.h"
+#include "faults/fault_plan.h"
 #include "wan/topology.h"
 #include "workload/random.h"
 

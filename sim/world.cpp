@@ -71,7 +71,7 @@ void MessageStore::free(std::uint32_t slot) { free_[kind_of(slots_[slot].payload
 World::Impl::Impl(WorldSpec spec, const ObserverOf& observers)
     : spec_(std::move(spec)),
       now_ns_(kStart),
-      network_(spec_.links, places(spec_.directory), any_of_kind(spec_.faults, FaultKind::slow_link), spec_.seed),
+      network_(spec_.links, places(spec_.directory), any_of_kind(spec_.faults, FaultKind::link), spec_.seed),
       disk_random_(spec_.seed, kDiskStream) {
   GC_CHECK(spec_.protocol != nullptr && spec_.links.size() == spec_.directory.region_count());
   if (spec_.origins.empty()) {

@@ -16,7 +16,7 @@
 #include "engine/engine.h"
 #include "sim/client.h"
 #include "sim/event_queue.h"
-#include "sim/fault_plan.h"
+#include "faults/fault_plan.h"
 #include "sim/network.h"
 #include "verdict/history.h"
 #include "workload/generator.h"

@@ -66,11 +66,15 @@ void World::Impl::begin_fault(std::size_t index) {
     case FaultKind::disk_stall:
       node(fault.node).stalled = true;
       break;
+    case FaultKind::disk_fail_sync:
+    case FaultKind::disk_full:
+    case FaultKind::clock_step:
+      return;  // Not modelled yet; no seed draws them. A virtual node has no wall clock.
     case FaultKind::cut:
     case FaultKind::drop:
     case FaultKind::duplicate:
     case FaultKind::reorder:
-    case FaultKind::slow_link:
+    case FaultKind::link:
       network_.begin(fault);
       break;
   }

@@ -1,8 +1,8 @@
-#include "sim/fault_plan.h"
+#include "faults/fault_plan.h"
 
 #include <string_view>
 
-namespace geocommit::sim {
+namespace geocommit {
 namespace {
 
 std::string milliseconds(Duration d) {
@@ -29,6 +29,12 @@ std::string_view name_of(FaultKind kind) {
       return "pause";
     case FaultKind::disk_stall:
       return "disk stall";
+    case FaultKind::disk_fail_sync:
+      return "disk fails a sync";
+    case FaultKind::disk_full:
+      return "disk full";
+    case FaultKind::clock_step:
+      return "wall clock stepped";
     case FaultKind::cut:
       return "cut";
     case FaultKind::drop:
@@ -37,8 +43,8 @@ std::string_view name_of(FaultKind kind) {
       return "duplicate";
     case FaultKind::reorder:
       return "reorder";
-    case FaultKind::slow_link:
-      return "slow link";
+    case FaultKind::link:
+      return "link";
   }
   return "?";
 }
@@ -61,13 +67,16 @@ bool breaks_synchrony(const Fault& fault) {
   switch (fault.kind) {
     case FaultKind::crash:
     case FaultKind::duplicate:
+    case FaultKind::disk_fail_sync:
+    case FaultKind::disk_full:
+    case FaultKind::clock_step:
       return false;
     case FaultKind::pause:
     case FaultKind::disk_stall:
     case FaultKind::cut:
     case FaultKind::drop:
     case FaultKind::reorder:
-    case FaultKind::slow_link:
+    case FaultKind::link:
       return true;
   }
   return true;
@@ -84,12 +93,15 @@ std::string describe(const Fault& fault, const Directory& directory) {
       return out + " " + names({fault.node}, directory) + " (tail " + std::string(name_of(fault.tail)) + ")";
     case FaultKind::pause:
     case FaultKind::disk_stall:
+    case FaultKind::disk_fail_sync:
+    case FaultKind::disk_full:
+    case FaultKind::clock_step:
       return out + " " + names({fault.node}, directory);
     case FaultKind::cut:
     case FaultKind::drop:
     case FaultKind::duplicate:
     case FaultKind::reorder:
-    case FaultKind::slow_link:
+    case FaultKind::link:
       break;
   }
   out += " " + names(fault.from, directory) + (fault.both_ways ? " <-> " : " -> ") + names(fault.to, directory);
@@ -108,4 +120,4 @@ std::string describe(const Fault& fault, const Directory& directory) {
   return out;
 }
 
-}  // namespace geocommit::sim
+}  // namespace geocommit

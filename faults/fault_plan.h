@@ -1,8 +1,9 @@
-// What goes wrong in a run, as data: made by hand, by an experiment's `faults:` list, or by a seed (fuzz.h). The world
-// carries it out, a shrinker takes it apart.
+// What goes wrong in a run, as data: made by an experiment's `faults:` list, by hand, or by a seed (sim/fuzz.h). Both
+// worlds carry it out: sim/ in virtual time, runner/ and runtime/ on real processes; a shrinker takes it apart.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,19 +12,21 @@
 #include "protocols/directory.h"
 #include "protocols/machine.h"
 
-namespace geocommit::sim {
+namespace geocommit {
 
 enum class FaultKind : std::uint8_t {
-  crash,       ///< `node` dies at once, and starts again when the fault is over.
-  pause,       ///< `node` stands still (SIGSTOP) and then goes on; what reaches it waits.
-  disk_stall,  ///< Forced writes of `node` complete only when the fault is over.
-  cut,         ///< Messages from `from` to `to` are lost if they leave or arrive now.
-  drop,        ///< Messages from `from` to `to` are lost, each with `probability`.
-  duplicate,   ///< ... arrive twice, the second one up to `extra` later.
-  reorder,     ///< ... are late by up to `extra` and may be overtaken.
-  slow_link,   ///< ... take `extra` longer, in order.
+  crash,           ///< `node` dies at once, and starts again when the fault is over.
+  pause,           ///< `node` stands still (SIGSTOP) and then goes on; what reaches it waits.
+  disk_stall,      ///< Forced writes of `node` complete only when the fault is over.
+  disk_fail_sync,  ///< Forced writes of `node` fail. The node never retries: it ends itself with a clear last line.
+  disk_full,       ///< The log of `node` has no room: as disk_fail_sync, with ENOSPC at the write.
+  clock_step,      ///< The wall clock of `node` jumps by `extra` (either sign). Nothing may depend on it.
+  cut,             ///< Messages from `from` to `to` are lost if they leave or arrive now.
+  drop,            ///< Messages from `from` to `to` are lost, each with `probability`.
+  duplicate,       ///< ... arrive twice, the second one up to `extra` later.
+  reorder,         ///< ... are late by up to `extra` and may be overtaken.
+  link,            ///< ... take `extra` longer, in order; `jitter`, `probability` (loss) and `rate` of the link as set.
 };
-inline constexpr std::size_t kFaultKinds = 8;
 
 /// What a crash leaves of the log's tail that was written and not yet forced.
 enum class Tail : std::uint8_t {
@@ -38,12 +41,14 @@ struct Fault {
   FaultKind kind{};
   Duration at{};      ///< Since the load began. Ignored with `on`.
   Duration length{};  ///< kForever: until World::heal().
-  NodeId node;        ///< crash, pause, disk_stall; with `on`: the node whose protocol point triggers it.
+  NodeId node;        ///< crash, pause, disk_*, clock_step; with `on`: the node whose protocol point triggers it.
   Tail tail{Tail::kept};
   std::vector<NodeId> from, to;  ///< Network faults: the senders, the receivers.
   bool both_ways{};              ///< Also from `to` to `from`.
-  double probability{1.0};       ///< drop, duplicate, reorder: for each message.
+  double probability{1.0};       ///< drop, duplicate, reorder: for each message. link: packet loss, 1.0 is none set.
   Duration extra{};
+  std::optional<Duration> jitter;     ///< link
+  std::optional<std::uint64_t> rate;  ///< link, bit/s
   std::uint32_t classes{};  ///< drop: only protocol messages of these classes (bit = MessageClass). 0: any message.
   std::string on;           ///< A protocol point (Note); then the fault begins in that very step, before anything that
                             ///< the step sends has left.
@@ -60,4 +65,4 @@ using FaultPlan = std::vector<Fault>;
 /// One line for people: "at 1.200s for 300ms: crash coordinator@r0 (tail lost)".
 [[nodiscard]] std::string describe(const Fault& fault, const Directory& directory);
 
-}  // namespace geocommit::sim
+}  // namespace geocommit
