@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "measure/metric_set.h"
+#include "runtime/faults/fault_order.h"
 #include "runtime/node_config.h"
 
 namespace geocommit {
@@ -23,6 +24,9 @@ enum class ControlVerb : std::uint8_t {
   shutdown,    ///< Flush and exit 0.
   list_files,  ///< -> names and sizes of this node's durable files and outcome log.
   read_file,   ///< One of those, from an offset, up to 1 MiB.
+  metrics,     ///< -> NodeReport with nothing but `live`: what /metrics shows, cheap enough for every second.
+  arm_fault,   ///< A FaultOrder (runtime/faults/fault_order.h).
+  end_fault,   ///< Heals and disarms one, or all of them.
 };
 
 struct NodeStatus {
@@ -35,7 +39,8 @@ struct NodeStatus {
   // Client only.
   bool load_finished{};  ///< Nothing more will be sent and nothing is outstanding (or timed out).
   std::uint64_t offered{}, committed{}, aborted{}, unknown{}, shed{}, outstanding{};
-  double recent_p99_ms{};  ///< Over the last second.
+  double recent_p99_ms{};          ///< Over the last second.
+  std::vector<FiredFault> faults;  ///< What has fired here since this start, oldest first; the newest 256.
 };
 
 /// All that a node measured. `window`: transactions whose intended start lies in the measurement window.
@@ -62,7 +67,15 @@ class ControlClient {
   /// gives an Error.
   [[nodiscard]] std::vector<Result<NodeStatus>> status(const std::vector<NodeId>& nodes, Duration timeout);
   [[nodiscard]] std::vector<Result<NodeReport>> report(const std::vector<NodeId>& nodes, Duration timeout);
+  [[nodiscard]] std::vector<Result<MetricSet>> metrics(const std::vector<NodeId>& nodes, Duration timeout);
   [[nodiscard]] std::vector<Result<void>> command(ControlVerb verb, const std::vector<NodeId>& nodes, Duration timeout);
+  /// The node has checked and armed it when this returns; without a point it is in force by then (and its report has
+  /// been answered, so not from the listener's callback). A crash without a point gives an Error: nobody is left to
+  /// answer.
+  [[nodiscard]] Result<void> arm(NodeId node, const FaultOrder& order, Duration timeout);
+  /// `id` 0: all orders. Fine if there is none of that id. Does not end what is the runner's (cut, link, ...).
+  [[nodiscard]] std::vector<Result<void>> end_fault(const std::vector<NodeId>& nodes, std::uint32_t id,
+                                                    Duration timeout);
   [[nodiscard]] Result<void> configure(NodeId node, const NodeConfig& config, Duration timeout);
   struct RemoteFile {
     std::string name;

@@ -8,6 +8,7 @@
 #include "runtime/control.h"
 #include "runtime/event_loop.h"
 #include "runtime/wire/control_codec.h"
+#include "runtime/wire/fault_codec.h"
 
 namespace geocommit {
 namespace {
@@ -16,7 +17,8 @@ constexpr std::int64_t kReplyBytesMax = 1LL << 30U;  // a report of a million ba
 constexpr std::uint64_t kFileBytesMax = 4ULL << 30U;
 
 wire::ControlVerb to_wire(ControlVerb verb) { return static_cast<wire::ControlVerb>(verb); }
-static_assert(static_cast<int>(ControlVerb::read_file) == wire::CONTROL_READ_FILE);
+static_assert(static_cast<int>(ControlVerb::metrics) == wire::CONTROL_METRICS);
+static_assert(static_cast<int>(ControlVerb::end_fault) == wire::CONTROL_END_FAULT);
 
 std::string text_of(NodeId node) { return "node " + std::to_string(node.value); }
 
@@ -181,9 +183,47 @@ std::vector<Result<NodeReport>> ControlClient::report(const std::vector<NodeId>&
   return reports;
 }
 
+std::vector<Result<MetricSet>> ControlClient::metrics(const std::vector<NodeId>& nodes, Duration timeout) {
+  wire::ControlRequest request;
+  request.set_verb(wire::CONTROL_METRICS);
+  std::vector<Result<MetricSet>> out;
+  for (const auto& reply : impl_->ask(request, nodes, timeout)) {
+    if (!reply) {
+      out.emplace_back(reply.error());
+    } else if (!reply.value().has_report()) {
+      out.emplace_back(Error{"answered without metrics"});
+    } else if (auto report = read_report(reply.value().report()); !report) {
+      out.emplace_back(report.error());
+    } else {
+      out.emplace_back(std::move(report.value().live));
+    }
+  }
+  return out;
+}
+
 std::vector<Result<void>> ControlClient::command(ControlVerb verb, const std::vector<NodeId>& nodes, Duration timeout) {
   wire::ControlRequest request;
   request.set_verb(to_wire(verb));
+  std::vector<Result<void>> results;
+  for (const auto& reply : impl_->ask(request, nodes, timeout)) {
+    results.push_back(reply ? Result<void>{} : Result<void>{reply.error()});
+  }
+  return results;
+}
+
+Result<void> ControlClient::arm(NodeId node, const FaultOrder& order, Duration timeout) {
+  wire::ControlRequest request;
+  request.set_verb(wire::CONTROL_ARM_FAULT);
+  write_order(order, *request.mutable_fault());
+  const auto reply = impl_->ask_one(request, node, timeout);
+  return reply ? Result<void>{} : Result<void>{reply.error()};
+}
+
+std::vector<Result<void>> ControlClient::end_fault(const std::vector<NodeId>& nodes, std::uint32_t id,
+                                                   Duration timeout) {
+  wire::ControlRequest request;
+  request.set_verb(wire::CONTROL_END_FAULT);
+  request.set_fault_id(id);
   std::vector<Result<void>> results;
   for (const auto& reply : impl_->ask(request, nodes, timeout)) {
     results.push_back(reply ? Result<void>{} : Result<void>{reply.error()});

@@ -9,6 +9,7 @@
 #include <zmq.hpp>
 
 #include "runtime/wire/control_codec.h"
+#include "runtime/wire/fault_codec.h"
 
 namespace geocommit {
 namespace {
@@ -152,6 +153,8 @@ class ControlServer::Impl {
         return verbs_.status ? write_status(verbs_.status(), *reply.mutable_status()) : unsupported();
       case wire::CONTROL_REPORT:
         return verbs_.report ? write_report(verbs_.report(), *reply.mutable_report()) : unsupported();
+      case wire::CONTROL_METRICS:
+        return verbs_.metrics ? write_report(verbs_.metrics(), *reply.mutable_report()) : unsupported();
       case wire::CONTROL_CONFIGURE:
         return verbs_.configure ? set(reply, verbs_.configure(request.config_json())) : unsupported();
       case wire::CONTROL_START_LOAD:
@@ -166,6 +169,15 @@ class ControlServer::Impl {
         afterwards = verb;
         return;
       }
+      case wire::CONTROL_ARM_FAULT: {
+        if (!verbs_.arm_fault) {
+          return unsupported();
+        }
+        Result<FaultOrder> order = read_order(request.fault());
+        return set(reply, order ? verbs_.arm_fault(std::move(order).value()) : Result<void>{order.error()});
+      }
+      case wire::CONTROL_END_FAULT:
+        return verbs_.end_fault ? set(reply, verbs_.end_fault(request.fault_id())) : unsupported();
       case wire::CONTROL_LIST_FILES:
         return list(reply);
       case wire::CONTROL_READ_FILE:

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "runtime/wire/convert.h"
+#include "runtime/wire/fault_codec.h"
 
 namespace geocommit {
 namespace {
@@ -131,6 +132,9 @@ void write_status(const NodeStatus& status, wire::Status& out) {
   out.set_shed(status.shed);
   out.set_outstanding(status.outstanding);
   out.set_recent_p99_ms(status.recent_p99_ms);
+  for (const FiredFault& fired : status.faults) {
+    write_fired(fired, *out.add_faults());
+  }
 }
 
 NodeStatus read_status(const wire::Status& in) {
@@ -150,6 +154,9 @@ NodeStatus read_status(const wire::Status& in) {
   out.shed = in.shed();
   out.outstanding = in.outstanding();
   out.recent_p99_ms = in.recent_p99_ms();
+  for (const wire::FiredFault& fired : in.faults()) {
+    out.faults.push_back(read_fired(fired));
+  }
   return out;
 }
 
