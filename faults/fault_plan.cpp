@@ -45,6 +45,10 @@ std::string_view name_of(FaultKind kind) {
       return "reorder";
     case FaultKind::link:
       return "link";
+    case FaultKind::transfer:
+      return "transfer";
+    case FaultKind::failover:
+      return "failover";
   }
   return "?";
 }
@@ -70,6 +74,8 @@ bool breaks_synchrony(const Fault& fault) {
     case FaultKind::disk_fail_sync:
     case FaultKind::disk_full:
     case FaultKind::clock_step:
+    case FaultKind::transfer:
+    case FaultKind::failover:
       return false;
     case FaultKind::pause:
     case FaultKind::disk_stall:
@@ -97,6 +103,10 @@ std::string describe(const Fault& fault, const Directory& directory) {
     case FaultKind::disk_full:
     case FaultKind::clock_step:
       return out + " " + names({fault.node}, directory);
+    case FaultKind::transfer:
+    case FaultKind::failover:
+      return out + " of home " + directory.regions().at(fault.home.value) + " to " +
+             directory.regions().at(fault.successor.value);
     case FaultKind::cut:
     case FaultKind::drop:
     case FaultKind::duplicate:

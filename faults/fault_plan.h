@@ -26,6 +26,8 @@ enum class FaultKind : std::uint8_t {
   duplicate,       ///< ... arrive twice, the second one up to `extra` later.
   reorder,         ///< ... are late by up to `extra` and may be overtaken.
   link,            ///< ... take `extra` longer, in order; `jitter`, `probability` (loss) and `rate` of the link as set.
+  transfer,        ///< Home region: mastership of `home` is handed over to `successor`, by plan. An order, not a state.
+  failover,        ///< ... is taken over by `successor` without the old master's help. An order as well.
 };
 
 /// What a crash leaves of the log's tail that was written and not yet forced.
@@ -49,9 +51,10 @@ struct Fault {
   Duration extra{};
   std::optional<Duration> jitter;     ///< link
   std::optional<std::uint64_t> rate;  ///< link, bit/s
-  std::uint32_t classes{};  ///< drop: only protocol messages of these classes (bit = MessageClass). 0: any message.
-  std::string on;           ///< A protocol point (Note); then the fault begins in that very step, before anything that
-                            ///< the step sends has left.
+  std::uint32_t classes{};   ///< drop: only protocol messages of these classes (bit = MessageClass). 0: any message.
+  std::string on;            ///< A protocol point (Note); then the fault begins in that very step, before anything that
+                             ///< the step sends has left.
+  RegionId home, successor;  ///< transfer, failover: the entities' first home (Directory::home_of); the new master.
   std::uint32_t occurrence{1};  ///< Which one, from 1; 0: every one.
   friend bool operator==(const Fault&, const Fault&) = default;
 };

@@ -153,6 +153,8 @@ bool Network::afflict(std::uint32_t from, std::uint32_t to, std::uint32_t messag
       case FaultKind::disk_fail_sync:
       case FaultKind::disk_full:
       case FaultKind::clock_step:
+      case FaultKind::transfer:
+      case FaultKind::failover:
         break;
     }
   }

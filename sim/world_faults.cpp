@@ -69,6 +69,8 @@ void World::Impl::begin_fault(std::size_t index) {
     case FaultKind::disk_fail_sync:
     case FaultKind::disk_full:
     case FaultKind::clock_step:
+    case FaultKind::transfer:
+    case FaultKind::failover:
       return;  // Not modelled yet; no seed draws them. A virtual node has no wall clock.
     case FaultKind::cut:
     case FaultKind::drop:
