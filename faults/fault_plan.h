@@ -38,12 +38,15 @@ enum class Tail : std::uint8_t {
 };
 
 inline constexpr Duration kForever = Duration::max();
+/// Bit of Fault::classes for home region's shipping (SHIP and its acknowledgement), which no MessageClass names.
+inline constexpr std::uint32_t kShipClass = 1U << 31U;
 
 struct Fault {
   FaultKind kind{};
   Duration at{};      ///< Since the load began. Ignored with `on`.
   Duration length{};  ///< kForever: until World::heal().
-  NodeId node;        ///< crash, pause, disk_*, clock_step; with `on`: the node whose protocol point triggers it.
+  NodeId node;        ///< crash, pause, disk_*, clock_step: whom. With `on`, unless `trigger` is set: also whose
+                      ///< protocol point triggers it.
   Tail tail{Tail::kept};
   std::vector<NodeId> from, to;  ///< Network faults: the senders, the receivers.
   bool both_ways{};              ///< Also from `to` to `from`.
@@ -51,15 +54,23 @@ struct Fault {
   Duration extra{};
   std::optional<Duration> jitter;     ///< link
   std::optional<std::uint64_t> rate;  ///< link, bit/s
-  std::uint32_t classes{};   ///< drop: only protocol messages of these classes (bit = MessageClass). 0: any message.
+  std::uint32_t classes{};   ///< drop: only protocol messages of these classes (bit = MessageClass, or kShipClass). 0:
+                             ///< any message.
   std::string on;            ///< A protocol point (Note); then the fault begins in that very step, before anything that
                              ///< the step sends has left.
+  NodeId trigger;            ///< With `on`: whose point it is, when that is another node than `node`.
+  Duration since{};          ///< With `on`: points earlier than this after the load began are not counted.
   RegionId home, successor;  ///< transfer, failover: the entities' first home (Directory::home_of); the new master.
-  std::uint32_t occurrence{1};  ///< Which one, from 1; 0: every one.
+  std::uint32_t occurrence{1};  ///< Which one, from 1; 0: every one that comes while the fault is not in force.
   friend bool operator==(const Fault&, const Fault&) = default;
 };
 
 using FaultPlan = std::vector<Fault>;
+
+/// With `on`: whose protocol point triggers it.
+[[nodiscard]] inline NodeId trigger_of(const Fault& fault) {
+  return fault.trigger == NodeId{} ? fault.node : fault.trigger;
+}
 
 /// True if it can make a message lost or later than a timeout allows: what 3PC is not built for (Skeen 1981). Crashes
 /// are not among them.

@@ -46,9 +46,6 @@ struct FaultOrder {
   friend bool operator==(const FaultOrder&, const FaultOrder&) = default;
 };
 
-/// Bit of `classes` for home region's shipping (SHIP and its acknowledgement), which no MessageClass names.
-inline constexpr std::uint32_t kShipClass = 1U << 31U;
-
 /// One firing of an order.
 struct FiredFault {
   std::uint32_t id{};
