@@ -43,6 +43,12 @@ Load::Load(LoadPlan plan, const Directory& directory, LoadOutput& output, Metric
       end_(plan_.warmup + plan_.duration) {
   live_series_ = series(live_);
   window_series_ = series(window_);
+  // What first appears at 1 has no rate: the live counters are there from the start.
+  for (std::size_t reason = 0; reason < kReasons; ++reason) {
+    const Outcome outcome = reason == 0 ? Outcome::commit : Outcome::abort;
+    (void)outcome_counter(live_, live_series_, outcome, static_cast<Reason>(reason));
+  }
+  (void)outcome_counter(live_, live_series_, Outcome::undecided, Reason::none);
 }
 
 Load::Series Load::series(MetricSet& set) const {

@@ -22,8 +22,11 @@ namespace {
 
 constexpr std::chrono::seconds kPatience{2};
 
-prometheus::ClientMetric labelled(const Labels& labels) {
+prometheus::ClientMetric labelled(const Labels& labels, const Labels& more) {
   prometheus::ClientMetric metric;
+  for (const auto& [name, value] : more) {
+    metric.label.push_back({name, value});
+  }
   for (const auto& [name, value] : labels) {
     metric.label.push_back({name, value});
   }
@@ -45,12 +48,12 @@ prometheus::ClientMetric::Histogram convert(const Histogram& histogram) {
   return out;
 }
 
-std::vector<prometheus::MetricFamily> convert(const MetricSet& metrics) {
+std::vector<prometheus::MetricFamily> convert(const MetricSet& metrics, const Labels& more) {
   std::vector<prometheus::MetricFamily> families;
   for (const auto& [name, members] : metrics.counters()) {
     prometheus::MetricFamily family = family_of(name, prometheus::MetricType::Counter);
     for (const auto& [labels, value] : members) {
-      family.metric.push_back(labelled(labels));
+      family.metric.push_back(labelled(labels, more));
       family.metric.back().counter.value = static_cast<double>(value);
     }
     families.push_back(std::move(family));
@@ -58,7 +61,7 @@ std::vector<prometheus::MetricFamily> convert(const MetricSet& metrics) {
   for (const auto& [name, members] : metrics.gauges()) {
     prometheus::MetricFamily family = family_of(name, prometheus::MetricType::Gauge);
     for (const auto& [labels, value] : members) {
-      family.metric.push_back(labelled(labels));
+      family.metric.push_back(labelled(labels, more));
       family.metric.back().gauge.value = value;
     }
     families.push_back(std::move(family));
@@ -66,7 +69,7 @@ std::vector<prometheus::MetricFamily> convert(const MetricSet& metrics) {
   for (const auto& [name, members] : metrics.histograms()) {
     prometheus::MetricFamily family = family_of(name, prometheus::MetricType::Histogram);
     for (const auto& [labels, histogram] : members) {
-      family.metric.push_back(labelled(labels));
+      family.metric.push_back(labelled(labels, more));
       family.metric.back().histogram = convert(histogram);
     }
     families.push_back(std::move(family));
@@ -76,8 +79,10 @@ std::vector<prometheus::MetricFamily> convert(const MetricSet& metrics) {
 
 class Collector final : public prometheus::Collectable {
  public:
-  Collector(EventLoop& loop, std::function<MetricSet()> snapshot)
-      : loop_(loop), snapshot_(std::make_shared<std::function<MetricSet()>>(std::move(snapshot))) {}
+  Collector(EventLoop& loop, std::function<MetricSet()> snapshot, Labels more)
+      : loop_(loop),
+        snapshot_(std::make_shared<std::function<MetricSet()>>(std::move(snapshot))),
+        more_(std::move(more)) {}
 
   /// On one of the HTTP server's threads. An event loop that does not answer gives an empty page, not a hung scrape.
   std::vector<prometheus::MetricFamily> Collect() const override {
@@ -87,12 +92,13 @@ class Collector final : public prometheus::Collectable {
     if (future.wait_for(kPatience) != std::future_status::ready) {
       return {};
     }
-    return convert(future.get());
+    return convert(future.get(), more_);
   }
 
  private:
   EventLoop& loop_;
   std::shared_ptr<std::function<MetricSet()>> snapshot_;
+  Labels more_;
 };
 
 /// Connects and goes away again.
@@ -130,10 +136,10 @@ class MetricsEndpoint::Impl {
 };
 
 Result<std::unique_ptr<MetricsEndpoint>> MetricsEndpoint::open(const std::string& address, EventLoop& loop,
-                                                               std::function<MetricSet()> snapshot) {
+                                                               std::function<MetricSet()> snapshot, Labels more) {
   auto impl = std::make_unique<Impl>();
   impl->address = address;
-  impl->collector = std::make_shared<Collector>(loop, std::move(snapshot));
+  impl->collector = std::make_shared<Collector>(loop, std::move(snapshot), std::move(more));
   try {
     impl->exposer = std::make_unique<prometheus::Exposer>(std::vector<std::string>{
         "listening_ports", address, "num_threads", "2", "request_timeout_ms", "3000", "keep_alive_timeout_ms", "1000"});

@@ -13,9 +13,11 @@ namespace geocommit {
 
 class MetricsEndpoint {
  public:
-  /// `snapshot` is called on the loop's thread. Error: the address is taken or not ours; it is named.
+  /// `snapshot` is called on the loop's thread; `more` labels every series. Error: the address is taken or not ours; it
+  /// is named.
   [[nodiscard]] static Result<std::unique_ptr<MetricsEndpoint>> open(const std::string& address, EventLoop& loop,
-                                                                     std::function<MetricSet()> snapshot);
+                                                                     std::function<MetricSet()> snapshot,
+                                                                     Labels more = {});
   /// Call it while the loop no longer runs: a scrape that waits is given up.
   ~MetricsEndpoint();
 

@@ -57,10 +57,14 @@ class NodeHost::Impl {
       control_ = std::move(control).value();
     }
     if (!own.metrics.empty()) {
-      auto metrics = MetricsEndpoint::open(own.metrics, loop_, [this] {
-        refresh();
-        return live_;
-      });
+      const Labels cell = config_.cell.empty() ? Labels{} : Labels{{"cell", config_.cell}};
+      auto metrics = MetricsEndpoint::open(
+          own.metrics, loop_,
+          [this] {
+            refresh();
+            return live_;
+          },
+          cell);
       if (!metrics) {
         return metrics.error();
       }
@@ -146,6 +150,13 @@ class NodeHost::Impl {
       report.node = config_.self;
       report.live = live_;
       report.window = window_;
+      return report;
+    };
+    verbs.metrics = [this] {
+      refresh();
+      NodeReport report;
+      report.node = config_.self;
+      report.live = live_;
       return report;
     };
     verbs.start_load = [this] { return service_->start_load(); };

@@ -38,6 +38,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
       telemetry_(host.live(), host.window(), host.directory(), host.config().protocol,
                  host.directory().regions()[self_.region.value]),
       log_(std::move(opened.log)) {
+  telemetry_.announce(self_.kind);
   engine_ = std::make_unique<NodeEngine>(engine_options(host, protocol, opened.epoch), *this, telemetry_);
   log_->start({[this](WriteToken token) { engine_->on_forced(token); },
                [this](Duration took) { telemetry_.force_latency().record(took); },
@@ -98,18 +99,7 @@ NodeReport NodeRuntime::report() {
 
 void NodeRuntime::refresh(MetricSet& live) {
   const Labels base = telemetry_.labels();
-  const EngineStatus status = engine_->status();
-  live.gauge(metric::kBlockedNow, base) = static_cast<double>(status.blocked);
-  live.gauge(metric::kOldestBlocked, base) = to_seconds(status.oldest_blocked);
-  live.gauge(metric::kInDoubtNow, base) = static_cast<double>(status.in_doubt);
-  live.gauge(metric::kLocksHeld, base) = static_cast<double>(status.locks_held);
-  live.gauge(metric::kLockWaiters, base) = static_cast<double>(status.lock_waiters);
-  live.gauge(metric::kUnshipped, base) = static_cast<double>(status.unshipped);
-  live.gauge(metric::kPeersKnown, base) = static_cast<double>(status.peers_known);
-  live.gauge(metric::kOpen, telemetry_.labels({{metric::kRole, "coordinator"}})) =
-      static_cast<double>(status.open_coordinator);
-  live.gauge(metric::kOpen, telemetry_.labels({{metric::kRole, "participant"}})) =
-      static_cast<double>(status.open_participant);
+  telemetry_.show(engine_->status());
   const CommitLogStats& log = log_->stats();
   live.counter(metric::kLogBatches, base) = log.batches;
   live.counter(metric::kLogBatchRecords, base) = log.batch_records;

@@ -46,6 +46,41 @@ Telemetry::Telemetry(MetricSet& live, MetricSet& window, const Directory& direct
   force_latency_ = &live.histogram(metric::kForceLatency, labels());
 }
 
+void Telemetry::announce(NodeKind kind) {
+  const Role role = kind == NodeKind::coordinator ? Role::coordinator : Role::participant;
+  for (std::size_t scope = 0; scope < kScopes; ++scope) {
+    for (const Outcome outcome : {Outcome::commit, Outcome::abort}) {
+      if (role == Role::coordinator) {
+        (void)find(live_, live_.latency, metric::kCommitLatency, scope, outcome);
+        for (std::size_t reason = 0; reason < kReasons; ++reason) {
+          if ((reason == 0) == (outcome == Outcome::commit)) {
+            (void)find_decided(live_, scope, outcome, static_cast<Reason>(reason));
+          }
+        }
+      } else {
+        (void)find(live_, live_.hold, metric::kLockHold, scope, outcome);
+        (void)find(live_, live_.in_doubt, metric::kInDoubt, scope, outcome);
+        (void)find(live_, live_.blocking, metric::kBlocking, scope, outcome);
+      }
+      (void)find_costs(live_, role, outcome);
+    }
+  }
+}
+
+void Telemetry::show(const EngineStatus& status) {
+  const Labels base = labels();
+  MetricSet& live = *live_.set;
+  live.gauge(metric::kBlockedNow, base) = static_cast<double>(status.blocked);
+  live.gauge(metric::kOldestBlocked, base) = to_seconds(status.oldest_blocked);
+  live.gauge(metric::kInDoubtNow, base) = static_cast<double>(status.in_doubt);
+  live.gauge(metric::kLocksHeld, base) = static_cast<double>(status.locks_held);
+  live.gauge(metric::kLockWaiters, base) = static_cast<double>(status.lock_waiters);
+  live.gauge(metric::kUnshipped, base) = static_cast<double>(status.unshipped);
+  live.gauge(metric::kPeersKnown, base) = static_cast<double>(status.peers_known);
+  live.gauge(metric::kOpen, labels({{metric::kRole, "coordinator"}})) = static_cast<double>(status.open_coordinator);
+  live.gauge(metric::kOpen, labels({{metric::kRole, "participant"}})) = static_cast<double>(status.open_participant);
+}
+
 Labels Telemetry::labels(Labels more) const {
   more[metric::kProtocol] = protocol_;
   more[metric::kRegion] = region_;
@@ -74,20 +109,24 @@ Histogram& Telemetry::find(Cache& cache, std::array<std::array<Histogram*, kOutc
   return *found;
 }
 
+std::uint64_t& Telemetry::find_decided(Cache& cache, std::size_t scope, Outcome outcome, Reason reason) {
+  std::uint64_t*& count =
+      cache.transactions[scope][static_cast<std::size_t>(outcome)][static_cast<std::size_t>(reason)];
+  if (count == nullptr) {
+    Labels with = scoped(scope, outcome);
+    with[metric::kReason] = text(name_of(reason));
+    count = &cache.set->counter(metric::kTransactions, with);
+  }
+  return *count;
+}
+
 void Telemetry::transaction_begun(const TxnDescriptor& /*txn*/) {}
 
 void Telemetry::transaction_decided(const TxnDescriptor& txn, Outcome outcome, Reason reason, Duration latency,
                                     std::uint32_t delays) {
   const std::size_t scope = scope_of(txn);
   both(txn.measured, [&](Cache& cache) {
-    std::uint64_t*& count =
-        cache.transactions[scope][static_cast<std::size_t>(outcome)][static_cast<std::size_t>(reason)];
-    if (count == nullptr) {
-      Labels with = scoped(scope, outcome);
-      with[metric::kReason] = text(name_of(reason));
-      count = &cache.set->counter(metric::kTransactions, with);
-    }
-    ++*count;
+    ++find_decided(cache, scope, outcome, reason);
     find(cache, cache.latency, metric::kCommitLatency, scope, outcome).record(latency);
     if (outcome == Outcome::commit) {
       if (cache.delays[scope] == nullptr) {

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/engine.h"
 #include "engine/observer.h"
 #include "measure/metric_set.h"
 #include "protocols/directory.h"
@@ -54,6 +55,11 @@ class Telemetry final : public Observer {
   void staleness(NodeId replica, Duration age) override;
   void alarm(std::string_view what) override;
 
+  /// Makes the series that a node of this kind will write, at zero: what first appears at 1 has no rate.
+  void announce(NodeKind kind);
+  /// Brings the gauges of `live` up to date.
+  void show(const EngineStatus& status);
+
   [[nodiscard]] Labels labels(Labels more = {}) const;
   [[nodiscard]] Histogram& force_latency() { return *force_latency_; }
 
@@ -81,6 +87,7 @@ class Telemetry final : public Observer {
   [[nodiscard]] Labels scoped(std::size_t scope, Outcome outcome) const;
   Histogram& find(Cache& cache, std::array<std::array<Histogram*, kOutcomes>, kScopes>& table, const char* name,
                   std::size_t scope, Outcome outcome);
+  std::uint64_t& find_decided(Cache& cache, std::size_t scope, Outcome outcome, Reason reason);
   CostCounters& find_costs(Cache& cache, Role role, Outcome outcome);
   /// Runs `count` on the live cache, and on the window's if the transaction is measured.
   template <class Count>
