@@ -10,9 +10,10 @@ namespace {
 using yaml::MapReader;
 using yaml::Node;
 
-constexpr std::array kEmulations{std::pair{"auto", EmulationKind::automatic}, std::pair{"netem", EmulationKind::netem},
-                                 std::pair{"tun", EmulationKind::tun}, std::pair{"loopback", EmulationKind::loopback},
-                                 std::pair{"deployed", EmulationKind::deployed}};
+constexpr std::array kEmulations{
+    std::pair{"auto", EmulationKind::automatic},    std::pair{"netem", EmulationKind::netem},
+    std::pair{"tun", EmulationKind::tun},           std::pair{"loopback", EmulationKind::loopback},
+    std::pair{"deployed", EmulationKind::deployed}, std::pair{"sim", EmulationKind::sim}};
 constexpr std::size_t kCellsMax = 10'000;
 
 /// `name(inside)`; nullopt if the text is not of that form.

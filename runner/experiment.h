@@ -22,7 +22,8 @@
 
 namespace geocommit {
 
-enum class EmulationKind : std::uint8_t { automatic, netem, tun, loopback, deployed };
+/// sim: no processes at all, but sim/ in virtual time.
+enum class EmulationKind : std::uint8_t { automatic, netem, tun, loopback, deployed, sim };
 [[nodiscard]] std::string_view name_of(EmulationKind kind);
 [[nodiscard]] std::optional<EmulationKind> parse_emulation(std::string_view text);
 

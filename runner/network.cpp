@@ -28,6 +28,7 @@ std::optional<Backend> backend_of(EmulationKind kind) {
       return Backend::loopback;
     case EmulationKind::automatic:
     case EmulationKind::deployed:
+    case EmulationKind::sim:
       return std::nullopt;
   }
   GC_CHECK(false);
@@ -78,6 +79,8 @@ Result<NetworkChoice> choose_network(EmulationKind asked) {
       return NetworkChoice{asked, "asked for: local processes, no WAN is emulated"};
     case EmulationKind::deployed:
       return NetworkChoice{asked, "asked for: daemons that are already running, no WAN is emulated"};
+    case EmulationKind::sim:
+      return Error{"emulation sim is no network of processes"};  // run_experiment hands it to the simulator.
   }
   GC_CHECK(false);
 }
@@ -124,6 +127,7 @@ Result<void> Network::assign_addresses() {
     case EmulationKind::deployed:
       return assign_loopback_ports();
     case EmulationKind::automatic:
+    case EmulationKind::sim:
       break;
   }
   GC_CHECK(false);

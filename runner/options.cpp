@@ -50,7 +50,7 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_option("--set", raw.settings, "Replace a value of the file: --set workload.rate=100/s (may be repeated)")
       ->check(CLI::Validator(check_setting, "key=value"))
       ->allow_extra_args(false);
-  app.add_option("--emulation", raw.emulation, "As emulation: in the file: auto, netem, tun, loopback, deployed");
+  app.add_option("--emulation", raw.emulation, "As emulation: in the file: auto, netem, tun, loopback, deployed, sim");
   app.add_option("--seed", raw.seed, "As seed: in the file");
   app.add_option("--protocols", raw.protocols, "As protocols: in the file: 2pc,3pc");
   app.add_flag("--allow-expected", run.allow_expected,

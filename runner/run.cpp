@@ -2,8 +2,11 @@
 
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <optional>
 #include <random>
 
@@ -43,7 +46,8 @@ Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Over
   }
   Duration force{1ms};
   for (const SweepPoint& point : experiment->points) {
-    if (point.settings.durability.kind != DurabilityKind::fsync) continue;
+    if (point.settings.durability.kind != DurabilityKind::fsync || experiment->emulation == EmulationKind::sim)
+      continue;
     auto measured = measure_forced_write(disk);
     if (!measured) return measured.error();
     force = *measured;
@@ -235,6 +239,27 @@ int fail(Console& console, const Error& error) {
   return kFailed;
 }
 
+/// `emulation: sim`: becomes the simulator, which reads the file again. Started by ./geocommit, by way of it, which
+/// builds the simulator when it is first asked for.
+int become_simulator(const RunOptions& options, Console& console) {
+  std::error_code ignored;
+  const char* command = std::getenv("GEOCOMMIT_COMMAND");
+  std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().parent_path();
+  program = command != nullptr ? std::filesystem::path(command) : program / "sim" / "geocommit-sim";
+  std::vector<std::string> words{program.string()};
+  if (command != nullptr) words.emplace_back("sim");
+  words.push_back(options.file.string());
+  if (!options.output.empty()) words.insert(words.end(), {"--output", options.output.string()});
+  for (const Override& o : options.overrides) words.insert(words.end(), {"--set", o.key + "=" + o.value});
+  if (options.allow_expected) words.emplace_back("--allow-expected");
+  if (options.quiet) words.emplace_back("--quiet");
+  std::vector<char*> argv;
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  ::execv(program.c_str(), argv.data());
+  return fail(console, Error{"emulation sim: cannot start " + program.string() + ": " + std::strerror(errno)});
+}
+
 }  // namespace
 
 int run_experiment(const RunOptions& options, const std::string& command_line) {
@@ -246,6 +271,10 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   if (options.dry_run) {
     console.result(dry_run(*plan));
     return kPass;
+  }
+  if (plan->experiment.emulation == EmulationKind::sim) {
+    console.say(plan->experiment.name + ": emulation sim: in virtual time, no process is started");
+    return become_simulator(options, console);
   }
   auto choice = choose_network(plan->experiment.emulation);
   if (!choice) return fail(console, choice.error());

@@ -21,9 +21,11 @@ int main(int argc, char** argv) {
   if (!verb.empty() && verb != "--help") {
     return geocommit::sim::run_main(argc, argv);
   }
-  std::cerr << "usage: geocommit-sim FILE --output DIR\n"
-               "       geocommit-sim fuzz --seeds A..B   (--help says more)\n"
-               "       geocommit-sim check RESULTS\n"
-               "       geocommit-sim bench\n";
-  return 1;
+  const bool help = verb == "--help";
+  (help ? std::cout : std::cerr) << "The virtual world; every verb has its --help.\n"
+                                    "  ./geocommit sim FILE             an experiment file in virtual time\n"
+                                    "  ./geocommit fuzz --seeds A..B    random simulation\n"
+                                    "  ./geocommit check RESULTS        a results folder judged again\n"
+                                    "  geocommit-sim bench              events per second of one core\n";
+  return help ? 0 : 1;
 }
