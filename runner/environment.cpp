@@ -109,12 +109,17 @@ std::string environment_json(const EnvironmentFacts& facts) {
   out["machine"] = machine();
   out["user"] = ::geteuid() == 0 ? "root" : "ordinary";
   if (facts.plan != nullptr) {
-    const Topology& topology = facts.plan->topology;
-    out["topology"] = {{"name", topology.name()},
-                       {"regions", topology.regions()},
-                       {"statistic", topology.source().statistic},
-                       {"date", topology.source().date},
-                       {"source", topology.source().text}};
+    // The first; `topologies` has all that a sweep goes through. `round_trips` are of all, one after the other.
+    nlohmann::json topologies = nlohmann::json::array();
+    for (const PlannedWan& wan : facts.plan->wans) {
+      topologies.push_back({{"name", wan.topology.name()},
+                            {"regions", wan.topology.regions()},
+                            {"statistic", wan.topology.source().statistic},
+                            {"date", wan.topology.source().date},
+                            {"source", wan.topology.source().text}});
+    }
+    out["topology"] = topologies.front();
+    if (topologies.size() > 1) out["topologies"] = topologies;
     const auto& points = facts.plan->experiment.points;
     const bool timed = std::any_of(points.begin(), points.end(), [](const SweepPoint& point) {
       return point.settings.durability.kind == DurabilityKind::fsync;
@@ -130,14 +135,17 @@ std::string environment_json(const EnvironmentFacts& facts) {
   }
   if (!facts.round_trips.empty()) {
     nlohmann::json pairs = nlohmann::json::array();
-    for (const ProbePair& pair : facts.round_trips) {
-      pairs.push_back({{"a", pair.a},
-                       {"b", pair.b},
-                       {"configured_ms", to_ms(pair.configured)},
-                       {"p50_ms", to_ms(pair.p50)},
-                       {"p99_ms", to_ms(pair.p99)},
-                       {"samples", pair.samples},
-                       {"lost", pair.lost}});
+    for (const auto& [topology, measured] : facts.round_trips) {
+      for (const ProbePair& pair : measured) {
+        pairs.push_back({{"topology", topology},
+                         {"a", pair.a},
+                         {"b", pair.b},
+                         {"configured_ms", to_ms(pair.configured)},
+                         {"p50_ms", to_ms(pair.p50)},
+                         {"p99_ms", to_ms(pair.p99)},
+                         {"samples", pair.samples},
+                         {"lost", pair.lost}});
+      }
     }
     out["round_trips"] = pairs;
   }

@@ -15,7 +15,8 @@ struct EnvironmentFacts {
   std::string started;  ///< Wall clock, ISO 8601, UTC.
   const Plan* plan{};
   Network* network{};
-  std::vector<ProbePair> round_trips;  ///< Measured before the cells; empty without emulation.
+  /// By topology: measured before its cells; empty without emulation.
+  std::vector<std::pair<std::string, std::vector<ProbePair>>> round_trips;
   std::string command_line;
 };
 

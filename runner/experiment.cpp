@@ -249,8 +249,8 @@ void read_deployed(MapReader& root, Experiment& out) {
 
 bool can_be_swept(const std::string& key) {
   static const std::vector<std::string> kSwept{
-      "data.placement", "data.keys_per_participant", "data.initial_balance", "locking", "durability", "warmup",
-      "duration"};
+      "topology", "data.placement", "data.keys_per_participant", "data.initial_balance", "locking", "durability",
+      "warmup",   "duration"};
   return std::find(kSwept.begin(), kSwept.end(), key) != kSwept.end() || key.rfind("workload.", 0) == 0 ||
          key.rfind("timeouts.", 0) == 0;
 }
@@ -268,8 +268,8 @@ void read_sweep(MapReader& root, Sweep& out) {
   for (const auto& [key, values] : node->entries()) {
     if (!can_be_swept(key)) {
       root.add(node->key_error(key,
-                               "expected a key that can change between cells: data.* (except sites_per_region), "
-                               "workload.*, locking, timeouts.*, durability, warmup or duration"));
+                               "expected a key that can change between cells: topology, data.* (except "
+                               "sites_per_region), workload.*, locking, timeouts.*, durability, warmup or duration"));
     } else if (!values.is_list() || values.items().empty()) {
       root.add(values.error("expected a list of values, found " + values.describe()));
     } else {
@@ -287,7 +287,7 @@ void read_sweep(MapReader& root, Sweep& out) {
 Result<void> read_top(const Node& root, Experiment& out, Settings& settings, Sweep& sweep) {
   MapReader map(root);
   map.required("name", out.name, yaml::identifier());
-  map.required("topology", out.topology, yaml::string(1024));
+  map.required("topology", settings.topology, yaml::string(1024));
   map.optional("emulation", out.emulation, yaml::one_of<EmulationKind>({kEmulations.begin(), kEmulations.end()}));
   map.required("protocols", out.protocols, protocol_list());
   read_settings(map, settings);

@@ -34,6 +34,7 @@ struct TimeoutSpec {
 
 /// What one sweep point fixes; the same for every protocol of the point.
 struct Settings {
+  std::string topology;  ///< A file, or a name in topologies/.
   Placement placement{Placement::replicated};
   std::uint32_t sites_per_region{1};
   std::uint64_t keys_per_participant{10'000};
@@ -55,7 +56,6 @@ struct SweepPoint {
 
 struct Experiment {
   std::string name;
-  std::string topology;  ///< A file, or a name in topologies/.
   EmulationKind emulation{EmulationKind::automatic};
   std::vector<const Protocol*> protocols;
   std::uint32_t repetitions{1};
@@ -76,8 +76,9 @@ struct Override {
                                                  const std::vector<Override>& overrides = {});
 [[nodiscard]] Result<Experiment> parse_experiment(std::string_view text, const std::string& name,
                                                   const std::vector<Override>& overrides = {});
-/// What needs the regions: origins, participants per transaction, deployed addresses.
-[[nodiscard]] Result<void> check_regions(const Experiment& experiment, const std::vector<std::string>& regions);
+/// What needs the regions, of each point's topology: origins, participants per transaction, deployed addresses.
+[[nodiscard]] Result<void> check_regions(const Experiment& experiment,
+                                         const std::vector<std::vector<std::string>>& regions_by_point);
 
 /// A duration for each `auto`: 4 x the largest RTT + 20 forced writes + 200 ms, the same for every protocol
 /// (DESIGN section 4). `resend` is half of that: no fault-free run resends.

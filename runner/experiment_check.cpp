@@ -24,7 +24,7 @@ class Mistakes {
   std::vector<std::string> messages_;
 };
 
-void check_origins(const Experiment& experiment, const Node& load, const std::vector<std::string>& regions,
+void check_origins(const Settings& settings, const Node& load, const std::vector<std::string>& regions,
                    Mistakes& mistakes) {
   const auto origins = load.find("origins").value_or(load).items();
   for (const Node& origin : origins) {
@@ -33,7 +33,7 @@ void check_origins(const Experiment& experiment, const Node& load, const std::ve
       const std::string guess = yaml::closest(origin.text(), regions);
       std::string list;
       for (const auto& region : regions) list += (list.empty() ? "" : ", ") + region;
-      mistakes.add(origin.error("expected a region of topology " + experiment.topology + " (" + list + "), found " +
+      mistakes.add(origin.error("expected a region of topology " + settings.topology + " (" + list + "), found " +
                                 origin.describe() + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
     } else if (std::count_if(origins.begin(), origins.end(), same) > 1) {
       mistakes.add(origin.error("expected each region once, found it again"));
@@ -63,12 +63,14 @@ void check_deployed(const Experiment& experiment, const std::vector<std::string>
 
 }  // namespace
 
-Result<void> check_regions(const Experiment& experiment, const std::vector<std::string>& regions) {
+Result<void> check_regions(const Experiment& experiment, const std::vector<std::vector<std::string>>& regions_by_point) {
   Mistakes mistakes;
-  for (const SweepPoint& point : experiment.points) {
+  for (std::size_t i = 0; i < experiment.points.size(); ++i) {
+    const SweepPoint& point = experiment.points[i];
+    const std::vector<std::string>& regions = regions_by_point.at(i);
     const Settings& s = point.settings;
     const auto load = point.root.find("workload").value_or(point.root);
-    check_origins(experiment, load, regions, mistakes);
+    check_origins(s, load, regions, mistakes);
     const std::uint64_t sites = std::uint64_t{s.sites_per_region} * regions.size();
     if (s.placement == Placement::partitioned && s.workload.participants > sites) {
       mistakes.add(load.key_error("participants", "expected at most " + std::to_string(sites) +
@@ -77,7 +79,7 @@ Result<void> check_regions(const Experiment& experiment, const std::vector<std::
                                                       (s.sites_per_region == 1 ? "" : "s")));
     }
   }
-  if (experiment.emulation == EmulationKind::deployed) check_deployed(experiment, regions, mistakes);
+  if (experiment.emulation == EmulationKind::deployed) check_deployed(experiment, regions_by_point.front(), mistakes);
   return mistakes.result();
 }
 

@@ -113,7 +113,7 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   const Settings& s = experiment.points.front().settings;
   std::string out = "# Written by geocommit: the experiment as it ran, with every default filled in.\n";
   out += "name: " + experiment.name + "\n";
-  out += "topology: " + experiment.topology + "\n";
+  out += "topology: " + s.topology + "\n";
   out += "emulation: " + std::string(name_of(chosen));
   out += experiment.emulation == chosen ? "\n" : "   # chosen for " + std::string(name_of(experiment.emulation)) + "\n";
   out += "protocols: [";

@@ -58,7 +58,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.cell = context_.cell.id;
   config.self = node.id;
   config.protocol = context_.cell.protocol->name;
-  config.regions = plan.topology.regions();
+  config.regions = plan.topology(context_.cell).regions();
   config.sites_per_region = s.sites_per_region;
   config.placement = s.placement;
   config.keys_per_participant = s.keys_per_participant;
@@ -150,7 +150,7 @@ std::string CellFleet::who_waits(const std::vector<Result<NodeStatus>>& statuses
 }
 
 Result<void> CellFleet::wait_ready(bool& port_taken) {
-  const Duration limit = 30s + 10 * context_.plan.topology.largest_round_trip() +
+  const Duration limit = 30s + 10 * context_.plan.topology(context_.cell).largest_round_trip() +
                          Duration{200ms} * static_cast<std::int64_t>(nodes_.size());
   const auto began = Clock::now();
   while (true) {

@@ -85,26 +85,27 @@ Result<NetworkChoice> choose_network(EmulationKind asked) {
   GC_CHECK(false);
 }
 
-Network::Network(const Plan& plan, NetworkChoice choice, const NetworkOptions& options, HttpProxy* proxy)
-    : plan_(plan), choice_(std::move(choice)), options_(options), proxy_(proxy) {
+Network::Network(const Plan& plan, const PlannedWan& wan, NetworkChoice choice, const NetworkOptions& options,
+                 HttpProxy* proxy)
+    : plan_(plan), wan_(wan), choice_(std::move(choice)), options_(options), proxy_(proxy) {
   const auto spread = static_cast<std::uint16_t>(::getpid() % 8000);
   next_port_ = static_cast<std::uint16_t>(kFirstPort + spread);
 }
 
 Network::~Network() { close(); }
 
-Result<std::unique_ptr<Network>> Network::open(const Plan& plan, const NetworkChoice& choice,
+Result<std::unique_ptr<Network>> Network::open(const Plan& plan, const PlannedWan& wan, const NetworkChoice& choice,
                                                const NetworkOptions& options, HttpProxy* proxy) {
-  std::unique_ptr<Network> network(new Network(plan, choice, options, proxy));
+  std::unique_ptr<Network> network(new Network(plan, wan, choice, options, proxy));
   if (const auto backend = backend_of(choice.kind)) {
     std::vector<WanNode> nodes;
-    for (const NodeInfo& node : plan.nodes) {
-      nodes.push_back({node.name, plan.topology.regions().at(node.region.value), ""});
+    for (const NodeInfo& node : wan.nodes) {
+      nodes.push_back({node.name, wan.topology.regions().at(node.region.value), ""});
     }
     EmulationOptions how;
     how.router_log = options.router_log;
     how.seed = options.seed;
-    auto up = bring_up(*backend, plan.topology, nodes, how);
+    auto up = bring_up(*backend, wan.topology, nodes, how);
     if (!up) return up.error();
     network->emulation_ = std::move(up).value();
   }
@@ -117,7 +118,7 @@ Result<void> Network::assign_addresses() {
   switch (choice_.kind) {
     case EmulationKind::netem:
     case EmulationKind::tun:
-      for (const NodeInfo& node : plan_.nodes) {
+      for (const NodeInfo& node : wan_.nodes) {
         const std::string management = emulation_->management_address(node.name);
         addresses_[node.id] = {tcp(emulation_->wan_address(node.name), kDataPort), tcp(management, kControlPort),
                                management + ":" + std::to_string(kMetricsPort)};
@@ -144,7 +145,7 @@ Result<void> Network::assign_loopback_ports() {
     return std::nullopt;
   };
   if (options_.base_port) next_port_ = *options_.base_port;
-  for (const NodeInfo& node : plan_.nodes) {
+  for (const NodeInfo& node : wan_.nodes) {
     const auto given = plan_.experiment.deployed.find(node.name);
     if (choice_.kind == EmulationKind::deployed && given != plan_.experiment.deployed.end()) {
       addresses_[node.id] = given->second;
@@ -171,7 +172,7 @@ bool Network::reassign_ports() {
 void Network::serve_metrics() {
   if (proxy_ == nullptr) return;
   std::map<std::string, std::string> targets;
-  for (const NodeInfo& node : plan_.nodes) targets[node.name] = addresses_.at(node.id).metrics;
+  for (const NodeInfo& node : wan_.nodes) targets[node.name] = addresses_.at(node.id).metrics;
   proxy_->serve(std::move(targets));
 }
 
@@ -191,7 +192,7 @@ std::string Network::metrics_url(const NodeInfo& node) const {
 std::string Network::prometheus_yaml() const {
   std::string out = "# Scrapes the nodes of this run while it lasts: prometheus --config.file=prometheus.yml\n";
   out += "global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: geocommit\n    static_configs:\n";
-  for (const NodeInfo& node : plan_.nodes) {
+  for (const NodeInfo& node : wan_.nodes) {
     const std::string target = proxy_ != nullptr ? node.name : addresses_.at(node.id).metrics;
     out += "      - {targets: [\"" + target + "\"], labels: {node: \"" + node.name + "\"}}\n";
   }

@@ -34,7 +34,8 @@ class Network {
  public:
   /// For tun and netem the process must be in its private namespace already; `proxy` was opened before that (else
   /// null).
-  [[nodiscard]] static Result<std::unique_ptr<Network>> open(const Plan& plan, const NetworkChoice& choice,
+  [[nodiscard]] static Result<std::unique_ptr<Network>> open(const Plan& plan, const PlannedWan& wan,
+                                                             const NetworkChoice& choice,
                                                              const NetworkOptions& options, HttpProxy* proxy);
   ~Network();
   Network(const Network&) = delete;
@@ -59,12 +60,13 @@ class Network {
   void close();
 
  private:
-  Network(const Plan& plan, NetworkChoice choice, const NetworkOptions& options, HttpProxy* proxy);
+  Network(const Plan& plan, const PlannedWan& wan, NetworkChoice choice, const NetworkOptions& options, HttpProxy* proxy);
   [[nodiscard]] Result<void> assign_addresses();
   [[nodiscard]] Result<void> assign_loopback_ports();
   void serve_metrics();
 
   const Plan& plan_;
+  const PlannedWan& wan_;
   NetworkChoice choice_;
   NetworkOptions options_;
   HttpProxy* proxy_;

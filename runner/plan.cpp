@@ -39,6 +39,21 @@ std::string_view kind_of(NodeKind kind) {
   GC_CHECK(false);
 }
 
+std::string processes_of(const PlannedWan& wan, const Settings& s) {
+  std::string out = "\nprocesses   " + std::to_string(wan.nodes.size()) + "\n";
+  for (const std::string& region : wan.topology.regions()) {
+    out += "  " + region + ":";
+    for (const NodeInfo& node : wan.nodes) {
+      if (wan.topology.regions()[node.region.value] == region) {
+        out += " " + std::string(kind_of(node.kind)) +
+               (node.kind == NodeKind::agent && s.sites_per_region > 1 ? std::to_string(node.site) : "");
+      }
+    }
+    out += "\n";
+  }
+  return out;
+}
+
 std::string load_of(const Settings& s) {
   const WorkloadSpec& w = s.workload;
   std::string out = w.arrival == Arrival::closed
@@ -54,10 +69,12 @@ std::string load_of(const Settings& s) {
 
 }  // namespace
 
-Directory Plan::directory(const Cell& cell) const { return directory_of(point(cell).settings, topology.regions()); }
+Directory Plan::directory(const Cell& cell) const {
+  return directory_of(point(cell).settings, topology(cell).regions());
+}
 
 std::vector<RegionId> Plan::origins(const Cell& cell) const {
-  return origins_of(point(cell).settings, topology.regions());
+  return origins_of(point(cell).settings, topology(cell).regions());
 }
 
 std::vector<NodeInfo> Plan::nodes_of(const Cell& cell) const {
@@ -90,38 +107,95 @@ Duration Plan::estimated_time() const {
   for (const Cell& cell : cells) {
     const Settings& s = point(cell).settings;
     // Start and stop of the processes, and the drain: a few round trips.
-    total += s.warmup + s.duration + 2s + Duration{30ms} * static_cast<std::int64_t>(nodes.size()) +
-             6 * topology.largest_round_trip();
+    total += s.warmup + s.duration + 2s + Duration{30ms} * static_cast<std::int64_t>(wan(cell).nodes.size()) +
+             6 * topology(cell).largest_round_trip();
   }
   return total;
 }
 
-Result<Plan> make_plan(Experiment experiment, Topology topology, Duration disk_force) {
-  if (auto checked = check_regions(experiment, topology.regions()); !checked) return checked.error();
-  Plan plan{std::move(experiment), std::move(topology), {}, {}, disk_force, {}};
-  std::set<RegionId> clients;
+namespace {
+
+/// The distinct topologies' names of the points, in order, and each point's index among them.
+std::vector<std::string> distinct_topologies(const Experiment& experiment, std::vector<std::size_t>& index_of) {
+  std::vector<std::string> names;
+  for (const SweepPoint& point : experiment.points) {
+    const auto found = std::find(names.begin(), names.end(), point.settings.topology);
+    index_of.push_back(static_cast<std::size_t>(found - names.begin()));
+    if (found == names.end()) names.push_back(point.settings.topology);
+  }
+  return names;
+}
+
+void add_cells(Plan& plan, std::size_t point) {
+  for (std::uint32_t repetition = 1; repetition <= plan.experiment.repetitions; ++repetition) {
+    for (const Protocol* protocol : plan.experiment.protocols) {
+      std::string id(protocol->name);
+      if (plan.experiment.points.size() > 1) id += "-p" + std::to_string(point + 1);
+      id += "-r" + std::to_string(repetition);
+      plan.cells.push_back({std::move(id), protocol, point, repetition});
+    }
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Topology>> load_topologies(const Experiment& experiment, const std::vector<Override>& overrides) {
+  std::vector<Topology> out;
+  std::vector<std::size_t> index_of;
+  for (const std::string& name : distinct_topologies(experiment, index_of)) {
+    auto topology = load_topology(name);
+    if (topology) {
+      out.push_back(std::move(topology).value());
+      continue;
+    }
+    // What is wrong inside a topology's file has a place there; a topology that is not there, in the experiment only.
+    const auto of_point =
+        static_cast<std::size_t>(std::find(index_of.begin(), index_of.end(), out.size()) - index_of.begin());
+    const auto node = experiment.points.at(of_point).root.find("topology");
+    const std::string& message = topology.error().message;
+    const bool absent = message.starts_with("no topology") || message.starts_with(name + ": ");
+    if (!node || !absent) return topology.error();
+    for (const Override& o : overrides) {
+      if (o.key == "topology") return Error{"--set topology=" + o.value + ": " + message};
+    }
+    return node->error(message);
+  }
+  return out;
+}
+
+std::string topology_names(const Plan& plan) {
+  std::string out;
+  for (const PlannedWan& wan : plan.wans) out += (out.empty() ? "" : ", ") + wan.topology.name();
+  return out;
+}
+
+Result<Plan> make_plan(Experiment experiment, std::vector<Topology> topologies, Duration disk_force) {
+  Plan plan;
+  (void)distinct_topologies(experiment, plan.wan_of);
+  std::vector<std::vector<std::string>> regions;
+  for (const std::size_t i : plan.wan_of) regions.push_back(topologies.at(i).regions());
+  if (auto checked = check_regions(experiment, regions); !checked) return checked.error();
+  plan.experiment = std::move(experiment);
+  plan.disk_force = disk_force;
+  for (Topology& topology : topologies) plan.wans.push_back({std::move(topology), {}});
+  std::vector<std::set<RegionId>> clients(plan.wans.size());
   for (std::size_t i = 0; i < plan.experiment.points.size(); ++i) {
-    for (const RegionId region : origins_of(plan.experiment.points[i].settings, plan.topology.regions())) {
-      clients.insert(region);
-    }
-    for (std::uint32_t repetition = 1; repetition <= plan.experiment.repetitions; ++repetition) {
-      for (const Protocol* protocol : plan.experiment.protocols) {
-        std::string id(protocol->name);
-        if (plan.experiment.points.size() > 1) id += "-p" + std::to_string(i + 1);
-        id += "-r" + std::to_string(repetition);
-        plan.cells.push_back({std::move(id), protocol, i, repetition});
-      }
-    }
+    const Settings& settings = plan.experiment.points[i].settings;
+    const Topology& topology = plan.wans[plan.wan_of[i]].topology;
+    for (const RegionId region : origins_of(settings, topology.regions())) clients[plan.wan_of[i]].insert(region);
+    add_cells(plan, i);
     // A forced write for timeouts, in whole milliseconds: small differences between measurements of one disk do not
     // show.
-    const Cell& any = plan.cells.back();
-    const auto force = std::chrono::ceil<std::chrono::milliseconds>(plan.forced_write(any));
-    plan.timeouts.push_back(
-        resolve_timeouts(plan.experiment.points[i].settings, plan.topology.largest_round_trip(), force));
+    const auto force = std::chrono::ceil<std::chrono::milliseconds>(plan.forced_write(plan.cells.back()));
+    plan.timeouts.push_back(resolve_timeouts(settings, topology.largest_round_trip(), force));
   }
-  const Directory directory = plan.directory(plan.cells.front());
-  for (const NodeInfo& node : directory.nodes()) {
-    if (node.kind != NodeKind::client || clients.count(node.region) != 0) plan.nodes.push_back(node);
+  std::stable_sort(plan.cells.begin(), plan.cells.end(),
+                   [&](const Cell& a, const Cell& b) { return plan.wan_of[a.point] < plan.wan_of[b.point]; });
+  for (std::size_t i = 0; i < plan.wans.size(); ++i) {
+    const Directory directory = directory_of(plan.experiment.points.front().settings, plan.wans[i].topology.regions());
+    for (const NodeInfo& node : directory.nodes()) {
+      if (node.kind != NodeKind::client || clients[i].count(node.region) != 0) plan.wans[i].nodes.push_back(node);
+    }
   }
   return plan;
 }
@@ -136,8 +210,10 @@ std::string describe(const Plan& plan) {
   const Experiment& e = plan.experiment;
   const Settings& s = e.points.front().settings;
   std::string out = "experiment  " + e.name + "  (" + e.file.string() + ")\n";
-  out += "topology    " + plan.topology.name() + ": " + std::to_string(plan.topology.regions().size()) +
-         " regions, largest round trip " + figure(to_ms(plan.topology.largest_round_trip())) + " ms" + "\n";
+  for (const PlannedWan& wan : plan.wans) {
+    out += "topology    " + wan.topology.name() + ": " + std::to_string(wan.topology.regions().size()) +
+           " regions, largest round trip " + figure(to_ms(wan.topology.largest_round_trip())) + " ms" + "\n";
+  }
   out += "emulation   " + std::string(name_of(e.emulation)) + "\n";
   out += "data        " + std::string(s.placement == Placement::replicated ? "replicated" : "partitioned") + ", " +
          std::to_string(s.keys_per_participant) + " keys per participant, balance " +
@@ -148,17 +224,7 @@ std::string describe(const Plan& plan) {
   out += "timeouts    vote " + yaml::format_duration(t.protocol.vote) + ", decision " +
          yaml::format_duration(t.protocol.decision) + ", lock wait " + yaml::format_duration(t.lock_wait) +
          " (the same for every protocol)\n";
-  out += "\nprocesses   " + std::to_string(plan.nodes.size()) + "\n";
-  for (const std::string& region : plan.topology.regions()) {
-    out += "  " + region + ":";
-    for (const NodeInfo& node : plan.nodes) {
-      if (plan.topology.regions()[node.region.value] == region) {
-        out += " " + std::string(kind_of(node.kind)) +
-               (node.kind == NodeKind::agent && s.sites_per_region > 1 ? std::to_string(node.site) : "");
-      }
-    }
-    out += "\n";
-  }
+  for (const PlannedWan& wan : plan.wans) out += processes_of(wan, s);
   out += "\ncells       " + std::to_string(plan.cells.size()) + ", about " +
          std::to_string(std::chrono::ceil<std::chrono::seconds>(plan.estimated_time()).count()) + " s in all\n";
   for (const Cell& cell : plan.cells) {

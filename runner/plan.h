@@ -20,15 +20,23 @@ struct Cell {
   std::uint32_t repetition{1};  ///< From 1.
 };
 
+/// A WAN and every process on it: agents, coordinators, and a client per region that originates load.
+struct PlannedWan {
+  Topology topology;
+  std::vector<NodeInfo> nodes;
+};
+
 struct Plan {
   Experiment experiment;
-  Topology topology;
-  std::vector<NodeInfo> nodes;  ///< Every process: agents, coordinators, and a client per region that originates load.
+  std::vector<PlannedWan> wans;            ///< One, or as many as the sweep has topologies.
+  std::vector<std::size_t> wan_of;         ///< By sweep point: index in wans.
   std::vector<ResolvedTimeouts> timeouts;  ///< By sweep point.
   Duration disk_force{};                   ///< What a forced write costs on the disk of the results (fsync).
-  std::vector<Cell> cells;
+  std::vector<Cell> cells;                 ///< Those of one WAN together.
 
   [[nodiscard]] const SweepPoint& point(const Cell& cell) const { return experiment.points.at(cell.point); }
+  [[nodiscard]] const PlannedWan& wan(const Cell& cell) const { return wans.at(wan_of.at(cell.point)); }
+  [[nodiscard]] const Topology& topology(const Cell& cell) const { return wan(cell).topology; }
   [[nodiscard]] Directory directory(const Cell& cell) const;
   /// Regions that originate load in a cell.
   [[nodiscard]] std::vector<RegionId> origins(const Cell& cell) const;
@@ -39,8 +47,14 @@ struct Plan {
   [[nodiscard]] Duration estimated_time() const;
 };
 
-/// Checks the experiment against the topology and lays the run out.
-[[nodiscard]] Result<Plan> make_plan(Experiment experiment, Topology topology, Duration disk_force);
+/// Those of the experiment's points, each once, in their order. An error has the place in the experiment's file if the
+/// topology is not there, else in the topology's.
+[[nodiscard]] Result<std::vector<Topology>> load_topologies(const Experiment& experiment,
+                                                            const std::vector<Override>& overrides = {});
+/// Checks the experiment against its topologies (as load_topologies gives them) and lays the run out.
+[[nodiscard]] Result<Plan> make_plan(Experiment experiment, std::vector<Topology> topologies, Duration disk_force);
+/// "aws-3", or "aws-3, aws-5" if the topology is swept.
+[[nodiscard]] std::string topology_names(const Plan& plan);
 
 /// For --dry-run: what would happen, without prediction (runner/report.h adds it).
 [[nodiscard]] std::string describe(const Plan& plan);

@@ -20,11 +20,41 @@ Json json_of(const LatencySummary& s) {
 }
 
 Json json_of(const BlockingSummary& s) {
-  Json out = json_of(s.ended);
+  Json out = json_of(s.all);
+  out["count"] = s.ended.count;
   out["censored"] = s.censored;
+  out["percentiles_are_lower_bounds"] = s.censored > 0;
   out["censored_lower_bound_sum"] = ms(s.lower_bound_sum);
   out["censored_lower_bound_max"] = ms(s.lower_bound_max);
   out["in_doubt_at_end"] = s.in_doubt_at_end;
+  out["lock_seconds_lost"] = rounded(to_seconds(s.lock_time_lost));
+  out["blast_radius"] = {{"waited", s.radius_waited}, {"aborted", s.radius_aborted}, {"max", s.radius_max}};
+  out["held_up"] = Json::object();
+  for (const auto& [cause, count] : s.held_up) out["held_up"][cause] = count;
+  return out;
+}
+
+std::string text_of(const TxnId& txn) {
+  return std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
+         std::to_string(txn.counter);
+}
+
+/// Transactions in doubt at the end, the longest blocked first; the counts beside it are of all of them.
+Json list_of(const std::vector<OpenAtEnd>& open, const Directory& directory) {
+  constexpr std::size_t kMost = 100;
+  Json out = Json::array();
+  for (const OpenAtEnd& one : open) {
+    if (out.size() == kMost) break;
+    const NodeInfo* node = directory.find(one.node);
+    out.push_back({{"transaction", text_of(one.txn)},
+                   {"participant", node != nullptr ? node->name : ""},
+                   {"in_doubt_ms_at_least", ms(one.in_doubt)},
+                   {"blocked_ms_at_least", ms(one.blocked)},
+                   {"keys", one.cost.keys},
+                   {"waiting_behind", one.cost.waited},
+                   {"aborted_behind", one.cost.aborted},
+                   {"participant_down", one.from_log}});
+  }
   return out;
 }
 
@@ -144,6 +174,7 @@ Json json_of(const CellResult& r, const Plan& plan) {
   const ResolvedTimeouts& t = plan.timeouts[r.cell.point];
   Json out;
   out["cell"] = r.cell.id;
+  out["topology"] = plan.topology(r.cell).name();
   out["protocol"] = r.cell.protocol->name;
   out["repetition"] = r.cell.repetition;
   out["sweep"] = sweep;
@@ -165,6 +196,7 @@ Json json_of(const CellResult& r, const Plan& plan) {
   out["lock_hold_key_ms"] = json_of(s.lock_hold_keys);
   out["in_doubt_ms"] = json_of(s.in_doubt);
   out["blocking_ms"] = json_of(s.blocking);
+  out["in_doubt_at_end"] = list_of(s.blocking.open, plan.directory(r.cell));
   out["staleness_ms"] = s.staleness.count > 0 ? json_of(s.staleness) : Json(nullptr);
   out["lock_wait_share"] = json_of(s.lock_wait_share);
   out["by_region"] = json_of(s.by_region);
@@ -195,7 +227,7 @@ std::string number(double value) {
 constexpr const char* kCsvHeader =
     "cell,protocol,repetition,sweep,verdict,expected,valid,offered,committed,aborted,unknown,shed,goodput_per_s,"
     "client_p50_ms,client_p99_ms,commit_p50_ms,commit_p99_ms,lock_hold_p50_ms,lock_hold_p99_ms,in_doubt_p50_ms,"
-    "in_doubt_p99_ms,blocking_count,blocking_p99_ms,blocking_censored,staleness_p50_ms,staleness_p99_ms,"
+    "in_doubt_p99_ms,blocking_count,blocking_p99_ms,blocking_censored,blocking_longest_ms,lock_seconds_lost,blast_radius,staleness_p50_ms,staleness_p99_ms,"
     "messages_per_commit,wan_messages_per_commit,wan_bytes_per_commit,forced_writes_per_commit,predicted_commit_ms,"
     "predicted_lock_hold_ms,locks_held_at_end,open_at_end";
 
@@ -219,8 +251,11 @@ std::string csv_row(const CellResult& r, const Plan& plan) {
   f.push_back(number(s.goodput_per_s));
   for (const LatencySummary* l : {&s.client_latency, &s.commit_latency, &s.lock_hold, &s.in_doubt}) latency(*l);
   count(s.blocking.ended.count);
-  f.push_back(s.blocking.ended.count > 0 ? number(ms(s.blocking.ended.p99)) : "");
+  f.push_back(s.blocking.all.count > 0 ? number(ms(s.blocking.all.p99)) : "");
   count(s.blocking.censored);
+  f.push_back(number(ms(s.blocking.all.max)));
+  f.push_back(number(to_seconds(s.blocking.lock_time_lost)));
+  count(s.blocking.radius_waited + s.blocking.radius_aborted);
   latency(s.staleness);
   const CostSummary c = s.costs_per_commit.value_or(CostSummary{});
   for (const double value : {c.messages, c.wan_messages, c.wan_bytes, c.forced_writes}) {
@@ -257,7 +292,7 @@ Result<void> Results::write() const {
   out["run_id"] = run_id_;
   out["name"] = plan_.experiment.name;
   out["emulation"] = emulation_;
-  out["topology"] = plan_.topology.name();
+  out["topology"] = topology_names(plan_);
   out["seed"] = plan_.experiment.seed;
   out["cells_planned"] = plan_.cells.size();
   out["failures"] = failures_;

@@ -30,20 +30,8 @@ Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Over
                        const std::filesystem::path& disk) {
   auto experiment = load_experiment(file, overrides);
   if (!experiment) return experiment.error();
-  auto topology = load_topology(experiment->topology);
-  if (!topology) {
-    // What is wrong inside a topology's file has a place there; a topology that is not there, in the experiment only.
-    const auto node = experiment->points.front().root.find("topology");
-    const std::string& message = topology.error().message;
-    const bool absent = message.starts_with("no topology") || message.starts_with(experiment->topology + ": ");
-    if (node && absent) {
-      for (const Override& o : overrides) {
-        if (o.key == "topology") return Error{"--set topology=" + o.value + ": " + message};
-      }
-      return node->error(message);
-    }
-    return topology.error();
-  }
+  auto topologies = load_topologies(*experiment, overrides);
+  if (!topologies) return topologies.error();
   Duration force{1ms};
   for (const SweepPoint& point : experiment->points) {
     if (point.settings.durability.kind != DurabilityKind::fsync || experiment->emulation == EmulationKind::sim)
@@ -53,7 +41,7 @@ Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Over
     force = *measured;
     break;
   }
-  return make_plan(std::move(experiment).value(), std::move(topology).value(), force);
+  return make_plan(std::move(experiment).value(), std::move(topologies).value(), force);
 }
 
 std::string make_run_id() {
@@ -98,18 +86,18 @@ Result<std::optional<HttpProxy>> go_private(const NetworkChoice& choice) {
 }
 
 /// Compares the WAN with its topology before anything is measured on it.
-std::vector<ProbePair> check_round_trips(const Plan& plan, Network& network, Console& console) {
+std::vector<ProbePair> check_round_trips(const PlannedWan& wan, Network& network, Console& console) {
   if (network.emulation() == nullptr || network.kind() == EmulationKind::loopback) return {};
   std::vector<WanNode> nodes;
   std::vector<std::string> seen;
-  for (const NodeInfo& node : plan.nodes) {
-    const std::string& region = plan.topology.regions().at(node.region.value);
+  for (const NodeInfo& node : wan.nodes) {
+    const std::string& region = wan.topology.regions().at(node.region.value);
     if (node.kind != NodeKind::agent || std::find(seen.begin(), seen.end(), region) != seen.end()) continue;
     seen.push_back(region);
-    nodes.push_back({node.name, region, plan.topology.datacenters_of(region).front()});
+    nodes.push_back({node.name, region, wan.topology.datacenters_of(region).front()});
   }
   console.live("measuring the emulated round trips ...");
-  auto pairs = probe_pairs(*network.emulation(), plan.topology, nodes, kProbeTime);
+  auto pairs = probe_pairs(*network.emulation(), wan.topology, nodes, kProbeTime);
   if (!pairs) {
     console.warn("the emulated round trips could not be measured: " + pairs.error().message);
     return {};
@@ -118,7 +106,7 @@ std::vector<ProbePair> check_round_trips(const Plan& plan, Network& network, Con
   for (const ProbePair& pair : *pairs) worst = std::max(worst, std::chrono::abs(pair.p50 - pair.configured));
   console.end_live("WAN checked: " + std::to_string(pairs->size()) + " region pairs, round trips within " +
                    figure(to_ms(worst)) + " ms of the topology at p50");
-  if (worst > Duration{1ms} + plan.topology.largest_round_trip() / 50) {
+  if (worst > Duration{1ms} + wan.topology.largest_round_trip() / 50) {
     console.warn("an emulated round trip is off by " + figure(to_ms(worst)) + " ms (see environment.json)");
   }
   return *pairs;
@@ -131,33 +119,45 @@ class Run {
       : options_(options), plan_(std::move(plan)), paths_(std::move(paths)), console_(console) {}
 
   Result<int> execute(const NetworkChoice& choice, HttpProxy* proxy, RunState& state, const std::string& command_line) {
+    facts_ = {make_run_id(), wall_clock(false), &plan_, nullptr, {}, command_line};
+    results_.emplace(plan_, paths_, std::string(name_of(choice.kind)), facts_.run_id);
+    auto timeseries = LineFile::open(paths_.results / "timeseries.csv");
+    if (!timeseries) return timeseries.error();
+    if (auto done = timeseries->line(timeseries_header()); !done) return done.error();
+    for (const PlannedWan& wan : plan_.wans) {
+      if (auto opened = open_network(wan, choice, proxy, state); !opened) return opened.error();
+      auto run = run_cells(wan, timeseries.value(), state);
+      network_->close();
+      if (!run) return run.error();
+      if (failed_ || interrupted()) break;
+    }
+    return finish();
+  }
+
+ private:
+  Result<void> open_network(const PlannedWan& wan, const NetworkChoice& choice, HttpProxy* proxy, RunState& state) {
     NetworkOptions how;
     how.router_log = paths_.results / "logs" / "router.log";
     how.seed = plan_.experiment.seed;
     how.base_port = options_.base_port;
-    auto network = Network::open(plan_, choice, how, proxy);
+    network_.reset();
+    auto network = Network::open(plan_, wan, choice, how, proxy);
     if (!network) return network.error();
     network_ = std::move(network).value();
     if (network_->emulation() != nullptr) {
       for (const int pid : network_->emulation()->processes()) (void)state.add(pid, "router");
       for (const auto& [key, value] : network_->emulation()->describe()) console_.detail(key + ": " + value);
     }
-    results_.emplace(plan_, paths_, std::string(name_of(network_->kind())), make_run_id());
-    EnvironmentFacts facts{results_->run_id(), wall_clock(false), &plan_, network_.get(), {}, command_line};
-    if (auto written = write_start(facts); !written) return written.error();
-    facts.round_trips = check_round_trips(plan_, *network_, console_);
-    if (auto written = write_file(paths_.results / "environment.json", environment_json(facts)); !written) {
-      return written.error();
-    }
-    auto status = run_cells(state);
-    network_->close();
-    return status;
+    facts_.network = network_.get();
+    if (auto written = write_start(); !written) return written;
+    auto pairs = check_round_trips(wan, *network_, console_);
+    if (!pairs.empty()) facts_.round_trips.emplace_back(wan.topology.name(), std::move(pairs));
+    return write_file(paths_.results / "environment.json", environment_json(facts_));
   }
 
- private:
-  Result<void> write_start(const EnvironmentFacts& facts) {
+  Result<void> write_start() {
     const auto& root = paths_.results;
-    if (auto done = write_file(root / "environment.json", environment_json(facts)); !done) return done;
+    if (auto done = write_file(root / "environment.json", environment_json(facts_)); !done) return done;
     if (auto done = write_file(root / "experiment.yaml", to_yaml(plan_.experiment, network_->kind(), plan_.timeouts));
         !done) {
       return done;
@@ -166,25 +166,21 @@ class Run {
     return results_->write();
   }
 
-  Result<int> run_cells(RunState& state) {
-    auto timeseries = LineFile::open(paths_.results / "timeseries.csv");
-    if (!timeseries) return timeseries.error();
-    if (auto done = timeseries->line(timeseries_header()); !done) return done.error();
-    bool failed = false;
-    for (std::size_t i = 0; i < plan_.cells.size() && !failed && !interrupted(); ++i) {
-      const CellContext context{plan_,    plan_.cells[i],     *network_, paths_,
-                                console_, timeseries.value(), state,     results_->run_id(),
-                                i + 1,    plan_.cells.size()};
+  Result<void> run_cells(const PlannedWan& wan, LineFile& timeseries, RunState& state) {
+    for (std::size_t i = 0; i < plan_.cells.size() && !failed_ && !interrupted(); ++i) {
+      if (&plan_.wan(plan_.cells[i]) != &wan) continue;
+      const CellContext context{plan_,      plan_.cells[i], *network_,          paths_, console_,
+                                timeseries, state,          results_->run_id(), i + 1,  plan_.cells.size()};
       auto evidence = run_cell(context);
       if (!evidence) {
         // It never got going: what earlier cells measured is already on disk.
         console_.error(plan_.cells[i].id + ": " + evidence.error().message);
         results_->note_failure(plan_.cells[i].id + ": " + evidence.error().message);
-        failed = true;
+        failed_ = true;
         break;
       }
       CellResult result = judge_cell(context, std::move(evidence).value());
-      failed = !result.failure.empty();
+      failed_ = !result.failure.empty();
       console_.end_live(one_line(result, console_.coloured()));
       if (result.failure.empty() && !result.interrupted) {  // those were told when they happened
         for (const std::string& reason : result.invalid_reasons) {
@@ -198,12 +194,16 @@ class Run {
         return written.error();
       }
     }
+    return {};
+  }
+
+  Result<int> finish() {
     if (auto written = results_->write(); !written) return written.error();
     console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
     const std::string near = std::filesystem::proximate(paths_.results).string();
     console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near));
     if (interrupted()) return kInterrupted;
-    return failed ? kFailed : exit_status(results_->cells(), options_.allow_expected);
+    return failed_ ? kFailed : exit_status(results_->cells(), options_.allow_expected);
   }
 
   const RunOptions& options_;
@@ -212,6 +212,8 @@ class Run {
   Console& console_;
   std::unique_ptr<Network> network_;
   std::optional<Results> results_;
+  EnvironmentFacts facts_;
+  bool failed_{};  ///< A cell could not start or lost a daemon: no further one is tried.
 };
 
 std::string dry_run(const Plan& plan) {
@@ -288,7 +290,7 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   handle_interrupts();
   console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
               std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
-              " s, on topology " + plan->topology.name() + " over " + std::string(name_of(choice->kind)) + " (" +
+              " s, on topology " + topology_names(*plan) + " over " + std::string(name_of(choice->kind)) + " (" +
               choice->why + ")");
   Run run(options, std::move(plan).value(), std::move(paths).value(), console);
   auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
@@ -302,7 +304,7 @@ int validate_experiment(const std::filesystem::path& file) {
   const auto plan = load_plan(file, {}, std::filesystem::temp_directory_path(ignored));
   if (!plan) return fail(console, plan.error());
   console.result(file.string() + ": valid; " + std::to_string(plan.value().cells.size()) + " cells, " +
-                 std::to_string(plan.value().nodes.size()) + " processes, about " +
+                 std::to_string(plan.value().wans.front().nodes.size()) + " processes, about " +
                  std::to_string(std::chrono::ceil<std::chrono::seconds>(plan.value().estimated_time()).count()) + " s");
   return kPass;
 }

@@ -36,7 +36,7 @@ Result<Plan> read_plan(const std::filesystem::path& results) {
   if (!experiment) {
     return experiment.error();
   }
-  auto topology = load_topology(experiment->topology);
+  auto topology = load_topologies(*experiment);
   if (!topology) {
     return topology.error();
   }

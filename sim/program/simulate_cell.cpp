@@ -30,7 +30,7 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   WorldSpec spec;
   spec.protocol = cell.protocol;
   spec.directory = plan.directory(cell);
-  spec.links = region_links(plan.topology);
+  spec.links = region_links(plan.topology(cell));
   spec.timeouts = timeouts.protocol;
   spec.lock_wait = timeouts.lock_wait;
   spec.locking = s.locking;
@@ -148,7 +148,8 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
     }
     for (const OpenInDoubt& open : world.engine(node.id).open_in_doubt()) {
       if (open.descriptor.measured) {
-        input.open_at_end.push_back({node.region, open.in_doubt, open.blocked});
+        input.open_at_end.push_back(
+            {node.region, open.in_doubt, open.blocked, node.id, open.descriptor.txn, open.cost});
       }
     }
   }
@@ -236,7 +237,7 @@ Result<Plan> load_simulation(const std::filesystem::path& file, const std::vecto
   if (!experiment) {
     return experiment.error();
   }
-  auto topology = load_topology(experiment->topology);
+  auto topology = load_topologies(*experiment, overrides);
   if (!topology) {
     return topology.error();
   }

@@ -118,7 +118,7 @@ TEST_CASE("every mistake is named with its place") {
   CHECK(refusal("") == "x.yaml:1:1: expected a map of keys, found an empty file");
   CHECK(refusal("name: a\ntopology: aws-3\n") == "x.yaml:1:1: protocols: expected this key, it is missing");
   CHECK(refusal(with_line("emulation", "emulation: tunn")) ==
-        "x.yaml:3:12: emulation: expected auto | netem | tun | loopback | deployed, found \"tunn\", did you mean "
+        "x.yaml:3:12: emulation: expected auto | netem | tun | loopback | deployed | sim, found \"tunn\", did you mean "
         "\"tun\"?");
   CHECK(refusal(with_line("protocols", "protocols: [2pc, 3cp]")) ==
         "x.yaml:4:18: protocols[1]: expected 2pc | 3pc | home-region, found \"3cp\", did you mean \"3pc\"?");
@@ -162,7 +162,7 @@ TEST_CASE("mistakes in a sweep point at the sweep") {
   CHECK(refusal(with_line("sweep", "sweep: {workload.rate: [50/s, 10]}")) ==
         "x.yaml:22:31: workload.rate: expected a rate such as 50/s, above 0 and at most 1e+06/s, found \"10\"");
   CHECK(refusal(with_line("sweep", "sweep: {data.sites_per_region: [1, 2]}")) ==
-        "x.yaml:22:9: sweep.data.sites_per_region: expected a key that can change between cells: data.* (except "
+        "x.yaml:22:9: sweep.data.sites_per_region: expected a key that can change between cells: topology, data.* (except "
         "sites_per_region), workload.*, locking, timeouts.*, durability, warmup or duration");
   CHECK(refusal(with_line("sweep", "sweep: {locking: no-wait}")) ==
         "x.yaml:22:18: sweep.locking: expected a list of values, found \"no-wait\"");
@@ -181,7 +181,7 @@ TEST_CASE("what depends on the regions is checked against them") {
   const auto judge = [&](const std::string& text) {
     const auto read = parse_experiment(text, "x.yaml");
     REQUIRE(read);
-    const auto checked = check_regions(*read, regions);
+    const auto checked = check_regions(*read, {regions});
     return checked ? std::string("accepted") : checked.error().message;
   };
   CHECK(judge(kWhole) == "accepted");
@@ -202,7 +202,7 @@ TEST_CASE("deployed daemons need an address each") {
       head + "deployed:\n  nodes:\n    agent@r1: " + addresses + "\n    cordinator@r1: " + addresses + "\n";
   const auto read = parse_experiment(text, "x.yaml");
   REQUIRE(read);
-  const auto checked = check_regions(*read, {"r1"});
+  const auto checked = check_regions(*read, {{"r1"}});
   REQUIRE_FALSE(checked);
   CHECK(checked.error().message ==
         "x.yaml:7:5: deployed.nodes.coordinator@r1: expected the addresses of this node, they are missing\n"

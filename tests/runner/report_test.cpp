@@ -24,7 +24,7 @@ Plan make(const std::string& more) {
   auto experiment = parse_experiment("name: e\ntopology: t\nprotocols: [2pc, 3pc, home-region]\n" + more, "e.yaml");
   INFO((experiment ? "" : experiment.error().message));
   REQUIRE(experiment);
-  auto plan = make_plan(*experiment, three_regions(), Duration{1300us});
+  auto plan = make_plan(*experiment, {three_regions()}, Duration{1300us});
   INFO((plan ? "" : plan.error().message));
   REQUIRE(plan);
   return *plan;
@@ -51,6 +51,35 @@ CellResult result(const Plan& plan, std::size_t cell) {
 
 }  // namespace
 
+TEST_CASE("a swept topology gives each point its own, and the cells of one WAN come together") {
+  const std::string head = "name: e\ntopology: aws-3\nprotocols: [2pc, 3pc]\n";
+  const auto read =
+      parse_experiment(head + "sweep: {workload.rate: [50/s, 100/s], topology: [aws-3, aws-5]}\n", "x.yaml");
+  REQUIRE(read);
+  const auto topologies = load_topologies(*read);
+  REQUIRE(topologies);
+  REQUIRE(topologies->size() == 2);
+  const auto plan = make_plan(*read, *topologies, Duration{1ms});
+  REQUIRE(plan);
+  REQUIRE(plan->wans.size() == 2);
+  CHECK(topology_names(*plan) == "aws-3, aws-5");
+  CHECK(plan->wans[0].topology.regions().size() == 3);
+  CHECK(plan->wans[1].topology.regions().size() == 5);
+  CHECK(plan->topology(plan->cells.front()).name() == "aws-3");
+  CHECK(plan->topology(plan->cells.back()).name() == "aws-5");
+  CHECK(plan->timeouts[0].protocol.vote < plan->timeouts[1].protocol.vote);
+  std::size_t changes = 0;
+  for (std::size_t i = 1; i < plan->cells.size(); ++i) {
+    changes += plan->wan_of[plan->cells[i].point] != plan->wan_of[plan->cells[i - 1].point] ? 1U : 0U;
+  }
+  CHECK(changes == 1);
+  const auto missing = parse_experiment(head + "sweep: {topology: [aws-3, aws-33]}\n", "x.yaml");
+  REQUIRE(missing);
+  const auto none = load_topologies(*missing);
+  REQUIRE_FALSE(none.ok());
+  CHECK(none.error().message.find("x.yaml:") == 0);
+}
+
 TEST_CASE("a plan has a cell per protocol, point and repetition, and timeouts by the formula") {
   const Plan plan = make(
       "repetitions: 2\nsweep: {workload.rate: [50/s, 100/s]}\ndurability: fsync\n"
@@ -58,7 +87,7 @@ TEST_CASE("a plan has a cell per protocol, point and repetition, and timeouts by
   REQUIRE(plan.cells.size() == 12);
   CHECK(plan.cells[0].id == "2pc-p1-r1");
   CHECK(plan.cells[11].id == "home-region-p2-r2");
-  CHECK(plan.nodes.size() == 7);  // three agents, three coordinators, one client
+  CHECK(plan.wans.front().nodes.size() == 7);  // three agents, three coordinators, one client
   // 4 x 202 ms + 20 x 2 ms (1.3 ms in whole milliseconds) + 200 ms
   CHECK(plan.timeouts[0].protocol.vote == Duration{1048ms});
   CHECK(plan.forced_write(plan.cells[0]) == Duration{1300us});
