@@ -18,6 +18,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 constexpr auto kDeadline = std::chrono::seconds(2);
 constexpr std::size_t kRequestMax = 8192;
+constexpr std::size_t kWorkersMax = 128;
 constexpr std::size_t kAnswerMax = std::size_t{8} << 20;
 
 /// Waits for the descriptor until the deadline.
@@ -51,7 +52,16 @@ std::string receive(int fd, std::string_view until, std::size_t max, Clock::time
   return out;
 }
 
-std::optional<std::string> fetch(const std::string& address, Clock::time_point deadline) {
+std::string plain(const char* status, const std::string& body) {
+  return std::string("HTTP/1.1 ") + status +
+         "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
+         "\r\nConnection: close\r\n\r\n" + body;
+}
+
+}  // namespace
+
+std::optional<std::string> http_get(const std::string& address, const std::string& path, Duration patience) {
+  const auto deadline = Clock::now() + patience;
   const auto colon = address.rfind(':');
   sockaddr_in to{};
   to.sin_family = AF_INET;
@@ -62,21 +72,13 @@ std::optional<std::string> fetch(const std::string& address, Clock::time_point d
   if (::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) != 0 && errno != EINPROGRESS) {
     return std::nullopt;
   }
-  if (!send_all(fd.get(), "GET /metrics HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n", deadline)) {
+  if (!send_all(fd.get(), "GET " + path + " HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n", deadline)) {
     return std::nullopt;
   }
   std::string answer = receive(fd.get(), "", kAnswerMax, deadline);
   if (answer.rfind("HTTP/", 0) != 0) return std::nullopt;
   return answer;
 }
-
-std::string plain(const char* status, const std::string& body) {
-  return std::string("HTTP/1.1 ") + status +
-         "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: " + std::to_string(body.size()) +
-         "\r\nConnection: close\r\n\r\n" + body;
-}
-
-}  // namespace
 
 Result<HttpProxy> HttpProxy::listen() {
   HttpProxy proxy;
@@ -106,34 +108,69 @@ void HttpProxy::stop() {
   if (thread_.joinable()) thread_.join();
 }
 
+std::uint64_t HttpProxy::answered(const std::string& name) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = answered_.find(name);
+  return found == answered_.end() ? 0 : found->second;
+}
+
 void HttpProxy::loop() {
+  std::list<Worker> workers;
+  const auto reap = [&workers](bool all) {
+    for (auto worker = workers.begin(); worker != workers.end();) {
+      if (!all && !*worker->done) {
+        ++worker;
+        continue;
+      }
+      worker->thread.join();  // each is bounded by its deadlines
+      worker = workers.erase(worker);
+    }
+  };
   while (!stopping_) {
+    reap(false);
     pollfd one{socket_.get(), POLLIN, 0};
-    if (::poll(&one, 1, 200) <= 0) continue;
-    const UniqueFd client(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (client.valid()) answer(client.get());
+    if (workers.size() >= kWorkersMax || ::poll(&one, 1, 200) <= 0) {
+      if (workers.size() >= kWorkersMax) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      continue;
+    }
+    auto client = std::make_shared<UniqueFd>(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    if (!client->valid()) continue;
+    auto done = std::make_shared<std::atomic<bool>>(false);
+    workers.push_back({std::thread([this, client, done] {
+                         answer(client->get());
+                         client->reset();
+                         *done = true;
+                       }),
+                       done});
   }
+  reap(true);
+}
+
+std::string HttpProxy::counted(const std::string& name, std::optional<std::string> text) {
+  if (!text) return plain("502 Bad Gateway", name + " does not answer\n");
+  const std::lock_guard lock(mutex_);
+  ++answered_[name];
+  return *std::move(text);
+}
+
+std::string HttpProxy::answer_to(const std::string& path) {
+  if (own_ && (path == "/metrics" || path == std::string("/nodes/") + kOwnName + "/metrics")) {
+    return counted(kOwnName, plain("200 OK", own_()));
+  }
+  std::string list = "geocommit: the metrics of each node of the run\n";
+  for (const auto& [name, address] : targets_) {
+    if (path == "/nodes/" + name + "/metrics") return counted(name, http_get(address, "/metrics", kDeadline));
+    list += "/nodes/" + name + "/metrics\n";
+  }
+  if (own_) list += "/metrics\n";
+  return path == "/" ? plain("200 OK", list) : plain("404 Not Found", list);
 }
 
 void HttpProxy::answer(int client) {
-  const auto deadline = Clock::now() + kDeadline;
-  const std::string request = receive(client, "\r\n\r\n", kRequestMax, deadline);
+  const std::string request = receive(client, "\r\n\r\n", kRequestMax, Clock::now() + kDeadline);
   const std::string line = request.substr(0, request.find("\r\n"));
-  std::string out;
-  if (line.rfind("GET ", 0) != 0) {
-    out = plain("405 Method Not Allowed", "only GET\n");
-  } else {
-    const std::string path = line.substr(4, line.find(' ', 4) - 4);
-    for (const auto& [name, address] : targets_) {
-      if (path != "/nodes/" + name + "/metrics") continue;
-      out = fetch(address, deadline).value_or(plain("502 Bad Gateway", name + " does not answer\n"));
-    }
-    if (out.empty()) {
-      std::string list = "geocommit: the metrics of each node of the run\n";
-      for (const auto& [name, address] : targets_) list += "/nodes/" + name + "/metrics\n";
-      out = path == "/" ? plain("200 OK", list) : plain("404 Not Found", list);
-    }
-  }
+  const std::string out = line.rfind("GET ", 0) == 0 ? answer_to(line.substr(4, line.find(' ', 4) - 4))
+                                                     : plain("405 Method Not Allowed", "only GET\n");
   (void)send_all(client, out, Clock::now() + kDeadline);
 }
 
