@@ -5,6 +5,7 @@
 #include <yaml-cpp/parser.h>
 
 #include <algorithm>
+#include <charconv>
 #include <fstream>
 #include <sstream>
 
@@ -173,9 +174,19 @@ std::shared_ptr<const Tree> replace(const Tree* tree, std::string_view path, con
     copy->line = where.line;
     copy->column = where.column;
   }
-  if (copy->kind != Kind::map) return nullptr;
   const auto dot = path.find('.');
   const std::string key(path.substr(0, dot));
+  if (copy->kind == Kind::list) {
+    std::size_t index = 0;
+    const auto read = std::from_chars(key.data(), key.data() + key.size(), index);
+    if (read.ec != std::errc{} || read.ptr != key.data() + key.size() || index >= copy->items.size()) return nullptr;
+    auto item =
+        dot == std::string_view::npos ? value : replace(copy->items[index].get(), path.substr(dot + 1), value, where);
+    if (!item) return nullptr;
+    copy->items[index] = std::move(item);
+    return copy;
+  }
+  if (copy->kind != Kind::map) return nullptr;
   const auto same = [&](const Tree::Entry& entry) { return entry.key == key; };
   auto entry = std::find_if(copy->entries.begin(), copy->entries.end(), same);
   const Tree* old = entry != copy->entries.end() ? entry->value.get() : nullptr;
@@ -191,9 +202,12 @@ std::shared_ptr<const Tree> replace(const Tree* tree, std::string_view path, con
 
 void write_flow(const Tree& tree, std::string& out) {
   const auto write_text = [&](const std::string& text, bool quoted) {
-    const bool plain = !quoted && !text.empty() && text.find_first_of("\n\"'#{}[],&*!|>%@`\\") == std::string::npos &&
-                       text.find(": ") == std::string::npos && text.back() != ':' && text.front() != '-' &&
-                       text.front() != '?' && text.front() != ' ' && text.back() != ' ';
+    // In quotes only where YAML needs them: "2%" in quotes would be text, no longer a share. Indicators such as % and @
+    // count at the front only.
+    const bool dash = !text.empty() && text.front() == '-' && (text.size() == 1 || text[1] == ' ' || text[1] == '-');
+    const bool plain = !quoted && !text.empty() && text.find_first_of("\n\"'#{}[],\\") == std::string::npos &&
+                       std::string_view("&*!|>%@`? ").find(text.front()) == std::string_view::npos && !dash &&
+                       text.find(": ") == std::string::npos && text.back() != ':' && text.back() != ' ';
     if (plain) {
       out += text;
       return;

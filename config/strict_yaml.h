@@ -59,7 +59,8 @@ class Node {
   [[nodiscard]] std::optional<Node> find(std::string_view key) const;
 
   /// A copy of this map in which the value at the dotted path (`workload.rate`) is `value`, which keeps its own place
-  /// in the file, so that an error in a sweep points at the sweep. Maps on the way are made where they are missing.
+  /// in the file, so that an error in a sweep points at the sweep. Maps on the way are made where they are missing; an
+  /// item of a list that is there is named by its index, from 0 (`faults.0.for`).
   [[nodiscard]] Result<Node> with(std::string_view dotted_path, const Node& value) const;
 
   /// `file:line:column: path: expected ...`.

@@ -208,6 +208,7 @@ void read_settings(MapReader& root, Settings& out) {
   root.optional("durability", out.durability, durability());
   root.optional("warmup", out.warmup, yaml::duration(Duration{0}, 1h));
   root.optional("duration", out.duration, yaml::duration(100ms, 24h));
+  root.optional("faults", out.faults, read_faults);
 }
 
 yaml::Reader<std::string> address(std::string_view scheme) {
@@ -252,7 +253,7 @@ bool can_be_swept(const std::string& key) {
       "topology", "data.placement", "data.keys_per_participant", "data.initial_balance", "locking", "durability",
       "warmup",   "duration"};
   return std::find(kSwept.begin(), kSwept.end(), key) != kSwept.end() || key.rfind("workload.", 0) == 0 ||
-         key.rfind("timeouts.", 0) == 0;
+         key.rfind("timeouts.", 0) == 0 || key.rfind("faults.", 0) == 0;
 }
 
 using Sweep = std::vector<std::pair<std::string, std::vector<Node>>>;
@@ -269,7 +270,8 @@ void read_sweep(MapReader& root, Sweep& out) {
     if (!can_be_swept(key)) {
       root.add(node->key_error(key,
                                "expected a key that can change between cells: topology, data.* (except "
-                               "sites_per_region), workload.*, locking, timeouts.*, durability, warmup or duration"));
+                               "sites_per_region), workload.*, locking, timeouts.*, durability, warmup, duration or "
+                               "faults.N.*"));
     } else if (!values.is_list() || values.items().empty()) {
       root.add(values.error("expected a list of values, found " + values.describe()));
     } else {
@@ -281,6 +283,25 @@ void read_sweep(MapReader& root, Sweep& out) {
       }
     }
   }
+}
+
+/// `off`, or what of the events is kept.
+yaml::Reader<TraceSettings> trace_settings() {
+  return [](const Node& node) -> Result<TraceSettings> {
+    TraceSettings out;
+    if (node.is_scalar() && node.text() == "off") {
+      out.on = false;
+      return out;
+    }
+    if (!node.is_map()) return node.error("expected off, or a map such as {sample: 1%, megabytes: 8}");
+    MapReader map(node);
+    std::int64_t megabytes = 8;
+    map.optional("sample", out.sample, yaml::fraction());
+    map.optional("megabytes", megabytes, yaml::integer(1, 1024));
+    out.limit = static_cast<std::size_t>(megabytes) << 20U;
+    if (auto finished = map.finish(); !finished) return finished.error();
+    return out;
+  };
 }
 
 /// Everything but the points; `sweep` gets the swept values.
@@ -299,9 +320,7 @@ Result<void> read_top(const Node& root, Experiment& out, Settings& settings, Swe
   out.seed = static_cast<std::uint64_t>(seed);
   read_sweep(map, sweep);
   read_deployed(map, out);
-  if (map.take("faults")) {
-    map.add(root.key_error("faults", "reserved for fault schedules, which are not yet supported: remove this key"));
-  }
+  map.optional("trace", out.trace, trace_settings());
   if (map.clean() && out.emulation == EmulationKind::deployed && out.deployed.empty()) {
     map.add(root.key_error("deployed",
                            "expected the addresses of the daemons with emulation: deployed: "

@@ -138,4 +138,11 @@ TEST_CASE("a value replaced at a dotted path keeps its own place") {
   CHECK_FALSE(root.with("workload.rate.x", items[0]).ok());
   CHECK_FALSE(root.with("workload..x", items[0]).ok());
   CHECK(root.with("data.new.key", items[0]).ok());
+  const auto faults = must("faults: [{for: 1s}, {for: 2s, at: 3s}]\n");
+  const auto longer = faults.with("faults.1.for", items[0]);
+  REQUIRE(longer);
+  CHECK(longer->to_flow() == "{faults: [{for: 1s}, {for: " + items[0].text() + ", at: 3s}]}");
+  CHECK_FALSE(faults.with("faults.2.for", items[0]).ok());
+  CHECK_FALSE(faults.with("faults.x", items[0]).ok());
+  CHECK_FALSE(faults.with("faults.-1", items[0]).ok());
 }

@@ -163,7 +163,7 @@ TEST_CASE("mistakes in a sweep point at the sweep") {
         "x.yaml:22:31: workload.rate: expected a rate such as 50/s, above 0 and at most 1e+06/s, found \"10\"");
   CHECK(refusal(with_line("sweep", "sweep: {data.sites_per_region: [1, 2]}")) ==
         "x.yaml:22:9: sweep.data.sites_per_region: expected a key that can change between cells: topology, data.* (except "
-        "sites_per_region), workload.*, locking, timeouts.*, durability, warmup or duration");
+        "sites_per_region), workload.*, locking, timeouts.*, durability, warmup, duration or faults.N.*");
   CHECK(refusal(with_line("sweep", "sweep: {locking: no-wait}")) ==
         "x.yaml:22:18: sweep.locking: expected a list of values, found \"no-wait\"");
 }
