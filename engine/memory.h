@@ -6,10 +6,9 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <utility>
+#include <unordered_map>
 #include <vector>
 
-#include "engine/containers.h"
 #include "engine/peer_message.h"
 #include "engine/record.h"
 #include "protocols/registry.h"
@@ -33,14 +32,9 @@ class FinishedMemory {
  private:
   struct OfCoordinator {
     Watermark watermark;
-    std::vector<FinishedTxn> finished;  // Ascending by (epoch, counter); what lies before `first` is dropped.
-    std::size_t first{};
+    std::map<Watermark, FinishedTxn> finished;  // Keyed by (epoch, counter).
   };
-  [[nodiscard]] const OfCoordinator* find(NodeId coordinator) const;
-  OfCoordinator& of(NodeId coordinator);
-
-  std::vector<std::pair<NodeId, OfCoordinator>> coordinators_;  // In the order in which they were first heard of.
-  FlatMap<NodeId, std::uint32_t> index_;                        // Into coordinators_.
+  std::map<NodeId, OfCoordinator> coordinators_;
   std::size_t size_{};
 };
 
@@ -55,8 +49,7 @@ class RequestMemory {
  private:
   std::size_t limit_;
   std::deque<FinishedRequest> order_;
-  std::uint64_t dropped_{};                  // Of order_, so far.
-  FlatMap<RequestId, std::uint64_t> by_id_;  // Position in order_, counting the dropped ones.
+  std::unordered_map<RequestId, FinishedRequest> by_id_;
 };
 
 }  // namespace geocommit

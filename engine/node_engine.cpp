@@ -36,12 +36,7 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
   for (const NodeInfo& node : directory_.nodes()) {
     if (node.id != options_.self && node.kind != NodeKind::client) {
       peers_.push_back(node.id);
-    } else if (node.id == options_.self) {
-      first_hello_ = peers_.size();  // Everybody begins with another: who is greeted need not greet.
     }
-  }
-  if (peers_.size() <= kHelloBatch) {
-    first_hello_ = 0;
   }
   if (options_.protocol->ships_to_replicas && directory_.placement() == Placement::replicated &&
       self->kind == NodeKind::agent) {
@@ -85,12 +80,12 @@ TimerToken NodeEngine::Impl::schedule(Service service, Duration after) {
 }
 
 void NodeEngine::Impl::on_timer(TimerToken token) {
-  const TimerUse* found = timers_.find(token);
-  if (found == nullptr) {
+  const auto it = timers_.find(token);
+  if (it == timers_.end()) {
     return;
   }
-  const TimerUse use = *found;
-  timers_.erase(token);
+  const TimerUse use = it->second;
+  timers_.erase(it);
   if (const auto* machine = std::get_if<MachineTimer>(&use)) {
     if (TxnEntry* entry = find_entry(machine->key)) {
       std::erase_if(entry->timers, [&](const auto& t) { return t.second == token; });
@@ -165,7 +160,6 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const ProtocolMessage& w
     observer_.alarm("a protocol message that is not for this node, or of no protocol");
     return;
   }
-  observer_.message_in(message);
   const Key key{message.txn, message.to_role};
   if (find_entry(key) != nullptr) {
     feed(key, Received{message});
@@ -230,9 +224,7 @@ void NodeEngine::Impl::receive_orphan(const Message& message, const Protocol& pr
       reply.txn = message.txn;
       reply.protocol = protocol.wire_id;
       reply.depth = static_cast<std::uint16_t>(message.depth + 1);
-      const std::size_t bytes =
-          send(reply.to, ProtocolMessage{reply, std::nullopt}, Traffic::retry, protocol.kind_name(reply.kind));
-      observer_.message_out(reply, bytes);
+      send(reply.to, ProtocolMessage{reply, std::nullopt}, Traffic::retry, protocol.kind_name(reply.kind));
       break;
     }
     case OrphanAction::make_machine: {

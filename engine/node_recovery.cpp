@@ -100,16 +100,14 @@ void NodeEngine::Impl::rebuild_machines() {
     entry.recovered = true;
     if (key.second == Role::participant) {
       entry.executed = true;
-      // Of another clock (a reboot), or none: from now on, a lower bound.
-      const bool known = described->written != Instant{} && described->clock == options_.clock;
-      const Instant since = known ? std::min(described->written, now) : now;
-      locks_.reinstate(lock_age(entry.descriptor), lock_requests(entry.descriptor), since);
-      begin_in_doubt(entry, since);
+      entry.in_doubt = true;
+      entry.in_doubt_since = now;
+      locks_.reinstate(lock_age(entry.descriptor), lock_requests(entry.descriptor), now);
     } else {
       if (fixed != records.end()) {
         requests_.remember({entry.descriptor.request, key.first, fixed->record.outcome});
       } else {
-        open_requests_[entry.descriptor.request] = key.first;
+        open_requests_.emplace(entry.descriptor.request, key.first);
       }
     }
     to_wake_.push_back(key);

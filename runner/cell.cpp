@@ -4,7 +4,6 @@
 
 #include "runner/cell_load.h"
 #include "runner/launch.h"
-#include "runtime/event_loop.h"
 
 namespace geocommit {
 namespace {
@@ -49,7 +48,6 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
     }
     evidence.left = sum;
     quiet = all && at_rest(sum) ? quiet + 1 : 0;
-    fleet.sample_metrics();
     (void)fleet.watch(evidence, quiet == 0 ? Duration{100ms} : Duration{50ms});
   }
   evidence.drained = quiet >= 2;
@@ -103,11 +101,7 @@ void finish(const CellContext& context, CellFleet& fleet, CellEvidence& evidence
   context.console.live(context.cell.id + "  draining ...");
   drain(context, fleet, evidence);
   collect_reports(fleet, fleet.living(fleet.engines()), evidence);
-  evidence.collected = steady_now();
-  fleet.sample_metrics(true);
   fetch_files(context, fleet, evidence);
-  // What was counted last must have been seen, twice, as a rate needs two points.
-  if (!evidence.interrupted) fleet.await_scrapes(2);
   fleet.shut_down(kShutdownGrace, evidence);
 }
 
@@ -142,16 +136,11 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
   }
   if (!ready) return ready.error();
   evidence.started = Clock::now() - began;
-  const std::string protocol(context.cell.protocol->name);
-  if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, true);
-  fleet.sample_metrics(true);
-  fleet.await_scrapes(1);
   const auto load_began = Clock::now();
   offer_load(context, fleet, evidence);
   evidence.loaded = Clock::now() - load_began;
   if (evidence.failure.empty()) judge_lateness(context.network, evidence);
   finish(context, fleet, evidence);
-  if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, false);
   return evidence;
 }
 

@@ -13,7 +13,6 @@
 #include "runner/network.h"
 #include "runner/plan.h"
 #include "runner/process.h"
-#include "runner/prometheus/monitor.h"
 #include "runtime/control.h"
 #include "wan/run_state.h"
 
@@ -42,7 +41,6 @@ struct CellEvidence {
   std::optional<RouterStats> router;         ///< Over the measurement window.
   Duration started{}, loaded{}, drain{};     ///< How long it took to start, to offer the load, to drain.
   std::vector<std::string> incomplete;       ///< Nodes whose durable files could not be had, and why.
-  Instant collected{};                       ///< When the daemons were asked for their reports, on this host's clock.
 };
 
 struct CellContext {
@@ -55,7 +53,6 @@ struct CellContext {
   RunState& state;
   std::string run_id;
   std::size_t number{}, of{};  ///< For the live line: cell 2 of 6.
-  Monitor* monitor{};          ///< May be null.
 };
 
 /// Runs it. An error means that it could not start at all; what fails later is in the evidence.

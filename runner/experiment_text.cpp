@@ -136,10 +136,6 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += "repetitions: " + std::to_string(experiment.repetitions) + "\n";
   out += sweep_yaml(experiment);
   out += "seed: " + std::to_string(experiment.seed) + "\n";
-  const TraceSettings& trace = experiment.trace;
-  out += trace.on ? "trace: {sample: " + real(trace.sample) + ", megabytes: " + std::to_string(trace.limit >> 20U) + "}\n"
-                  : "trace: off\n";
-  if (!s.faults.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
   if (!experiment.deployed.empty()) {
     out += "deployed:\n  nodes:\n";
     for (const auto& [name, a] : experiment.deployed) {

@@ -4,7 +4,6 @@
 
 #include "measure/names.h"
 #include "runner/evidence.h"
-#include "runner/in_doubt_in_log.h"
 #include "runner/theory.h"
 
 namespace geocommit {
@@ -43,19 +42,11 @@ void keep_histograms(const MetricSet& window, const std::vector<ClientOutcome>& 
   out.histograms["staleness"] = window.merged(metric::kStaleness);
 }
 
-std::vector<OpenAtEnd> open_at_end(const CellContext& context, const CellEvidence& evidence,
-                                   const Directory& directory) {
+std::vector<OpenAtEnd> open_at_end(const CellEvidence& evidence, const Directory& directory) {
   std::vector<OpenAtEnd> out;
-  const Duration timeout = context.plan.timeouts[context.cell.point].protocol.decision;
-  for (const NodeInfo& node : context.plan.nodes_of(context.cell)) {
-    if (node.kind != NodeKind::agent || evidence.reports.contains(node.id)) continue;
-    const auto down = in_doubt_in_log(context.paths.node_folder(context.cell, node), node, timeout, evidence.collected);
-    out.insert(out.end(), down.begin(), down.end());
-  }
   for (const auto& [node, report] : evidence.reports) {
     for (const OpenInDoubt& open : report.in_doubt) {
-      if (!open.descriptor.measured) continue;
-      out.push_back({directory.region_of(node), open.in_doubt, open.blocked, node, open.descriptor.txn, open.cost});
+      if (open.descriptor.measured) out.push_back({directory.region_of(node), open.in_doubt, open.blocked});
     }
   }
   return out;
@@ -79,7 +70,7 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   input.directory = &directory;
   input.window = &window;
   input.outcomes = &history.outcomes;
-  input.open_at_end = open_at_end(context, evidence, directory);
+  input.open_at_end = open_at_end(evidence, directory);
   input.duration = settings.duration;
   input.verdict = check(history);
   // Without what its clients were told, "nothing acknowledged was lost" cannot be judged.

@@ -68,7 +68,6 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.lock_wait = timeouts.lock_wait;
   config.locking = s.locking;
   config.durability = s.durability;
-  config.trace = plan.experiment.trace;
   config.data_directory = context_.paths.node_folder(context_.cell, node);
   config.own_namespace = context_.network.namespace_fd(node) >= 0;
   // Each repetition draws its own load; every protocol of a repetition gets the same.
@@ -201,20 +200,6 @@ bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
     context_.console.warn(context_.cell.id + ": interrupted; collecting what there is (once more: stop at once)");
   }
   return evidence.interrupted || !evidence.failure.empty();
-}
-
-void CellFleet::sample_metrics(bool now) {
-  if (context_.monitor == nullptr) return;
-  std::vector<Monitor::Node> nodes;
-  for (const NodeId id : living(all_)) nodes.push_back({id, name(id)});
-  context_.monitor->sample(context_.cell.id, control_, nodes, now);
-}
-
-void CellFleet::await_scrapes(std::uint64_t more) const {
-  if (context_.monitor == nullptr) return;
-  std::vector<std::string> names{kRunnerNode};
-  for (const NodeId id : living(all_)) names.push_back(name(id));
-  context_.monitor->await_scrapes(names, more);
 }
 
 void CellFleet::stop(const std::vector<NodeId>& nodes) {

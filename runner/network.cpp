@@ -166,9 +166,7 @@ Result<void> Network::assign_loopback_ports() {
 
 bool Network::reassign_ports() {
   if (choice_.kind != EmulationKind::loopback || options_.base_port) return false;
-  if (!assign_loopback_ports().ok()) return false;
-  serve_metrics();
-  return true;
+  return assign_loopback_ports().ok();
 }
 
 void Network::serve_metrics() {

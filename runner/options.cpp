@@ -40,7 +40,7 @@ std::string check_setting(const std::string& text) {
 
 struct Raw {
   std::vector<std::string> settings;
-  std::string emulation, protocols, seed, backend, duration, exit_after;
+  std::string emulation, protocols, seed, backend, duration;
 };
 
 void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
@@ -57,11 +57,6 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
                "Exit 0 when all violations are what the protocol's fault model predicts");
   app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
       ->check(CLI::Range(1024, 60000));
-  auto* prometheus = app.add_flag("--prometheus", run.prometheus,
-                                  "Start a Prometheus that scrapes the run; its data stays in the results folder");
-  app.add_option("--prometheus-port", run.prometheus_port, "Where it listens on 127.0.0.1 (default: a free port)")
-      ->check(CLI::Range(1024, 65535))
-      ->needs(prometheus);
   app.add_flag("--quiet", run.quiet, "Only errors and the table");
   app.add_flag("--verbose", run.verbose,
                "Also each process with its pid and addresses, and the network settings in force");
@@ -76,17 +71,6 @@ void add_probe_options(CLI::App& app, ProbeOptions& probe, Raw& raw) {
   app.add_flag("--json", probe.json, "Print JSON");
   app.add_flag("--check", probe.check, "Exit 1 if the error passes its bound");
   app.footer("Examples:\n  ./geocommit probe aws-3\n  ./geocommit probe aws-3 --emulation tun --load 20000 --check\n");
-}
-
-void add_replay_options(CLI::App& app, ReplayOptions& replay, Raw& raw) {
-  app.add_option("RESULTS", replay.results, "A results folder, of a run or a simulation")->required();
-  app.add_option("--port", replay.port, "Where Prometheus listens on 127.0.0.1 (default: a free port)")
-      ->check(CLI::Range(1024, 65535));
-  app.add_option("--exit-after", raw.exit_after, "End by itself after this time, such as 30s (default: at Ctrl-C)");
-  app.footer(
-      "Examples:\n  ./geocommit replay results/quickstart-20260101-120000\n"
-      "  ./geocommit replay results/quickstart-20260101-120000 --port 9090\n"
-      "\nNothing in the folder is changed. docs/prometheus.md says more.\n");
 }
 
 /// "did you mean" for a word that is no command.
@@ -126,11 +110,6 @@ std::string interpret(const Raw& raw, CommandLine& out) {
     }
     out.probe.duration = *duration;
   }
-  if (!raw.exit_after.empty()) {
-    out.replay.exit_after = yaml::parse_duration(raw.exit_after);
-    if (!out.replay.exit_after)
-      return "--exit-after: expected a duration such as 30s, found \"" + raw.exit_after + "\"";
-  }
   return "";
 }
 
@@ -152,11 +131,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App* protocols = app.add_subcommand("protocols", "List the protocols: guarantee, fault model, costs");
   CLI::App* clean = app.add_subcommand("clean", "Remove what a killed run left behind");
   CLI::App* validate = app.add_subcommand("validate", "Check an experiment file, and its topology; run nothing");
-  CLI::App* replay = app.add_subcommand("replay", "Show an old run in a fresh Prometheus");
   CLI::App* version_command = app.add_subcommand("version", "Print the version");
   add_run_options(*run, out.run, raw);
   add_probe_options(*probe, out.probe, raw);
-  add_replay_options(*replay, out.replay, raw);
   topology->add_option("FILE", out.topology, "A name in topologies/, or a file")->required();
   topology->footer("Examples:\n  ./geocommit topology aws-5\n  ./geocommit topology my/wan.yaml\n");
   protocols->add_option("NAME", out.protocol, "Only this one, in full");
@@ -195,7 +172,6 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
                                                     {clean, Command::clean},
                                                     {protocols, Command::protocols},
                                                     {validate, Command::validate},
-                                                    {replay, Command::replay},
                                                     {version_command, Command::version}};
   out.command = version ? Command::version : commands.at(app.get_subcommands().front());
   if (const std::string wrong = interpret(raw, out); !wrong.empty()) return fail(wrong, std::string(argv[1]) + " ");

@@ -15,9 +15,6 @@
 #include "runner/environment.h"
 #include "runner/judge.h"
 #include "runner/network.h"
-#include "runner/prometheus/monitor.h"
-#include "runner/prometheus/openmetrics.h"
-#include "runner/prometheus/server.h"
 #include "runner/report.h"
 #include "runner/results.h"
 #include "runner/theory.h"
@@ -80,41 +77,12 @@ Result<RunPaths> make_results_folder(const RunOptions& options, const Plan& plan
 }
 
 /// Needed by tun and netem: everything private, nothing on the host's own network.
-Result<void> go_private(const NetworkChoice& choice) {
-  if (choice.kind != EmulationKind::tun && choice.kind != EmulationKind::netem) return {};
-  return enter_private_namespace();
-}
-
-/// /metrics of the run, where the nodes' own addresses do not do: in private namespaces, and beside a Prometheus, which
-/// needs one that does not change. Opened before going private, it stays on the host's loopback.
-Result<std::optional<HttpProxy>> open_proxy(const NetworkChoice& choice, const RunOptions& options, RunMetrics& own) {
-  const bool is_private = choice.kind == EmulationKind::tun || choice.kind == EmulationKind::netem;
-  if (!is_private && !options.prometheus) return std::optional<HttpProxy>{};
-  auto proxy = HttpProxy::listen();
+Result<std::optional<HttpProxy>> go_private(const NetworkChoice& choice) {
+  if (choice.kind != EmulationKind::tun && choice.kind != EmulationKind::netem) return std::optional<HttpProxy>{};
+  auto proxy = HttpProxy::listen();  // before: it stays on the host's loopback
   if (!proxy) return proxy.error();
-  proxy->set_own([&own] { return exposition(own.snapshot()); });
+  if (auto entered = enter_private_namespace(); !entered) return entered.error();
   return std::optional<HttpProxy>(std::move(proxy).value());
-}
-
-/// Started before going private, so that it is reached from outside.
-Result<std::optional<PrometheusServer>> start_prometheus(const RunOptions& options, const Plan& plan,
-                                                         const RunPaths& paths, const std::optional<HttpProxy>& proxy,
-                                                         RunState& state) {
-  if (!options.prometheus || !proxy) return std::optional<PrometheusServer>{};
-  std::vector<std::string> names{kRunnerNode};
-  for (const PlannedWan& wan : plan.wans) {
-    for (const NodeInfo& node : wan.nodes) {
-      if (std::find(names.begin(), names.end(), node.name) == names.end()) names.push_back(node.name);
-    }
-  }
-  PrometheusSpec spec;
-  spec.folder = paths.results / "prometheus";
-  spec.config = prometheus_config(paths.results.filename().string(), names, proxy->port(),
-                                  home() / "dashboards" / "rules" / "*.yaml");
-  spec.port = options.prometheus_port;
-  auto server = PrometheusServer::start(spec, [&](pid_t pid) { (void)state.add(pid, "prometheus"); });
-  if (!server) return server.error();
-  return std::optional<PrometheusServer>(std::move(server).value());
 }
 
 /// Compares the WAN with its topology before anything is measured on it.
@@ -147,8 +115,8 @@ std::vector<ProbePair> check_round_trips(const PlannedWan& wan, Network& network
 /// One run, after everything that can be refused has been.
 class Run {
  public:
-  Run(const RunOptions& options, Plan plan, RunPaths paths, Console& console, Monitor& monitor)
-      : options_(options), plan_(std::move(plan)), paths_(std::move(paths)), console_(console), monitor_(monitor) {}
+  Run(const RunOptions& options, Plan plan, RunPaths paths, Console& console)
+      : options_(options), plan_(std::move(plan)), paths_(std::move(paths)), console_(console) {}
 
   Result<int> execute(const NetworkChoice& choice, HttpProxy* proxy, RunState& state, const std::string& command_line) {
     facts_ = {make_run_id(), wall_clock(false), &plan_, nullptr, {}, command_line};
@@ -201,9 +169,8 @@ class Run {
   Result<void> run_cells(const PlannedWan& wan, LineFile& timeseries, RunState& state) {
     for (std::size_t i = 0; i < plan_.cells.size() && !failed_ && !interrupted(); ++i) {
       if (&plan_.wan(plan_.cells[i]) != &wan) continue;
-      const CellContext context{plan_,    plan_.cells[i],     *network_, paths_,
-                                console_, timeseries,         state,     results_->run_id(),
-                                i + 1,    plan_.cells.size(), &monitor_};
+      const CellContext context{plan_,      plan_.cells[i], *network_,          paths_, console_,
+                                timeseries, state,          results_->run_id(), i + 1,  plan_.cells.size()};
       auto evidence = run_cell(context);
       if (!evidence) {
         // It never got going: what earlier cells measured is already on disk.
@@ -214,10 +181,6 @@ class Run {
       }
       CellResult result = judge_cell(context, std::move(evidence).value());
       failed_ = !result.failure.empty();
-      monitor_.own().cell_judged(result.cell.id, std::string(result.cell.protocol->name), result.summary.verdict,
-                                 result.valid());
-      monitor_.sample_own();
-      if (!interrupted()) monitor_.await_scrapes({kRunnerNode}, 2);
       console_.end_live(one_line(result, console_.coloured()));
       if (result.failure.empty() && !result.interrupted) {  // those were told when they happened
         for (const std::string& reason : result.invalid_reasons) {
@@ -247,7 +210,6 @@ class Run {
   Plan plan_;
   RunPaths paths_;
   Console& console_;
-  Monitor& monitor_;
   std::unique_ptr<Network> network_;
   std::optional<Results> results_;
   EnvironmentFacts facts_;
@@ -322,36 +284,16 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   if (!paths) return fail(console, paths.error());
   auto state = RunState::begin();
   if (!state) return fail(console, state.error());
+  auto proxy = go_private(*choice);
+  if (!proxy) return fail(console, proxy.error());
   remove_on_second_interrupt(state->path());
   handle_interrupts();
-  RunMetrics own;
-  auto monitor = Monitor::open(paths->results, own, console);
-  if (!monitor) return fail(console, monitor.error());
-  auto proxy = open_proxy(*choice, options, own);
-  if (!proxy) return fail(console, proxy.error());
-  auto prometheus = start_prometheus(options, *plan, *paths, *proxy, *state);
-  if (!prometheus) return interrupted() ? kInterrupted : fail(console, prometheus.error());
-  if (auto entered = go_private(*choice); !entered) return fail(console, entered.error());
-  own.set_gauge(metric::kRunInfo,
-                {{"name", plan->experiment.name},
-                 {"topology", topology_names(*plan)},
-                 {"emulation", std::string(name_of(choice->kind))},
-                 {"seed", std::to_string(plan->experiment.seed)}},
-                1);
-  if (*prometheus) {
-    monitor->scraped_through(**proxy);
-    console.say("Prometheus: " + (*prometheus)->url());
-  }
   console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
               std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
               " s, on topology " + topology_names(*plan) + " over " + std::string(name_of(choice->kind)) + " (" +
               choice->why + ")");
-  Run run(options, std::move(plan).value(), std::move(paths).value(), console, *monitor);
+  Run run(options, std::move(plan).value(), std::move(paths).value(), console);
   auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
-  if (*prometheus) {
-    if (const auto ended = (*prometheus)->failure()) console.warn("the run's Prometheus had ended: " + *ended);
-    (*prometheus)->stop();
-  }
   if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
   return *status;
 }

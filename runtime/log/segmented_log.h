@@ -11,7 +11,6 @@
 #include "base/result.h"
 #include "engine/record.h"
 #include "runtime/log/storage.h"
-#include "runtime/log/synced_mark.h"
 
 namespace geocommit {
 
@@ -25,7 +24,6 @@ class SegmentedLog {
     std::size_t segment_bytes{kSegmentBytes};
     bool syncs{true};  ///< False: nothing is ever synced (durability none and fixed).
     Storage* storage{&posix_storage()};
-    SyncedMark* mark{};  ///< Told of every place up to which the log is durable; outlives the log. nullptr: nobody is.
   };
   struct Opened {
     std::unique_ptr<SegmentedLog> log;
@@ -55,7 +53,6 @@ class SegmentedLog {
   [[nodiscard]] Result<void> cut_tail(std::size_t offset);
   [[nodiscard]] Result<void> start_segment(std::size_t bytes_min);
   [[nodiscard]] Result<void> sync();
-  void mark_synced();
   [[nodiscard]] std::string path(const std::string& name) const { return options_.directory + "/" + name; }
 
   Options options_;

@@ -27,11 +27,7 @@ struct NodeFilter {
 /// How much may go wrong, each counted over the whole run.
 struct Bounds {
   static constexpr std::uint32_t kEveryRestart = 3;
-  std::uint32_t crashes{}, partitions{}, duplicates{}, drops{}, denials{}, wounds{};
-  /// Nodes whose messages, both ways, may outlast every timeout: what they and the others wait for from each other may
-  /// be given up too early. Why the unit is a node: docs/adr/0011-early-timers.md.
-  std::uint32_t early_timers{};
-  std::uint32_t early_firings{};  ///< Single firings of one timer too early, with everything else on time.
+  std::uint32_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, denials{}, wounds{};
   /// How many of the dead may come back while the search is on; all do when a state is repaired and judged.
   std::uint32_t restarts{kEveryRestart};
 };

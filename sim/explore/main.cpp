@@ -43,10 +43,7 @@ int main(int argc, char** argv) {
   app.add_option("--partitions", options.bounds.partitions)->check(CLI::Range(0U, 15U));
   app.add_option("--duplicates", options.bounds.duplicates)->check(CLI::Range(0U, 15U));
   app.add_option("--drops", options.bounds.drops)->check(CLI::Range(0U, 15U));
-  app.add_option("--early-timers", options.bounds.early_timers, "nodes whose messages may outlast every timeout")
-      ->check(CLI::Range(0U, 7U));
-  app.add_option("--early-firings", options.bounds.early_firings, "single timers that fire too early")
-      ->check(CLI::Range(0U, 15U));
+  app.add_option("--early-timers", options.bounds.early_timers)->check(CLI::Range(0U, 15U));
   app.add_option("--denials", options.bounds.denials, "lock denials")->check(CLI::Range(0U, 15U));
   app.add_option("--wounds", options.bounds.wounds)->check(CLI::Range(0U, 15U));
   app.add_option("--restarts", options.bounds.restarts, "of the dead, while the search is on; 3: all")

@@ -13,11 +13,9 @@ struct Setting {
   std::uint32_t Bounds::*bound;
 };
 constexpr Setting kSettings[] = {
-    {"crashes", &Bounds::crashes},           {"partitions", &Bounds::partitions},
-    {"duplicates", &Bounds::duplicates},     {"drops", &Bounds::drops},
-    {"early-timers", &Bounds::early_timers}, {"early-firings", &Bounds::early_firings},
-    {"denials", &Bounds::denials},           {"wounds", &Bounds::wounds},
-    {"restarts", &Bounds::restarts},
+    {"crashes", &Bounds::crashes}, {"partitions", &Bounds::partitions},     {"duplicates", &Bounds::duplicates},
+    {"drops", &Bounds::drops},     {"early-timers", &Bounds::early_timers}, {"denials", &Bounds::denials},
+    {"wounds", &Bounds::wounds},   {"restarts", &Bounds::restarts},
 };
 
 std::string header(const Options& options) {

@@ -19,8 +19,7 @@ std::string bounds_of(const Options& options) {
   add(options.bounds.partitions, "partitions");
   add(options.bounds.duplicates, "duplicates");
   add(options.bounds.drops, "drops");
-  add(options.bounds.early_timers, "early timers (nodes whose messages may outlast the timeouts)");
-  add(options.bounds.early_firings, "early firings");
+  add(options.bounds.early_timers, "early timers");
   add(options.bounds.denials, "lock denials");
   add(options.bounds.wounds, "wounds");
   if (options.bounds.crashes > 0 && options.bounds.restarts < Bounds::kEveryRestart) {

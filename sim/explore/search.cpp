@@ -216,7 +216,7 @@ Report explore(const Options& options, const std::function<bool()>& stop) {
     // Cheaply first: a protocol that is not symmetric shows it without faults, or with one early timer.
     Options probe = options;
     probe.bounds = {};
-    probe.bounds.early_firings = 1;
+    probe.bounds.early_timers = 1;
     probe.limits.states = std::min<std::uint64_t>(options.limits.states, kProbeStates);
     bool symmetric = Search(probe, {}).run().symmetric;
     if (symmetric) {

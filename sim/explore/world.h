@@ -32,7 +32,7 @@ class World {
   void canonical(const State& state, Bytes& out);
 
   /// Nothing is under way to or in any node that is up: only timers and faults are left.
-  [[nodiscard]] bool at_rest(State state) const;
+  [[nodiscard]] bool at_rest(const State& state) const;
   /// Heals, restarts, and lets everything run out, deterministically; then judges. Empty: all is well.
   /// steps: where to put the actions taken (may be nullptr).
   [[nodiscard]] std::string settle(State state, std::vector<Action>* steps);
@@ -51,8 +51,6 @@ class World {
 
  private:
   void node_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
-  void timer_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
-  void early_timer_actions(const State& state, std::size_t node, std::size_t timer, std::vector<Action>& out) const;
   void crash_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
   void network_actions(const State& state, std::vector<Action>& out) const;
   void take(State& state, std::size_t node, NodeInput input, std::string& violation);

@@ -57,8 +57,6 @@ inline ShippedWrite shipped(std::uint64_t sequence) { return {sequence, txn(sequ
 inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
   ProtocolMessage bare = prepare(from, to);
   bare.descriptor.reset();
-  bare.written = {};
-  bare.clock = 0;
   return {prepare(from, to),
           bare,
           Hello{true},
@@ -87,8 +85,6 @@ inline MachineRecord machine_record(std::uint64_t counter = 77) {
   result.record.sites = {NodeId{1}, NodeId{3}};
   result.descriptor = descriptor(counter);
   result.ship_sequence = 31;
-  result.written = Instant{Duration{123456789012}};
-  result.clock = 0xfedcba9876543210ULL;
   return result;
 }
 
