@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "protocols/directory.h"
 #include "protocols/registry.h"
+#include "runner/fault_file.h"
 #include "runtime/node_config.h"
 #include "workload/generator.h"
 
@@ -45,6 +46,7 @@ struct Settings {
   TimeoutSpec timeouts;
   Durability durability;
   Duration warmup{2s}, duration{10s};
+  std::vector<FaultEntry> faults;
 };
 
 /// One combination of the swept values. Without a sweep there is exactly one, with no values.
@@ -76,7 +78,7 @@ struct Override {
                                                  const std::vector<Override>& overrides = {});
 [[nodiscard]] Result<Experiment> parse_experiment(std::string_view text, const std::string& name,
                                                   const std::vector<Override>& overrides = {});
-/// What needs the regions, of each point's topology: origins, participants per transaction, deployed addresses.
+/// What needs the regions, of each point's topology: origins, participants per transaction, deployed addresses, faults.
 [[nodiscard]] Result<void> check_regions(const Experiment& experiment,
                                          const std::vector<std::vector<std::string>>& regions_by_point);
 

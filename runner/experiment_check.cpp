@@ -41,6 +41,13 @@ void check_origins(const Settings& settings, const Node& load, const std::vector
   }
 }
 
+void check_faults(const Experiment& experiment, const Settings& s, const std::vector<std::string>& regions,
+                  Mistakes& mistakes) {
+  const Directory directory(regions, s.sites_per_region, s.placement, s.keys_per_participant);
+  const FaultScene scene{&directory, experiment.protocols.front(), s.warmup, s.duration, experiment.seed, 1};
+  if (auto faults = resolve_faults(s.faults, scene); !faults) mistakes.add(faults.error());
+}
+
 void check_deployed(const Experiment& experiment, const std::vector<std::string>& regions, Mistakes& mistakes) {
   const Settings& s = experiment.points.front().settings;
   const Directory directory(regions, s.sites_per_region, s.placement, s.keys_per_participant);
@@ -78,6 +85,7 @@ Result<void> check_regions(const Experiment& experiment, const std::vector<std::
                                                       " regions of " + std::to_string(s.sites_per_region) + " site" +
                                                       (s.sites_per_region == 1 ? "" : "s")));
     }
+    check_faults(experiment, s, regions, mistakes);
   }
   if (experiment.emulation == EmulationKind::deployed) check_deployed(experiment, regions_by_point.front(), mistakes);
   return mistakes.result();

@@ -136,6 +136,7 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += "repetitions: " + std::to_string(experiment.repetitions) + "\n";
   out += sweep_yaml(experiment);
   out += "seed: " + std::to_string(experiment.seed) + "\n";
+  if (!s.faults.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
   if (!experiment.deployed.empty()) {
     out += "deployed:\n  nodes:\n";
     for (const auto& [name, a] : experiment.deployed) {

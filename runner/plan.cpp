@@ -102,6 +102,53 @@ Duration Plan::forced_write(const Cell& cell) const {
   GC_CHECK(false);
 }
 
+std::vector<NamedFault> Plan::faults(const Cell& cell) const {
+  const Settings& s = point(cell).settings;
+  const Directory all = directory(cell);
+  auto faults = resolve_faults(s.faults, {&all, cell.protocol, s.warmup, s.duration, experiment.seed, cell.repetition});
+  GC_CHECK(faults.ok());  // make_plan refuses what cannot be resolved
+  return std::move(faults).value();
+}
+
+std::vector<std::string> Plan::warnings(const Cell& cell) const {
+  const Settings& s = point(cell).settings;
+  const Directory all = directory(cell);
+  return fault_warnings(s.faults, faults(cell),
+                        {&all, cell.protocol, s.warmup, s.duration, experiment.seed, cell.repetition});
+}
+
+namespace {
+
+/// The timeline of the faults of each point's first repetition, and warnings; empty without faults.
+std::string describe_faults(const Plan& plan) {
+  std::string out;
+  std::string last;
+  std::string warnings;
+  for (const Cell& cell : plan.cells) {
+    if (cell.repetition != 1) continue;
+    const Directory directory = plan.directory(cell);
+    auto faults = plan.faults(cell);
+    std::stable_sort(faults.begin(), faults.end(), [](const NamedFault& a, const NamedFault& b) {
+      const auto when = [](const NamedFault& f) { return f.first().on.empty() ? f.first().at : f.first().since; };
+      return when(a) < when(b);
+    });
+    std::string timeline;
+    for (const NamedFault& fault : faults) {
+      timeline += "  " + left(describe_time(fault, directory), 26) + "  " + describe(fault) + "\n";
+    }
+    for (const std::string& warning : plan.warnings(cell)) {
+      if (warnings.find(warning) == std::string::npos) warnings += "  warning: " + warning + "\n";
+    }
+    if (timeline == last) continue;
+    out += "\nfaults      from the start of the load, warm-up included" +
+           (plan.experiment.points.size() > 1 ? "; from cell " + cell.id + " on" : std::string()) + "\n" + timeline;
+    last = timeline;
+  }
+  return out + warnings;
+}
+
+}  // namespace
+
 Duration Plan::estimated_time() const {
   Duration total{1s};
   for (const Cell& cell : cells) {
@@ -233,7 +280,7 @@ std::string describe(const Plan& plan) {
     out += "  " + cell.id + "  warmup " + yaml::format_duration(c.warmup) + ", duration " +
            yaml::format_duration(c.duration) + (swept.empty() ? "" : ", " + swept) + "\n";
   }
-  return out;
+  return out + describe_faults(plan);
 }
 
 }  // namespace geocommit

@@ -44,6 +44,10 @@ struct Plan {
   [[nodiscard]] std::vector<NodeInfo> nodes_of(const Cell& cell) const;
   /// What a forced write is taken to cost in a cell.
   [[nodiscard]] Duration forced_write(const Cell& cell) const;
+  /// What goes wrong in a cell, down to nodes and times; the same in every world.
+  [[nodiscard]] std::vector<NamedFault> faults(const Cell& cell) const;
+  /// As fault_warnings(), of that cell.
+  [[nodiscard]] std::vector<std::string> warnings(const Cell& cell) const;
   [[nodiscard]] Duration estimated_time() const;
 };
 

@@ -153,8 +153,9 @@ TEST_CASE("every mistake is named with its place") {
   CHECK(refusal(with_line("timeouts", "timeouts: {vote: soon}")) ==
         "x.yaml:17:18: timeouts.vote: expected auto or a duration from 1ms to 10m, such as 500ms, found \"soon\"");
   CHECK(refusal(with_line("seed", "seed: -1")).find("x.yaml:23:7: seed: expected a whole number from 0 to ") == 0);
-  CHECK(refusal(with_line("seed", "faults: []")) ==
-        "x.yaml:23:1: faults: reserved for fault schedules, which are not yet supported: remove this key");
+  CHECK(refusal(with_line("seed", "faults: [{at: 5s, for: 1s}]")) ==
+        "x.yaml:23:10: faults[0]: expected exactly one of partition, cut, drop, link, crash, pause, disk, clock, "
+        "transfer, failover, random, found none");
   CHECK(refusal(with_line("seed", "name: again")) == "x.yaml:23:1: name: duplicate key, first given at line 1");
 }
 
