@@ -13,6 +13,7 @@
 #include "runner/network.h"
 #include "runner/plan.h"
 #include "runner/process.h"
+#include "runner/prometheus/monitor.h"
 #include "runtime/control.h"
 #include "wan/run_state.h"
 
@@ -54,6 +55,7 @@ struct CellContext {
   std::string run_id;
   std::size_t number{}, of{};  ///< For the live line: cell 2 of 6.
 };
+  Monitor* monitor{};          ///< May be null.
 
 /// Runs it. An error means that it could not start at all; what fails later is in the evidence.
 [[nodiscard]] Result<CellEvidence> run_cell(const CellContext& context);

@@ -166,6 +166,8 @@ void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evid
           " s after the start of the load");
       return;
     }
+    show_router(context);
+    fleet.sample_metrics();
   }
 }
 

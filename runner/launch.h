@@ -34,6 +34,11 @@ class CellFleet {
   /// happened is in the evidence then, and on the console unless `tell` is false.
   [[nodiscard]] bool watch(CellEvidence& evidence, Duration wait, bool tell = true);
 
+  /// For metrics.series: what every living node shows, at most once a second unless `now`.
+  void sample_metrics(bool now = false);
+  /// With a Prometheus beside the run: until it has scraped every living node `more` times. Bounded.
+  void await_scrapes(std::uint64_t more) const;
+
   /// Ends these processes now.
   void stop(const std::vector<NodeId>& nodes);
   /// Asks every node to flush and exit (deployed: to go idle); notes those that did not end well.

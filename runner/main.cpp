@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
       return run_clean();
     case Command::validate:
       return validate_experiment(line.run.file);
+    case Command::replay:
+      return run_replay(line.replay);
     case Command::version:
       std::printf("%s\n", version_line().c_str());
       return kPass;

@@ -166,7 +166,9 @@ Result<void> Network::assign_loopback_ports() {
 
 bool Network::reassign_ports() {
   if (choice_.kind != EmulationKind::loopback || options_.base_port) return false;
-  return assign_loopback_ports().ok();
+  if (!assign_loopback_ports().ok()) return false;
+  serve_metrics();
+  return true;
 }
 
 void Network::serve_metrics() {

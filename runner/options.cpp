@@ -40,7 +40,7 @@ std::string check_setting(const std::string& text) {
 
 struct Raw {
   std::vector<std::string> settings;
-  std::string emulation, protocols, seed, backend, duration;
+  std::string emulation, protocols, seed, backend, duration, exit_after;
 };
 
 void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
@@ -57,6 +57,11 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
                "Exit 0 when all violations are what the protocol's fault model predicts");
   app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
       ->check(CLI::Range(1024, 60000));
+  auto* prometheus = app.add_flag("--prometheus", run.prometheus,
+                                  "Start a Prometheus that scrapes the run; its data stays in the results folder");
+  app.add_option("--prometheus-port", run.prometheus_port, "Where it listens on 127.0.0.1 (default: a free port)")
+      ->check(CLI::Range(1024, 65535))
+      ->needs(prometheus);
   app.add_flag("--quiet", run.quiet, "Only errors and the table");
   app.add_flag("--verbose", run.verbose,
                "Also each process with its pid and addresses, and the network settings in force");
@@ -121,6 +126,11 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App app(kAbout, "./geocommit");
   app.footer(std::string(kExamples) +
              "\nIn virtual time (programs of their own, see their --help):\n"
+  if (!raw.exit_after.empty()) {
+    out.replay.exit_after = yaml::parse_duration(raw.exit_after);
+    if (!out.replay.exit_after)
+      return "--exit-after: expected a duration such as 30s, found \"" + raw.exit_after + "\"";
+  }
              "  ./geocommit sim FILE | fuzz | check RESULTS | explore PROTOCOL\n");
   app.require_subcommand(1);
   bool version = false;
@@ -142,9 +152,11 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   validate->add_option("FILE", out.run.file, "The experiment")->required();
   validate->footer("Example:\n  ./geocommit validate experiments/quickstart.yaml\n");
 
+  CLI::App* replay = app.add_subcommand("replay", "Show an old run in a fresh Prometheus");
   const auto fail = [&](const std::string& why, const std::string& command) {
     std::fprintf(stderr, "error: %s\nTry ./geocommit %s--help\n", why.c_str(), command.c_str());
     return ParsedCommandLine{std::nullopt, kFailed};
+  add_replay_options(*replay, out.replay, raw);
   };
   const auto is_command = [&](const char* word) {
     const auto all = app.get_subcommands([](const CLI::App*) { return true; });
@@ -179,3 +191,4 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
 }
 
 }  // namespace geocommit
+                                                    {replay, Command::replay},

@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "runner/experiment.h"
+#include "runner/prometheus/replay.h"
 #include "wan/probe.h"
 
 namespace geocommit {
 
-enum class Command : std::uint8_t { run, probe, topology, protocols, clean, validate, version };
+enum class Command : std::uint8_t { run, probe, topology, protocols, clean, validate, version, replay };
 
 struct RunOptions {
   std::filesystem::path file;
@@ -21,12 +22,15 @@ struct RunOptions {
   std::vector<Override> overrides;
   bool allow_expected{}, quiet{}, verbose{};
   std::optional<std::uint16_t> base_port;
+  bool prometheus{};  ///< A Prometheus scrapes the run.
+  std::optional<std::uint16_t> prometheus_port;
 };
 
 struct CommandLine {
   Command command{Command::run};
   RunOptions run;
   ProbeOptions probe;
+  ReplayOptions replay;
   std::string topology;  ///< topology FILE
   std::string protocol;  ///< protocols [NAME]
 };

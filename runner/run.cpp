@@ -81,7 +81,7 @@ Result<std::optional<HttpProxy>> go_private(const NetworkChoice& choice) {
   if (choice.kind != EmulationKind::tun && choice.kind != EmulationKind::netem) return std::optional<HttpProxy>{};
   auto proxy = HttpProxy::listen();  // before: it stays on the host's loopback
   if (!proxy) return proxy.error();
-  if (auto entered = enter_private_namespace(); !entered) return entered.error();
+  proxy->set_own([&own] { return exposition(own.snapshot()); });
   return std::optional<HttpProxy>(std::move(proxy).value());
 }
 
@@ -115,8 +115,8 @@ std::vector<ProbePair> check_round_trips(const PlannedWan& wan, Network& network
 /// One run, after everything that can be refused has been.
 class Run {
  public:
-  Run(const RunOptions& options, Plan plan, RunPaths paths, Console& console)
-      : options_(options), plan_(std::move(plan)), paths_(std::move(paths)), console_(console) {}
+  Run(const RunOptions& options, Plan plan, RunPaths paths, Console& console, Monitor& monitor)
+      : options_(options), plan_(std::move(plan)), paths_(std::move(paths)), console_(console), monitor_(monitor) {}
 
   Result<int> execute(const NetworkChoice& choice, HttpProxy* proxy, RunState& state, const std::string& command_line) {
     facts_ = {make_run_id(), wall_clock(false), &plan_, nullptr, {}, command_line};
@@ -169,8 +169,9 @@ class Run {
   Result<void> run_cells(const PlannedWan& wan, LineFile& timeseries, RunState& state) {
     for (std::size_t i = 0; i < plan_.cells.size() && !failed_ && !interrupted(); ++i) {
       if (&plan_.wan(plan_.cells[i]) != &wan) continue;
-      const CellContext context{plan_,      plan_.cells[i], *network_,          paths_, console_,
-                                timeseries, state,          results_->run_id(), i + 1,  plan_.cells.size()};
+      const CellContext context{plan_,    plan_.cells[i],     *network_, paths_,
+                                console_, timeseries,         state,     results_->run_id(),
+                                i + 1,    plan_.cells.size(), &monitor_};
       auto evidence = run_cell(context);
       if (!evidence) {
         // It never got going: what earlier cells measured is already on disk.
@@ -214,6 +215,10 @@ class Run {
   std::optional<Results> results_;
   EnvironmentFacts facts_;
   bool failed_{};  ///< A cell could not start or lost a daemon: no further one is tried.
+      monitor_.own().cell_judged(result.cell.id, std::string(result.cell.protocol->name), result.summary.verdict,
+                                 result.valid());
+      monitor_.sample_own();
+      if (!interrupted()) monitor_.await_scrapes({kRunnerNode}, 2);
 };
 
 std::string dry_run(const Plan& plan) {
@@ -248,6 +253,7 @@ int become_simulator(const RunOptions& options, Console& console) {
   const char* command = std::getenv("GEOCOMMIT_COMMAND");
   std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().parent_path();
   program = command != nullptr ? std::filesystem::path(command) : program / "sim" / "geocommit-sim";
+  Monitor& monitor_;
   std::vector<std::string> words{program.string()};
   if (command != nullptr) words.emplace_back("sim");
   words.push_back(options.file.string());
@@ -284,15 +290,13 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   if (!paths) return fail(console, paths.error());
   auto state = RunState::begin();
   if (!state) return fail(console, state.error());
-  auto proxy = go_private(*choice);
-  if (!proxy) return fail(console, proxy.error());
   remove_on_second_interrupt(state->path());
   handle_interrupts();
   console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
               std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
               " s, on topology " + topology_names(*plan) + " over " + std::string(name_of(choice->kind)) + " (" +
               choice->why + ")");
-  Run run(options, std::move(plan).value(), std::move(paths).value(), console);
+  Run run(options, std::move(plan).value(), std::move(paths).value(), console, *monitor);
   auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
   if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
   return *status;
@@ -310,3 +314,25 @@ int validate_experiment(const std::filesystem::path& file) {
 }
 
 }  // namespace geocommit
+  RunMetrics own;
+  auto monitor = Monitor::open(paths->results, own, console);
+  if (!monitor) return fail(console, monitor.error());
+  auto proxy = open_proxy(*choice, options, own);
+  if (!proxy) return fail(console, proxy.error());
+  auto prometheus = start_prometheus(options, *plan, *paths, *proxy, *state);
+  if (!prometheus) return interrupted() ? kInterrupted : fail(console, prometheus.error());
+  if (auto entered = go_private(*choice); !entered) return fail(console, entered.error());
+  own.set_gauge(metric::kRunInfo,
+                {{"name", plan->experiment.name},
+                 {"topology", topology_names(*plan)},
+                 {"emulation", std::string(name_of(choice->kind))},
+                 {"seed", std::to_string(plan->experiment.seed)}},
+                1);
+  if (*prometheus) {
+    monitor->scraped_through(**proxy);
+    console.say("Prometheus: " + (*prometheus)->url());
+  }
+  if (*prometheus) {
+    if (const auto ended = (*prometheus)->failure()) console.warn("the run's Prometheus had ended: " + *ended);
+    (*prometheus)->stop();
+  }

@@ -32,10 +32,11 @@ Monitor::Monitor(RunMetrics& own, Console& console, LineFile file)
       next_(began_),
       began_wall_(std::chrono::system_clock::now()) {}
 
-/// The wall clock is read once: a step of it must not bend the series.
-std::int64_t Monitor::unix_ms() const {
+/// The wall clock is read once: a step of it must not bend the series. Never twice the same.
+std::int64_t Monitor::unix_ms() {
   const auto now = began_wall_ + std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - began_);
-  return std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  const std::int64_t ms = std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+  return last_ms_ = std::max(ms, last_ms_ + 1);
 }
 
 void Monitor::sample(const std::string& cell, ControlClient& control, const std::vector<Node>& nodes, bool now) {
@@ -43,8 +44,7 @@ void Monitor::sample(const std::string& cell, ControlClient& control, const std:
   next_ = Clock::now() + 1s;
   std::vector<NodeId> ids;
   for (const Node& node : nodes) ids.push_back(node.id);
-  const std::int64_t at = std::max(unix_ms(), last_ms_ + 1);
-  last_ms_ = at;
+  const std::int64_t at = unix_ms();
   const auto answers = control.metrics(ids, kAnswerLimit);
   std::vector<ShownMetrics> shown;
   for (std::size_t i = 0; i < nodes.size(); ++i) {

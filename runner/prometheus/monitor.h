@@ -32,13 +32,17 @@ class Monitor {
   /// answer in time is left out of the sample.
   void sample(const std::string& cell, ControlClient& control, const std::vector<Node>& nodes, bool now = false);
 
+  /// The same of the runner alone.
+  void sample_own();
+
   /// Until each of these names has been scraped `more` times; bounded, and ended by an interrupt. At once without a
   /// proxy.
   void await_scrapes(const std::vector<std::string>& names, std::uint64_t more) const;
 
  private:
   Monitor(RunMetrics& own, Console& console, LineFile file);
-  [[nodiscard]] std::int64_t unix_ms() const;
+  [[nodiscard]] std::int64_t unix_ms();
+  void write(std::int64_t at, std::vector<ShownMetrics> shown);
 
   RunMetrics& own_;
   Console& console_;
