@@ -123,6 +123,15 @@ bool clients_finished(const std::vector<Result<NodeStatus>>& statuses, const Cel
   });
 }
 
+void show_router(const CellContext& context) {
+  if (context.monitor == nullptr || context.network.emulation() == nullptr) return;
+  const auto stats = context.network.emulation()->stats();
+  if (!stats || !stats->has_lateness) return;
+  context.monitor->own().router(
+      context.cell.id, std::string(context.cell.protocol->name),
+      {stats->lateness_p50_us / 1000, stats->lateness_p99_us / 1000, stats->lateness_max_us / 1000});
+}
+
 }  // namespace
 
 std::string timeseries_header() {
@@ -157,6 +166,8 @@ void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evid
     const auto nodes = fleet.living(fleet.all());
     const auto statuses = fleet.control().status(nodes, 400ms);
     sampler.take(statuses, Clock::now() - start);
+    show_router(context);
+    fleet.sample_metrics();
     if (nodes.size() == fleet.all().size() && clients_finished(statuses, context)) return;
     if (fleet.watch(evidence, 250ms)) return;
     if (Clock::now() - start > limit) {
@@ -166,8 +177,6 @@ void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evid
           " s after the start of the load");
       return;
     }
-    show_router(context);
-    fleet.sample_metrics();
   }
 }
 

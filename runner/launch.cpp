@@ -203,6 +203,20 @@ bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
 }
 
 void CellFleet::stop(const std::vector<NodeId>& nodes) {
+void CellFleet::sample_metrics(bool now) {
+  if (context_.monitor == nullptr) return;
+  std::vector<Monitor::Node> nodes;
+  for (const NodeId id : living(all_)) nodes.push_back({id, name(id)});
+  context_.monitor->sample(context_.cell.id, control_, nodes, now);
+}
+
+void CellFleet::await_scrapes(std::uint64_t more) const {
+  if (context_.monitor == nullptr) return;
+  std::vector<std::string> names{kRunnerNode};
+  for (const NodeId id : living(all_)) names.push_back(name(id));
+  context_.monitor->await_scrapes(names, more);
+}
+
   for (const Process& process : fleet_.processes()) {
     for (const NodeId node : nodes) {
       if (process.name() != name(node)) continue;

@@ -78,6 +78,17 @@ void add_probe_options(CLI::App& app, ProbeOptions& probe, Raw& raw) {
   app.footer("Examples:\n  ./geocommit probe aws-3\n  ./geocommit probe aws-3 --emulation tun --load 20000 --check\n");
 }
 
+void add_replay_options(CLI::App& app, ReplayOptions& replay, Raw& raw) {
+  app.add_option("RESULTS", replay.results, "A results folder, of a run or a simulation")->required();
+  app.add_option("--port", replay.port, "Where Prometheus listens on 127.0.0.1 (default: a free port)")
+      ->check(CLI::Range(1024, 65535));
+  app.add_option("--exit-after", raw.exit_after, "End by itself after this time, such as 30s (default: at Ctrl-C)");
+  app.footer(
+      "Examples:\n  ./geocommit replay results/quickstart-20260101-120000\n"
+      "  ./geocommit replay results/quickstart-20260101-120000 --port 9090\n"
+      "\nNothing in the folder is changed. docs/prometheus.md says more.\n");
+}
+
 /// "did you mean" for a word that is no command.
 std::string unknown_command(const std::string& word, const CLI::App& app) {
   std::vector<std::string> names;
@@ -115,6 +126,11 @@ std::string interpret(const Raw& raw, CommandLine& out) {
     }
     out.probe.duration = *duration;
   }
+  if (!raw.exit_after.empty()) {
+    out.replay.exit_after = yaml::parse_duration(raw.exit_after);
+    if (!out.replay.exit_after)
+      return "--exit-after: expected a duration such as 30s, found \"" + raw.exit_after + "\"";
+  }
   return "";
 }
 
@@ -126,11 +142,6 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App app(kAbout, "./geocommit");
   app.footer(std::string(kExamples) +
              "\nIn virtual time (programs of their own, see their --help):\n"
-  if (!raw.exit_after.empty()) {
-    out.replay.exit_after = yaml::parse_duration(raw.exit_after);
-    if (!out.replay.exit_after)
-      return "--exit-after: expected a duration such as 30s, found \"" + raw.exit_after + "\"";
-  }
              "  ./geocommit sim FILE | fuzz | check RESULTS | explore PROTOCOL\n");
   app.require_subcommand(1);
   bool version = false;
@@ -141,9 +152,11 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App* protocols = app.add_subcommand("protocols", "List the protocols: guarantee, fault model, costs");
   CLI::App* clean = app.add_subcommand("clean", "Remove what a killed run left behind");
   CLI::App* validate = app.add_subcommand("validate", "Check an experiment file, and its topology; run nothing");
+  CLI::App* replay = app.add_subcommand("replay", "Show an old run in a fresh Prometheus");
   CLI::App* version_command = app.add_subcommand("version", "Print the version");
   add_run_options(*run, out.run, raw);
   add_probe_options(*probe, out.probe, raw);
+  add_replay_options(*replay, out.replay, raw);
   topology->add_option("FILE", out.topology, "A name in topologies/, or a file")->required();
   topology->footer("Examples:\n  ./geocommit topology aws-5\n  ./geocommit topology my/wan.yaml\n");
   protocols->add_option("NAME", out.protocol, "Only this one, in full");
@@ -152,11 +165,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   validate->add_option("FILE", out.run.file, "The experiment")->required();
   validate->footer("Example:\n  ./geocommit validate experiments/quickstart.yaml\n");
 
-  CLI::App* replay = app.add_subcommand("replay", "Show an old run in a fresh Prometheus");
   const auto fail = [&](const std::string& why, const std::string& command) {
     std::fprintf(stderr, "error: %s\nTry ./geocommit %s--help\n", why.c_str(), command.c_str());
     return ParsedCommandLine{std::nullopt, kFailed};
-  add_replay_options(*replay, out.replay, raw);
   };
   const auto is_command = [&](const char* word) {
     const auto all = app.get_subcommands([](const CLI::App*) { return true; });
@@ -184,6 +195,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
                                                     {clean, Command::clean},
                                                     {protocols, Command::protocols},
                                                     {validate, Command::validate},
+                                                    {replay, Command::replay},
                                                     {version_command, Command::version}};
   out.command = version ? Command::version : commands.at(app.get_subcommands().front());
   if (const std::string wrong = interpret(raw, out); !wrong.empty()) return fail(wrong, std::string(argv[1]) + " ");
@@ -191,4 +203,3 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
 }
 
 }  // namespace geocommit
-                                                    {replay, Command::replay},

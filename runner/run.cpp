@@ -77,9 +77,17 @@ Result<RunPaths> make_results_folder(const RunOptions& options, const Plan& plan
 }
 
 /// Needed by tun and netem: everything private, nothing on the host's own network.
-Result<std::optional<HttpProxy>> go_private(const NetworkChoice& choice) {
-  if (choice.kind != EmulationKind::tun && choice.kind != EmulationKind::netem) return std::optional<HttpProxy>{};
-  auto proxy = HttpProxy::listen();  // before: it stays on the host's loopback
+Result<void> go_private(const NetworkChoice& choice) {
+  if (choice.kind != EmulationKind::tun && choice.kind != EmulationKind::netem) return {};
+  return enter_private_namespace();
+}
+
+/// /metrics of the run, where the nodes' own addresses do not do: in private namespaces, and beside a Prometheus, which
+/// needs one that does not change. Opened before going private, it stays on the host's loopback.
+Result<std::optional<HttpProxy>> open_proxy(const NetworkChoice& choice, const RunOptions& options, RunMetrics& own) {
+  const bool is_private = choice.kind == EmulationKind::tun || choice.kind == EmulationKind::netem;
+  if (!is_private && !options.prometheus) return std::optional<HttpProxy>{};
+  auto proxy = HttpProxy::listen();
   if (!proxy) return proxy.error();
   proxy->set_own([&own] { return exposition(own.snapshot()); });
   return std::optional<HttpProxy>(std::move(proxy).value());
@@ -89,6 +97,27 @@ Result<std::optional<HttpProxy>> go_private(const NetworkChoice& choice) {
 std::vector<ProbePair> check_round_trips(const PlannedWan& wan, Network& network, Console& console) {
   if (network.emulation() == nullptr || network.kind() == EmulationKind::loopback) return {};
   std::vector<WanNode> nodes;
+/// Started before going private, so that it is reached from outside.
+Result<std::optional<PrometheusServer>> start_prometheus(const RunOptions& options, const Plan& plan,
+                                                         const RunPaths& paths, const std::optional<HttpProxy>& proxy,
+                                                         RunState& state) {
+  if (!options.prometheus || !proxy) return std::optional<PrometheusServer>{};
+  std::vector<std::string> names{kRunnerNode};
+  for (const PlannedWan& wan : plan.wans) {
+    for (const NodeInfo& node : wan.nodes) {
+      if (std::find(names.begin(), names.end(), node.name) == names.end()) names.push_back(node.name);
+    }
+  }
+  PrometheusSpec spec;
+  spec.folder = paths.results / "prometheus";
+  spec.config = prometheus_config(paths.results.filename().string(), names, proxy->port(),
+                                  home() / "dashboards" / "rules" / "*.yaml");
+  spec.port = options.prometheus_port;
+  auto server = PrometheusServer::start(spec, [&](pid_t pid) { (void)state.add(pid, "prometheus"); });
+  if (!server) return server.error();
+  return std::optional<PrometheusServer>(std::move(server).value());
+}
+
   std::vector<std::string> seen;
   for (const NodeInfo& node : wan.nodes) {
     const std::string& region = wan.topology.regions().at(node.region.value);
@@ -186,6 +215,10 @@ class Run {
       if (result.failure.empty() && !result.interrupted) {  // those were told when they happened
         for (const std::string& reason : result.invalid_reasons) {
           console_.warn(result.cell.id + " is not valid: " + reason);
+      monitor_.own().cell_judged(result.cell.id, std::string(result.cell.protocol->name), result.summary.verdict,
+                                 result.valid());
+      monitor_.sample_own();
+      if (!interrupted()) monitor_.await_scrapes({kRunnerNode}, 2);
         }
       }
       results_->add(std::move(result));
@@ -215,11 +248,8 @@ class Run {
   std::optional<Results> results_;
   EnvironmentFacts facts_;
   bool failed_{};  ///< A cell could not start or lost a daemon: no further one is tried.
-      monitor_.own().cell_judged(result.cell.id, std::string(result.cell.protocol->name), result.summary.verdict,
-                                 result.valid());
-      monitor_.sample_own();
-      if (!interrupted()) monitor_.await_scrapes({kRunnerNode}, 2);
 };
+  Monitor& monitor_;
 
 std::string dry_run(const Plan& plan) {
   std::string out = describe(plan) + "\npredictions (p50, no load, no jitter; where the protocol has a closed form)\n";
@@ -253,7 +283,6 @@ int become_simulator(const RunOptions& options, Console& console) {
   const char* command = std::getenv("GEOCOMMIT_COMMAND");
   std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().parent_path();
   program = command != nullptr ? std::filesystem::path(command) : program / "sim" / "geocommit-sim";
-  Monitor& monitor_;
   std::vector<std::string> words{program.string()};
   if (command != nullptr) words.emplace_back("sim");
   words.push_back(options.file.string());
@@ -292,28 +321,6 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   if (!state) return fail(console, state.error());
   remove_on_second_interrupt(state->path());
   handle_interrupts();
-  console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
-              std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
-              " s, on topology " + topology_names(*plan) + " over " + std::string(name_of(choice->kind)) + " (" +
-              choice->why + ")");
-  Run run(options, std::move(plan).value(), std::move(paths).value(), console, *monitor);
-  auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
-  if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
-  return *status;
-}
-
-int validate_experiment(const std::filesystem::path& file) {
-  Console console({});
-  std::error_code ignored;
-  const auto plan = load_plan(file, {}, std::filesystem::temp_directory_path(ignored));
-  if (!plan) return fail(console, plan.error());
-  console.result(file.string() + ": valid; " + std::to_string(plan.value().cells.size()) + " cells, " +
-                 std::to_string(plan.value().wans.front().nodes.size()) + " processes, about " +
-                 std::to_string(std::chrono::ceil<std::chrono::seconds>(plan.value().estimated_time()).count()) + " s");
-  return kPass;
-}
-
-}  // namespace geocommit
   RunMetrics own;
   auto monitor = Monitor::open(paths->results, own, console);
   if (!monitor) return fail(console, monitor.error());
@@ -336,3 +343,25 @@ int validate_experiment(const std::filesystem::path& file) {
     if (const auto ended = (*prometheus)->failure()) console.warn("the run's Prometheus had ended: " + *ended);
     (*prometheus)->stop();
   }
+  console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
+              std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
+              " s, on topology " + topology_names(*plan) + " over " + std::string(name_of(choice->kind)) + " (" +
+              choice->why + ")");
+  Run run(options, std::move(plan).value(), std::move(paths).value(), console, *monitor);
+  auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
+  if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
+  return *status;
+}
+
+int validate_experiment(const std::filesystem::path& file) {
+  Console console({});
+  std::error_code ignored;
+  const auto plan = load_plan(file, {}, std::filesystem::temp_directory_path(ignored));
+  if (!plan) return fail(console, plan.error());
+  console.result(file.string() + ": valid; " + std::to_string(plan.value().cells.size()) + " cells, " +
+                 std::to_string(plan.value().wans.front().nodes.size()) + " processes, about " +
+                 std::to_string(std::chrono::ceil<std::chrono::seconds>(plan.value().estimated_time()).count()) + " s");
+  return kPass;
+}
+
+}  // namespace geocommit

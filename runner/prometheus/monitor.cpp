@@ -50,6 +50,12 @@ void Monitor::sample(const std::string& cell, ControlClient& control, const std:
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (answers[i]) shown.push_back({cell, nodes[i].name, &answers[i].value()});
   }
+  write(at, std::move(shown));
+}
+
+void Monitor::sample_own() { write(unix_ms(), {}); }
+
+void Monitor::write(std::int64_t at, std::vector<ShownMetrics> shown) {
   const MetricSet own = own_.snapshot();
   shown.push_back({"", kRunnerNode, &own});
   std::string lines = writer_.sample(at, shown);
