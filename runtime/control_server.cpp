@@ -173,8 +173,8 @@ class ControlServer::Impl {
         if (!verbs_.arm_fault) {
           return unsupported();
         }
-        Result<FaultOrder> order = read_order(request.fault());
-        return set(reply, order ? verbs_.arm_fault(std::move(order).value()) : Result<void>{order.error()});
+        const Result<FaultOrder> order = read_order(request.fault());
+        return set(reply, order ? verbs_.arm_fault(order.value()) : Result<void>{order.error()});
       }
       case wire::CONTROL_END_FAULT:
         return verbs_.end_fault ? set(reply, verbs_.end_fault(request.fault_id())) : unsupported();

@@ -15,8 +15,9 @@ enum class Drop : std::uint8_t {
   wrong_version,  ///< Receiving: another version of the wire format.
   wrong_run,      ///< Receiving: a message of another run.
   wrong_sender,   ///< Receiving: not a node of this run, or one that may not send this.
+  fault,          ///< Sending: a fault that was ordered took it. Counted in items.
 };
-inline constexpr std::size_t kDropCauses = 7;
+inline constexpr std::size_t kDropCauses = 8;
 /// The value of the label `cause`.
 [[nodiscard]] std::string_view name_of(Drop cause);
 

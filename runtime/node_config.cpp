@@ -1,5 +1,6 @@
 #include "runtime/node_config.h"
 
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,6 +14,7 @@ using nlohmann::json;
 
 constexpr std::size_t kConfigBytesMax = 4U << 20U;
 constexpr std::size_t kRegionsMax = 256;
+constexpr std::size_t kFaultsMax = 256;
 constexpr std::uint64_t kKeysMax = 1'000'000'000;
 
 std::int64_t ns(Duration duration) { return duration.count(); }
@@ -113,6 +115,12 @@ class Reader {
     }
     return &*found;
   }
+  /// nullptr if it is not there, which is fine.
+  const json* find_optional(const char* key) {
+    known_.insert(key);
+    const auto found = problem_ ? object_.end() : object_.find(key);
+    return found == object_.end() ? nullptr : &*found;
+  }
   void fail(const std::string& key, const std::string& what) {
     if (!problem_) {
       problem_ = Error{path_ + (path_.empty() || key.empty() ? "" : ".") + key + ": " + what};
@@ -178,6 +186,73 @@ void read_regions(Reader& reader, NodeConfig& out) {
   }
 }
 
+/// The members of FaultOrder (runtime/faults/fault_order.h); length_ns -1: for ever.
+void read_faults(const json& list, NodeConfig& out, std::optional<Error>& problem) {
+  if (!list.is_array() || list.size() > kFaultsMax) {
+    problem = Error{"faults: a list of at most " + std::to_string(kFaultsMax) + " orders was expected"};
+    return;
+  }
+  for (const json& item : list) {
+    FaultOrder order;
+    Reader reader{item, "faults[" + std::to_string(out.faults.size()) + "]", problem};
+    std::uint32_t kind = 0;
+    std::int64_t length = 0;
+    reader.get<std::uint32_t>("id", order.id, 1, UINT32_MAX);
+    reader.get<std::uint32_t>("kind", kind, 0, static_cast<std::uint32_t>(FaultKind::failover));
+    reader.get("on", order.on);
+    reader.get<std::uint32_t>("occurrence", order.occurrence, 0, UINT32_MAX);
+    reader.get<std::int64_t>("length_ns", length, -1, INT64_MAX);
+    reader.get<std::uint32_t>("classes", order.classes, 0, UINT32_MAX);
+    reader.get<std::uint64_t>("seed", order.seed, 0, UINT64_MAX);
+    std::int64_t extra = 0;
+    reader.get<std::int64_t>("extra_ns", extra, INT64_MIN, INT64_MAX);
+    reader.get("listener", order.listener);
+    reader.get("by_runner", order.by_runner);
+    const json* to = reader.find("to");
+    const json* probability = reader.find("probability");
+    if (problem) {
+      return;
+    }
+    if (!to->is_array() || !probability->is_number() || probability->get<double>() < 0.0 ||
+        probability->get<double>() > 1.0) {
+      reader.fail("to", "a list of nodes, and a probability from 0 to 1, were expected");
+      return;
+    }
+    for (const json& node : *to) {
+      order.to.push_back(NodeId{node.is_number_unsigned() ? node.get<std::uint32_t>() : 0});
+    }
+    order.probability = probability->get<double>();
+    order.kind = static_cast<FaultKind>(kind);
+    order.length = length < 0 ? kForever : Duration{length};
+    order.extra = Duration{extra};
+    reader.end();
+    out.faults.push_back(std::move(order));
+  }
+}
+
+json faults_to_json(const std::vector<FaultOrder>& orders) {
+  json list = json::array();
+  for (const FaultOrder& order : orders) {
+    json to = json::array();
+    for (const NodeId node : order.to) {
+      to.push_back(node.value);
+    }
+    list.push_back({{"id", order.id},
+                    {"kind", static_cast<std::uint32_t>(order.kind)},
+                    {"on", order.on},
+                    {"occurrence", order.occurrence},
+                    {"length_ns", order.length == kForever ? -1 : ns(order.length)},
+                    {"to", to},
+                    {"probability", order.probability},
+                    {"classes", order.classes},
+                    {"seed", order.seed},
+                    {"extra_ns", ns(order.extra)},
+                    {"listener", order.listener},
+                    {"by_runner", order.by_runner}});
+  }
+  return list;
+}
+
 void read_members(const json& object, NodeConfig& out, std::optional<Error>& problem) {
   Reader top{object, "", problem};
   top.get("run_id", out.run_id);
@@ -214,6 +289,19 @@ void read_members(const json& object, NodeConfig& out, std::optional<Error>& pro
   top.get("insecure", out.insecure);
   top.get("own_namespace", out.own_namespace);
   top.get<std::uint64_t>("seed", out.seed, 0, UINT64_MAX);
+  if (const json* trace = top.find_optional("trace")) {
+    Reader reader{*trace, "trace", problem};
+    std::uint64_t ppm = 0;
+    reader.get("on", out.trace.on);
+    reader.get<std::uint64_t>("sample_ppm", ppm, 0, 1'000'000);
+    reader.get<std::size_t>("limit", out.trace.limit, 0, 1ULL << 30U);
+    reader.get<std::size_t>("window", out.trace.window, 1, 1ULL << 24U);
+    reader.end();
+    out.trace.sample = static_cast<double>(ppm) / 1e6;
+  }
+  if (const json* faults = top.find_optional("faults")) {
+    read_faults(*faults, out, problem);
+  }
   if (const json* client = top.find("client")) {
     Reader reader{*client, "client", problem};
     reader.get("workload_json", out.client.workload_json);
@@ -312,6 +400,12 @@ std::string to_json(const NodeConfig& config) {
       {"insecure", config.insecure},
       {"own_namespace", config.own_namespace},
       {"seed", config.seed},
+      {"faults", faults_to_json(config.faults)},
+      {"trace",
+       {{"on", config.trace.on},
+        {"sample_ppm", static_cast<std::uint64_t>(std::llround(config.trace.sample * 1e6))},
+        {"limit", config.trace.limit},
+        {"window", config.trace.window}}},
       {"client",
        {{"workload_json", config.client.workload_json},
         {"warmup_ns", ns(config.client.warmup)},

@@ -12,6 +12,8 @@
 #include "base/time.h"
 #include "engine/engine.h"
 #include "protocols/directory.h"
+#include "runtime/events/settings.h"
+#include "runtime/faults/fault_order.h"
 
 namespace geocommit {
 
@@ -59,6 +61,8 @@ struct NodeConfig {
   bool insecure{};                       ///< Permit sockets off loopback and outside our own namespaces.
   bool own_namespace{};                  ///< The runner made this node's network namespace: counts as loopback.
   std::uint64_t seed{};
+  std::vector<FaultOrder> faults;  ///< Armed before recovery begins.
+  TraceSettings trace;
   ClientConfig client;
 
   [[nodiscard]] Directory directory() const;

@@ -10,6 +10,7 @@
 #include "measure/names.h"
 #include "runtime/bind_policy.h"
 #include "runtime/control_server.h"
+#include "runtime/faults/wall_clock.h"
 #include "runtime/metrics_endpoint.h"
 #include "runtime/telemetry.h"
 
@@ -49,6 +50,9 @@ class NodeHost::Impl {
       return opened.error();
     }
     transport_ = std::move(opened).value();
+    if (Result<void> armed = open_faults(); !armed) {
+      return armed;
+    }
     if (!own.control.empty()) {
       auto control = ControlServer::open(*context_, loop_, own.control, verbs());
       if (!control) {
@@ -111,8 +115,36 @@ class NodeHost::Impl {
   MetricSet live_, window_;
   std::unique_ptr<zmq::context_t> context_;
   std::unique_ptr<Transport> transport_;
+  std::unique_ptr<NodeFaults> faults_;
 
  private:
+  Result<void> open_faults() {
+    NodeFaults::Seams seams;
+    seams.let_leave = [this] {
+      if (!transport_->flush_out()) {
+        spdlog::error("faults: it is not certain that what was sent before the point has left");
+      }
+    };
+    seams.prepare_leaving = [this] { return transport_->prepare_barrier(); };
+    seams.filter_sends = [this](bool filter) {
+      transport_->set_loss(filter
+                               ? [this](NodeId to, const PeerPayload& payload) { return faults_->drops(to, payload); }
+                               : std::function<bool(NodeId, const PeerPayload&)>{});
+    };
+    seams.step_wall_clock = [](Duration by) {
+      if (!step_wall_clock(by)) {
+        spdlog::error("faults: this program cannot be given a false wall clock");
+      }
+    };
+    faults_ = std::make_unique<NodeFaults>(loop_, *context_, config_.self, directory_, std::move(seams));
+    for (const FaultOrder& order : config_.faults) {
+      if (Result<void> armed = faults_->arm(order); !armed) {
+        return Error{"fault " + std::to_string(order.id) + ": " + armed.error().message};
+      }
+    }
+    return {};
+  }
+
   void count_transport() {
     const NodeInfo* self = directory_.find(config_.self);
     const Labels base{{metric::kProtocol, config_.protocol}, {metric::kRegion, config_.regions[self->region.value]}};
@@ -142,6 +174,7 @@ class NodeHost::Impl {
       status.node = config_.self;
       status.run_id = config_.run_id;
       status.cell = config_.cell;
+      status.faults = faults_->fired();
       return status;
     };
     verbs.report = [this] {
@@ -158,6 +191,11 @@ class NodeHost::Impl {
       report.node = config_.self;
       report.live = live_;
       return report;
+    };
+    verbs.arm_fault = [this](const FaultOrder& order) { return faults_->arm(order); };
+    verbs.end_fault = [this](std::uint32_t id) -> Result<void> {
+      faults_->end(id);
+      return {};
     };
     verbs.start_load = [this] { return service_->start_load(); };
     verbs.shutdown = [this]() -> Result<void> {
@@ -195,6 +233,7 @@ const Directory& NodeHost::directory() const { return impl_->directory_; }
 MetricSet& NodeHost::live() { return impl_->live_; }
 MetricSet& NodeHost::window() { return impl_->window_; }
 int NodeHost::run(NodeService& service) { return impl_->run(service); }
+NodeFaults& NodeHost::faults() { return *impl_->faults_; }
 void NodeHost::fail(const std::string& why) { impl_->fail(why); }
 
 }  // namespace geocommit

@@ -13,6 +13,7 @@
 #include "measure/metric_set.h"
 #include "runtime/control.h"
 #include "runtime/event_loop.h"
+#include "runtime/faults/node_faults.h"
 #include "runtime/node_config.h"
 #include "runtime/transport.h"
 
@@ -59,6 +60,9 @@ class NodeHost {
   /// `live` is what /metrics shows; `window` only what belongs to measured transactions. Loop's thread only.
   [[nodiscard]] MetricSet& live();
   [[nodiscard]] MetricSet& window();
+
+  /// Armed over the control plane, and from the configuration by open().
+  [[nodiscard]] NodeFaults& faults();
 
   /// Serves until a signal, shutdown, release, or fail(). The exit status: 0, 1, or kExitRelease.
   int run(NodeService& service);

@@ -1,6 +1,7 @@
 #include "runtime/transport.h"
 
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -119,6 +120,14 @@ class Transport::Impl {
       return 0;
     }
     const std::size_t bytes = peer->writer.add(payload);
+    if (lost_ && lost_(to, payload)) {
+      peer->writer.drop_last(bytes);
+      if (peer->writer.items() == 0) {
+        peer->writer.clear();
+      }
+      count(Drop::fault);
+      return bytes;  // it was sent, as far as the node knows
+    }
     if (bytes > options_.frame_bytes_max - kEnvelopeSlack) {
       peer->writer.drop_last(bytes);
       count(Drop::too_large);
@@ -148,6 +157,41 @@ class Transport::Impl {
     dirty_.clear();
   }
 
+  /// One thread does all of ZeroMQ's input and output here, and takes its commands in order: a message of ours that has
+  /// gone through it to a socket of ours proves that what was queued before has been written to the kernel.
+  Result<void> prepare_barrier() {
+    if (barrier_in_) {
+      return {};
+    }
+    try {
+      // Abstract: no file, and of no meaning outside this process.
+      const std::string address = "ipc://@geocommit-" + std::to_string(::getpid()) + "-" +
+                                  std::to_string(reinterpret_cast<std::uintptr_t>(this));
+      auto out = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::pair);
+      auto in = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::pair);
+      out->set(zmq::sockopt::linger, 0);
+      in->set(zmq::sockopt::linger, 0);
+      out->bind(address);
+      in->connect(address);
+      barrier_out_ = std::move(out);
+      barrier_in_ = std::move(in);
+    } catch (const zmq::error_t& problem) {
+      return Error{std::string{"cannot make a barrier behind what is sent: "} + problem.what()};
+    }
+    if (!pass_barrier()) {
+      barrier_in_.reset();
+      return Error{"no message comes through the barrier behind what is sent"};
+    }
+    return {};
+  }
+
+  bool flush_out() {
+    flush();
+    // The second time: what the first pass found half written, because a socket was not ready at once.
+    return barrier_in_ && pass_barrier() && pass_barrier();
+  }
+
+  std::function<bool(NodeId, const PeerPayload&)> lost_;
   std::function<Watermark()> watermark_source_;
   TransportStats stats_;
   std::string bound_;
@@ -169,6 +213,21 @@ class Transport::Impl {
     const bool client = self.kind == NodeKind::client || peer.kind == NodeKind::client;
     const bool coordinator = self.kind == NodeKind::coordinator || peer.kind == NodeKind::coordinator;
     return client ? coordinator && self.region == peer.region : true;
+  }
+
+  bool pass_barrier() {
+    try {
+      std::array<zmq::pollitem_t, 1> items{{{barrier_in_->handle(), 0, ZMQ_POLLIN, 0}}};
+      zmq::message_t back;
+      if (!barrier_out_->send(zmq::message_t{1}, zmq::send_flags::dontwait) ||
+          zmq::poll(items, std::chrono::milliseconds{200}) <= 0 ||
+          !barrier_in_->recv(back, zmq::recv_flags::dontwait)) {
+        return false;
+      }
+    } catch (const zmq::error_t&) {
+      return false;
+    }
+    return true;
   }
 
   [[nodiscard]] Watermark watermark() const { return watermark_source_ ? watermark_source_() : Watermark{}; }
@@ -340,6 +399,7 @@ class Transport::Impl {
   Handler handler_;
   EnvelopeReader reader_;
   zmq::socket_t router_;
+  std::unique_ptr<zmq::socket_t> barrier_out_, barrier_in_;
   int router_fd_{-1};
   EventLoop::SourceId source_{};
   EventLoop::HookId hook_{};
@@ -369,6 +429,9 @@ Transport::Transport(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Transport::~Transport() = default;
 std::size_t Transport::send(NodeId to, const PeerPayload& payload) { return impl_->send(to, payload); }
 void Transport::flush() { impl_->flush(); }
+bool Transport::flush_out() { return impl_->flush_out(); }
+Result<void> Transport::prepare_barrier() { return impl_->prepare_barrier(); }
+void Transport::set_loss(std::function<bool(NodeId, const PeerPayload&)> lost) { impl_->lost_ = std::move(lost); }
 void Transport::set_watermark_source(std::function<Watermark()> source) {
   impl_->watermark_source_ = std::move(source);
 }

@@ -57,6 +57,13 @@ class Transport {
   std::size_t send(NodeId to, const PeerPayload& payload);
   /// Sends what is queued now. The loop calls it at the end of each step.
   void flush();
+  /// Sends what is queued now, and returns when the kernel has it: what was sent before is then no longer lost with
+  /// this process. False: not within 200 ms, or prepare_barrier() was not called.
+  bool flush_out();
+  /// To be called once, some time before flush_out().
+  [[nodiscard]] Result<void> prepare_barrier();
+  /// Asked about every message to another node; one for which it says true is lost. Empty: nobody is asked.
+  void set_loss(std::function<bool(NodeId to, const PeerPayload& payload)> lost);
   /// Stamped on every frame from now on (coordinators).
   void set_watermark_source(std::function<Watermark()> source);
 

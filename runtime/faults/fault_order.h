@@ -11,10 +11,10 @@
 // What a node does by itself, and heals by itself when `length` is over: crash (SIGKILL; the runner starts it again),
 // pause (SIGSTOP; a kernel timer of its own sends the SIGCONT, the runner may do so before), drop, disk_*, clock_step.
 // A failed or full disk makes the node end itself at its next forced write: exit status 1 and a clear last line. What
-// it leaves to the runner: cut, link, duplicate, reorder. It reports and waits, and the callback changes the network
-// before it returns. On loopback a cut is an order of kind drop, `classes` 0, to every sender (the waiting node's own
-// as a second order on the same point, since a callback must never ask the node that waits: it does not answer
-// meanwhile).
+// it leaves to the runner: cut, link, duplicate, reorder, transfer, failover, and any order with `by_runner` (a point
+// of this node that triggers what happens to another). It reports and waits, and the callback acts before it returns.
+// On loopback a cut is an order of kind drop, `classes` 0, to every sender (the waiting node's own as a second order on
+// the same point, since a callback must never ask the node that waits: it does not answer meanwhile).
 //
 // A point (Note) takes effect where the machine makes it: what was sent before it in the step has been handed to the
 // kernel, nothing behind it has left or was written. Orders on one point take effect in the order of their ids.
@@ -36,6 +36,7 @@ struct FaultOrder {
   std::string on;               ///< A protocol point of this node's machines. Empty: begins now, and is reported too.
   std::uint32_t occurrence{1};  ///< Which one since it was armed, from 1. 0: every one that comes while it is not in
                                 ///< force. A restarted node counts anew: arm again, with what is left.
+  bool by_runner{};             ///< The node only reports and waits, whatever the kind: the callback does it.
   Duration length{kForever};    ///< From when it begins; kForever: until end_fault, or the node's end.
   std::vector<NodeId> to;       ///< drop: the destinations. Empty: every other node.
   double probability{1.0};      ///< drop: for each message.

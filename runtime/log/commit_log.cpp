@@ -39,8 +39,20 @@ Epoch newest_epoch(const DurableState& state) {
 }  // namespace
 
 Result<CommitLog::Opened> CommitLog::open(EventLoop& loop, const Options& options) {
-  const SegmentedLog::Options disk_options{options.directory, options.node, options.segment_bytes,
-                                           options.durability.kind == DurabilityKind::fsync, options.storage};
+  std::unique_ptr<SyncedMark> mark;
+  if (options.mark_synced) {
+    if (Result<void> made = options.storage->make_directory(options.directory); !made) {
+      return made.error();
+    }
+    Result<std::unique_ptr<SyncedMark>> marked = SyncedMark::open(options.directory);
+    if (!marked) {
+      return marked.error();
+    }
+    mark = std::move(marked).value();
+  }
+  const SegmentedLog::Options disk_options{options.directory,     options.node,
+                                           options.segment_bytes, options.durability.kind == DurabilityKind::fsync,
+                                           options.storage,       mark.get()};
   Result<SegmentedLog::Opened> disk = SegmentedLog::open(disk_options);
   if (!disk) {
     return disk.error();
@@ -57,18 +69,20 @@ Result<CommitLog::Opened> CommitLog::open(EventLoop& loop, const Options& option
   if (Result<void> forced = segments.write(std::move(frame), true); !forced) {
     return forced.error();
   }
-  opened.log = std::unique_ptr<CommitLog>{new CommitLog(loop, options, std::move(disk.value().log))};
+  opened.log = std::unique_ptr<CommitLog>{new CommitLog(loop, options, std::move(mark), std::move(disk.value().log))};
   if (!opened.log->wake_.valid()) {
     return Error{std::string{"cannot make an eventfd: "} + std::strerror(errno)};
   }
   return opened;
 }
 
-CommitLog::CommitLog(EventLoop& loop, const Options& options, std::unique_ptr<SegmentedLog> disk)
+CommitLog::CommitLog(EventLoop& loop, const Options& options, std::unique_ptr<SyncedMark> mark,
+                     std::unique_ptr<SegmentedLog> disk)
     : loop_(loop),
       options_(options),
       disk_options_{options.directory, options.node, options.segment_bytes,
                     options.durability.kind == DurabilityKind::fsync, options.storage},
+      mark_(std::move(mark)),
       disk_(std::move(disk)),
       next_sequence_(disk_->next_sequence()),
       wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
@@ -108,7 +122,7 @@ void CommitLog::append(const DurableRecord& record, WriteToken token) {
 }
 
 bool CommitLog::submit() {
-  if (closed_ || failure_told_) {
+  if (closed_ || failure_told_ || (held_ && options_.durability.kind == DurabilityKind::none)) {
     return false;
   }
   switch (options_.durability.kind) {
@@ -132,6 +146,16 @@ bool CommitLog::submit() {
     });
   }
   return false;
+}
+
+void CommitLog::hold(bool held) {
+  if (options_.durability.kind == DurabilityKind::fsync || closed_) {
+    return;
+  }
+  held_ = held;
+  if (!held_ && options_.durability.kind == DurabilityKind::fixed) {
+    fire_due();
+  }  // none: the end of this step submits
 }
 
 void CommitLog::checkpoint(Checkpoint checkpoint) {
@@ -314,7 +338,7 @@ void CommitLog::delay(Batch batch) {
 }
 
 void CommitLog::arm_due() {
-  if (!delayed_.empty() && due_timer_ == 0) {
+  if (!delayed_.empty() && due_timer_ == 0 && !held_) {
     due_timer_ = loop_.call_at(delayed_.front().due, [this] {
       due_timer_ = 0;
       fire_due();
@@ -323,6 +347,9 @@ void CommitLog::arm_due() {
 }
 
 void CommitLog::fire_due() {
+  if (held_) {
+    return;
+  }
   const Instant now = loop_.now();
   Batch batch;
   while (!delayed_.empty() && delayed_.front().due <= now) {

@@ -42,6 +42,7 @@ class CommitLog {
     Durability durability;
     std::size_t segment_bytes{kSegmentBytes};
     Storage* storage{&posix_storage()};
+    bool mark_synced{};  ///< Keep a SyncedMark beside the log (POSIX files only).
   };
   struct Events {
     std::function<void(WriteToken)> forced;          ///< In the order of append().
@@ -69,7 +70,10 @@ class CommitLog {
   [[nodiscard]] std::size_t bytes_since_checkpoint() const { return bytes_since_checkpoint_; }
   /// Covers all that was appended so far.
   void checkpoint(Checkpoint checkpoint);
-  [[nodiscard]] bool checkpoint_in_progress() const { return checkpoint_in_progress_; }
+  [[nodiscard]] bool checkpoint_in_progress() const { return checkpoint_in_progress_ || held_; }
+  /// A stalled disk, where the loop itself writes (none and fixed): while held, no force completes and nothing is
+  /// written. With fsync the storage stalls its sync instead.
+  void hold(bool held);
   /// Writes out everything, syncs (fsync), gives reserved space back. Waits for a checkpoint under way. No event comes.
   [[nodiscard]] Result<void> close();
   [[nodiscard]] const CommitLogStats& stats() const { return stats_; }
@@ -91,7 +95,8 @@ class CommitLog {
     Batch batch;
   };
 
-  CommitLog(EventLoop& loop, const Options& options, std::unique_ptr<SegmentedLog> disk);
+  CommitLog(EventLoop& loop, const Options& options, std::unique_ptr<SyncedMark> mark,
+            std::unique_ptr<SegmentedLog> disk);
   void hand_over();
   void run_thread();
   void write_batch(Batch& batch);
@@ -107,6 +112,7 @@ class CommitLog {
   EventLoop& loop_;
   Options options_;
   SegmentedLog::Options disk_options_;
+  std::unique_ptr<SyncedMark> mark_;
   std::unique_ptr<SegmentedLog> disk_;  // fsync: the log thread's alone while it runs
   Events events_;
   RecordEncoder encoder_;
@@ -118,6 +124,7 @@ class CommitLog {
   std::size_t bytes_since_checkpoint_{};
   CommitLogStats stats_;
   bool closed_{};
+  bool held_{};
   bool failure_told_{};
   EventLoop::HookId hook_{};
 

@@ -251,6 +251,7 @@ Result<void> SegmentedLog::start_segment(std::size_t bytes_min) {
   segment_ = number;
   size_ = bytes;
   offset_ = kSegmentHeaderBytes;
+  mark_synced();
   return {};
 }
 
@@ -289,6 +290,7 @@ Result<void> SegmentedLog::write(std::string frames, bool force) {
     written_ += count;
     if (!options_.syncs) {
       durable_ = written_;  // as durable as it gets: a death of the process does not undo it
+      mark_synced();
     }
     frames = std::move(rest);
   }
@@ -303,7 +305,15 @@ Result<void> SegmentedLog::sync() {
     return synced;
   }
   durable_ = written_;
+  mark_synced();
   return {};
+}
+
+/// Only where durable_ == written_: the place is that of the next frame.
+void SegmentedLog::mark_synced() {
+  if (options_.mark != nullptr) {
+    options_.mark->set({segment_, offset_, written_});
+  }
 }
 
 Result<std::uint64_t> SegmentedLog::rotate() {

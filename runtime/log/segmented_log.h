@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "engine/record.h"
 #include "runtime/log/storage.h"
+#include "runtime/log/synced_mark.h"
 
 namespace geocommit {
 
@@ -24,6 +25,7 @@ class SegmentedLog {
     std::size_t segment_bytes{kSegmentBytes};
     bool syncs{true};  ///< False: nothing is ever synced (durability none and fixed).
     Storage* storage{&posix_storage()};
+    SyncedMark* mark{};  ///< Told of every place up to which the log is durable; outlives the log. nullptr: nobody is.
   };
   struct Opened {
     std::unique_ptr<SegmentedLog> log;
@@ -53,6 +55,7 @@ class SegmentedLog {
   [[nodiscard]] Result<void> cut_tail(std::size_t offset);
   [[nodiscard]] Result<void> start_segment(std::size_t bytes_min);
   [[nodiscard]] Result<void> sync();
+  void mark_synced();
   [[nodiscard]] std::string path(const std::string& name) const { return options_.directory + "/" + name; }
 
   Options options_;

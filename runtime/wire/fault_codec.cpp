@@ -29,6 +29,7 @@ void write_order(const FaultOrder& order, wire::FaultOrder& out) {
   out.set_seed(order.seed);
   out.set_extra_ns(order.extra.count());
   out.set_listener(order.listener);
+  out.set_by_runner(order.by_runner);
 }
 
 Result<FaultOrder> read_order(const wire::FaultOrder& in) {
@@ -37,7 +38,7 @@ Result<FaultOrder> read_order(const wire::FaultOrder& in) {
   if (in.id() == 0) {
     return Error{"a fault order without an id"};
   }
-  if (in.kind() > static_cast<std::uint32_t>(FaultKind::link)) {
+  if (in.kind() > static_cast<std::uint32_t>(FaultKind::failover)) {
     return Error{"a fault of an unknown kind"};
   }
   out.kind = static_cast<FaultKind>(in.kind());
@@ -56,6 +57,7 @@ Result<FaultOrder> read_order(const wire::FaultOrder& in) {
   out.seed = in.seed();
   out.extra = Duration{in.extra_ns()};
   out.listener = in.listener();
+  out.by_runner = in.by_runner();
   return out;
 }
 
@@ -73,7 +75,7 @@ void write_fired(const FiredFault& fired, wire::FiredFault& out) {
 FiredFault read_fired(const wire::FiredFault& in) {
   FiredFault out;
   out.id = in.id();
-  out.kind = static_cast<FaultKind>(std::min(in.kind(), static_cast<std::uint32_t>(FaultKind::link)));
+  out.kind = static_cast<FaultKind>(std::min(in.kind(), static_cast<std::uint32_t>(FaultKind::failover)));
   out.occurrence = in.occurrence();
   out.txn = read_txn(in.txn());
   out.wall_ns = in.wall_ns();

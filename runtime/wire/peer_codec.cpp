@@ -199,6 +199,8 @@ std::string_view name_of(Drop cause) {
       return "wrong_run";
     case Drop::wrong_sender:
       return "wrong_sender";
+    case Drop::fault:
+      return "fault";
   }
   return "?";
 }
