@@ -48,8 +48,8 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
     }
     evidence.left = sum;
     quiet = all && at_rest(sum) ? quiet + 1 : 0;
-    (void)fleet.watch(evidence, quiet == 0 ? Duration{100ms} : Duration{50ms});
     fleet.sample_metrics();
+    (void)fleet.watch(evidence, quiet == 0 ? Duration{100ms} : Duration{50ms});
   }
   evidence.drained = quiet >= 2;
   evidence.drain = Clock::now() - began;
@@ -103,11 +103,11 @@ void finish(const CellContext& context, CellFleet& fleet, CellEvidence& evidence
   drain(context, fleet, evidence);
   collect_reports(fleet, fleet.living(fleet.engines()), evidence);
   fetch_files(context, fleet, evidence);
+  // What was counted last must have been seen, twice, as a rate needs two points.
+  if (!evidence.interrupted) fleet.await_scrapes(2);
   fleet.shut_down(kShutdownGrace, evidence);
 }
 
-  // What was counted last must have been seen, twice, as a rate needs two points.
-  if (!evidence.interrupted) fleet.await_scrapes(2);
 void judge_lateness(Network& network, CellEvidence& evidence) {
   if (network.emulation() == nullptr) return;
   auto stats = network.emulation()->stats();
@@ -139,19 +139,19 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
   }
   if (!ready) return ready.error();
   evidence.started = Clock::now() - began;
-  const auto load_began = Clock::now();
-  offer_load(context, fleet, evidence);
-  evidence.loaded = Clock::now() - load_began;
   const std::string protocol(context.cell.protocol->name);
   if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, true);
   fleet.sample_metrics(true);
   fleet.await_scrapes(1);
+  const auto load_began = Clock::now();
+  offer_load(context, fleet, evidence);
+  evidence.loaded = Clock::now() - load_began;
   if (evidence.failure.empty()) judge_lateness(context.network, evidence);
   finish(context, fleet, evidence);
+  if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, false);
   return evidence;
 }
 
-  if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, false);
 }  // namespace
 
 Result<CellEvidence> run_cell(const CellContext& context) {

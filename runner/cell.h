@@ -54,8 +54,8 @@ struct CellContext {
   RunState& state;
   std::string run_id;
   std::size_t number{}, of{};  ///< For the live line: cell 2 of 6.
-};
   Monitor* monitor{};          ///< May be null.
+};
 
 /// Runs it. An error means that it could not start at all; what fails later is in the evidence.
 [[nodiscard]] Result<CellEvidence> run_cell(const CellContext& context);

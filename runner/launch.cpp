@@ -202,7 +202,6 @@ bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
   return evidence.interrupted || !evidence.failure.empty();
 }
 
-void CellFleet::stop(const std::vector<NodeId>& nodes) {
 void CellFleet::sample_metrics(bool now) {
   if (context_.monitor == nullptr) return;
   std::vector<Monitor::Node> nodes;
@@ -217,6 +216,7 @@ void CellFleet::await_scrapes(std::uint64_t more) const {
   context_.monitor->await_scrapes(names, more);
 }
 
+void CellFleet::stop(const std::vector<NodeId>& nodes) {
   for (const Process& process : fleet_.processes()) {
     for (const NodeId node : nodes) {
       if (process.name() != name(node)) continue;

@@ -93,10 +93,6 @@ Result<std::optional<HttpProxy>> open_proxy(const NetworkChoice& choice, const R
   return std::optional<HttpProxy>(std::move(proxy).value());
 }
 
-/// Compares the WAN with its topology before anything is measured on it.
-std::vector<ProbePair> check_round_trips(const PlannedWan& wan, Network& network, Console& console) {
-  if (network.emulation() == nullptr || network.kind() == EmulationKind::loopback) return {};
-  std::vector<WanNode> nodes;
 /// Started before going private, so that it is reached from outside.
 Result<std::optional<PrometheusServer>> start_prometheus(const RunOptions& options, const Plan& plan,
                                                          const RunPaths& paths, const std::optional<HttpProxy>& proxy,
@@ -118,6 +114,10 @@ Result<std::optional<PrometheusServer>> start_prometheus(const RunOptions& optio
   return std::optional<PrometheusServer>(std::move(server).value());
 }
 
+/// Compares the WAN with its topology before anything is measured on it.
+std::vector<ProbePair> check_round_trips(const PlannedWan& wan, Network& network, Console& console) {
+  if (network.emulation() == nullptr || network.kind() == EmulationKind::loopback) return {};
+  std::vector<WanNode> nodes;
   std::vector<std::string> seen;
   for (const NodeInfo& node : wan.nodes) {
     const std::string& region = wan.topology.regions().at(node.region.value);
@@ -211,14 +211,14 @@ class Run {
       }
       CellResult result = judge_cell(context, std::move(evidence).value());
       failed_ = !result.failure.empty();
-      console_.end_live(one_line(result, console_.coloured()));
-      if (result.failure.empty() && !result.interrupted) {  // those were told when they happened
-        for (const std::string& reason : result.invalid_reasons) {
-          console_.warn(result.cell.id + " is not valid: " + reason);
       monitor_.own().cell_judged(result.cell.id, std::string(result.cell.protocol->name), result.summary.verdict,
                                  result.valid());
       monitor_.sample_own();
       if (!interrupted()) monitor_.await_scrapes({kRunnerNode}, 2);
+      console_.end_live(one_line(result, console_.coloured()));
+      if (result.failure.empty() && !result.interrupted) {  // those were told when they happened
+        for (const std::string& reason : result.invalid_reasons) {
+          console_.warn(result.cell.id + " is not valid: " + reason);
         }
       }
       results_->add(std::move(result));
@@ -244,12 +244,12 @@ class Run {
   Plan plan_;
   RunPaths paths_;
   Console& console_;
+  Monitor& monitor_;
   std::unique_ptr<Network> network_;
   std::optional<Results> results_;
   EnvironmentFacts facts_;
   bool failed_{};  ///< A cell could not start or lost a daemon: no further one is tried.
 };
-  Monitor& monitor_;
 
 std::string dry_run(const Plan& plan) {
   std::string out = describe(plan) + "\npredictions (p50, no load, no jitter; where the protocol has a closed form)\n";
@@ -339,16 +339,16 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
     monitor->scraped_through(**proxy);
     console.say("Prometheus: " + (*prometheus)->url());
   }
-  if (*prometheus) {
-    if (const auto ended = (*prometheus)->failure()) console.warn("the run's Prometheus had ended: " + *ended);
-    (*prometheus)->stop();
-  }
   console.say(plan->experiment.name + ": " + std::to_string(plan->cells.size()) + " cells, about " +
               std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
               " s, on topology " + topology_names(*plan) + " over " + std::string(name_of(choice->kind)) + " (" +
               choice->why + ")");
   Run run(options, std::move(plan).value(), std::move(paths).value(), console, *monitor);
   auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
+  if (*prometheus) {
+    if (const auto ended = (*prometheus)->failure()) console.warn("the run's Prometheus had ended: " + *ended);
+    (*prometheus)->stop();
+  }
   if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
   return *status;
 }
