@@ -102,6 +102,7 @@ void finish(const CellContext& context, CellFleet& fleet, CellEvidence& evidence
   context.console.live(context.cell.id + "  draining ...");
   drain(context, fleet, evidence);
   collect_reports(fleet, fleet.living(fleet.engines()), evidence);
+  fleet.sample_metrics(true);
   fetch_files(context, fleet, evidence);
   // What was counted last must have been seen, twice, as a rate needs two points.
   if (!evidence.interrupted) fleet.await_scrapes(2);
