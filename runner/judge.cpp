@@ -4,6 +4,7 @@
 
 #include "measure/names.h"
 #include "runner/evidence.h"
+#include "runner/publish.h"
 #include "runner/theory.h"
 
 namespace geocommit {
@@ -84,6 +85,7 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   out.summary = summarise(std::move(input));
 
   keep_histograms(window, history.outcomes, out);
+  out.region_histograms = region_histograms(window, history.outcomes, directory);
   for (const auto& [node, report] : evidence.reports) {
     for (const auto& [what, count] : report.live.totals_by(metric::kAlarms, metric::kWhat)) out.alarms[what] += count;
     // Traffic is not a transaction's, so it is counted over the whole cell.

@@ -24,6 +24,7 @@ struct CellResult {
   std::map<std::string, std::uint64_t> alarms;   ///< By what.
   std::map<std::string, std::uint64_t> traffic;  ///< Messages of the window by traffic class.
   std::map<std::string, Histogram> histograms;   ///< By field name: "commit_latency", ...
+  std::map<std::string, std::map<std::string, Histogram>> region_histograms;  ///< By field name, then region.
   std::optional<RouterStats> router;
   [[nodiscard]] bool valid() const { return invalid_reasons.empty(); }
 };

@@ -15,6 +15,7 @@
 #include "runner/environment.h"
 #include "runner/judge.h"
 #include "runner/network.h"
+#include "runner/publish.h"
 #include "runner/prometheus/monitor.h"
 #include "runner/prometheus/openmetrics.h"
 #include "runner/prometheus/server.h"
@@ -237,8 +238,13 @@ class Run {
   Result<int> finish() {
     if (auto written = results_->write(); !written) return written.error();
     console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
+    if (const auto found = publish(plan_, results_->cells(), paths_.results, console_.coloured())) {
+      console_.result("What this run found\n" + *found);
+    } else {
+      console_.warn("no report.html: " + found.error().message);
+    }
     const std::string near = std::filesystem::proximate(paths_.results).string();
-    console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near));
+    console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near) + " (report.html: to look at)");
     if (interrupted()) return kInterrupted;
     return failed_ ? kFailed : exit_status(results_->cells(), options_.allow_expected);
   }

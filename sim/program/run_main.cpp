@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "runner/files.h"
+#include "runner/publish.h"
 #include "runner/report.h"
 #include "runner/results.h"
 #include "sim/program/simulate_cell.h"
@@ -106,7 +107,12 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
     }
   }
   std::cout << "\nsimulated: virtual time, modelled network and disk\n"
-            << comparison(plan, results.cells(), false) << "Results: " << output.string() << "\n";
+            << comparison(plan, results.cells(), false) << "\n";
+  const auto found = publish(plan, results.cells(), output, false);
+  if (!found) {
+    return failed("no report.html: " + found.error().message);
+  }
+  std::cout << "What this run found\n" << *found << "\nResults: " << output.string() << " (report.html: to look at)\n";
   int status = 0;
   for (const CellResult& cell : results.cells()) {
     const Verdict& verdict = cell.summary.verdict;

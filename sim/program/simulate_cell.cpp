@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "measure/names.h"
+#include "runner/publish.h"
 #include "runner/theory.h"
 #include "runtime/telemetry.h"
 #include "sim/world.h"
@@ -172,6 +173,7 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
   out.histograms["in_doubt"] = window.merged(metric::kInDoubt);
   out.histograms["blocking"] = window.merged(metric::kBlocking);
   out.histograms["staleness"] = window.merged(metric::kStaleness);
+  out.region_histograms = region_histograms(window, history.outcomes, directory);
 }
 
 }  // namespace

@@ -1,0 +1,63 @@
+// A group is one protocol at one sweep point: its repetitions are merged, never averaged.
+
+const pointName = (sweep) => Object.entries(sweep).map(([key, value]) => key + "=" + value).join(" ");
+const groups = data.groups
+  .map((g) => ({...g, point: pointName(g.sweep), cells: g.cells.filter((i) => i < cells.length), index: g.cells}))
+  .filter((g) => g.cells.length > 0);
+const points = [...new Set(groups.map((g) => g.point))];
+const protocols = [...new Set(groups.map((g) => g.protocol))];
+const regions = Object.keys(at(cells[0] || {}, "by_region") || {});
+const groupsAt = (point) => groups.filter((g) => g.point === point);
+const cellsOf = (group) => group.cells.map((i) => cells[i]);
+/** "2pc", or with a sweep "2pc workload.rate=50/s". */
+const groupName = (group) => (points.length > 1 ? group.protocol + " " + group.point : group.protocol);
+
+/**
+ * A percentile of a group: of one repetition the number of summary.json, of several that of the merged histograms.
+ * Returns {value, path}; path only in the first case.
+ */
+function quantile(group, metric, name, region) {
+  if (group.cells.length === 1) {
+    const path = region ? ["by_region", region, metric + "_ms", name] : [metric + "_ms", name];
+    const index = group.cells[0];
+    const count = at(cells[index], ...path.slice(0, -1), "count");
+    const value = at(cells[index], ...path);
+    if (value !== null) return {value: count > 0 || name === "count" ? value : null, path: ["cells", index, ...path].join("/")};
+  }
+  return {value: at(group, "distributions", metric, region || "", name), path: null};
+}
+const total = (group, ...path) => sum(cellsOf(group).map((c) => at(c, ...path)));
+const abortedOf = (cell) => sum(Object.values(at(cell, "transactions", "aborted") || {}));
+
+/** Costs are per commit: repetitions weigh by their commits. */
+function costOf(group, field) {
+  let cost = 0, commits = 0;
+  for (const cell of cellsOf(group)) {
+    const one = at(cell, "costs_per_commit", field), weight = at(cell, "transactions", "committed") || 0;
+    if (one === null) continue;
+    cost += weight * one;
+    commits += weight;
+  }
+  return commits > 0 ? cost / commits : null;
+}
+
+/** The worst verdict of a group: {word, kind, sign}. */
+function verdictOf(group) {
+  const all = cellsOf(group), wrong = all.filter((c) => c.verdict === "violation");
+  if (wrong.length > 0) {
+    return wrong.every((c) => c.expected) ? {word: "VIOLATION (expected)", kind: "expected", sign: "\u25B2"} : {word: "VIOLATION", kind: "violation", sign: "\u2716"};
+  }
+  if (all.some((c) => c.verdict !== "pass")) return {word: "unknown", kind: "unknown", sign: "?"};
+  return {word: "pass", kind: "pass", sign: "\u2714"};
+}
+
+/** Faults of a cell as [{start, end, text}], seconds since the load began; end Infinity: until the end. */
+function faultsOf(cell) {
+  const list = at(cell, "faults");
+  if (!Array.isArray(list)) return [];
+  return list.map((f) => {
+    const first = (...names) => names.map((n) => at(f, n)).find((v) => typeof v === "number");
+    const start = first("start_s", "began_s", "at_s"), end = first("end_s", "ended_s");
+    return {start, end: end === undefined ? Infinity : end, text: at(f, "text") || at(f, "what") || [at(f, "fault"), at(f, "target")].filter(Boolean).join(" ")};
+  }).filter((f) => f.start !== undefined);
+}

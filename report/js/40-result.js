@@ -1,0 +1,115 @@
+// The result: what was found, and the protocols beside each other.
+
+function drawHead() {
+  const environment = data.environment || {};
+  const facts = [summary.emulation === "sim" ? "simulated: virtual time, modelled network and disk" : "emulation " + summary.emulation,
+    "topology " + (Array.isArray(summary.topology) ? summary.topology.join(", ") : summary.topology), "seed " + summary.seed, environment.started, "run " + summary.run_id].filter(Boolean);
+  const theme = el("button", {type: "button", class: "theme", onclick: () => {
+    const root = document.documentElement;
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+    root.dataset.theme = dark ? "light" : "dark";
+    redraw(true);
+  }}, "Light / dark");
+  document.getElementById("head").append(el("div", {}, el("h1", {}, summary.name), el("div", {class: "soft"}, facts.join(" \u00B7 "))), theme);
+  document.title = summary.name + " - geocommit";
+}
+
+const worstOf = (list) => list.reduce((a, b) => (["pass", "expected", "unknown", "violation"].indexOf(b.kind) > ["pass", "expected", "unknown", "violation"].indexOf(a.kind) ? b : a));
+
+function drawResult() {
+  const badges = protocols.map((protocol) => {
+    const verdict = worstOf(groups.filter((g) => g.protocol === protocol).map(verdictOf));
+    return el("li", {class: "badge " + verdict.kind}, el("span", {class: "sign", "aria-hidden": "true"}, verdict.sign), protocol + ": " + verdict.word);
+  });
+  const planned = summary.cells_planned, failures = summary.failures || [];
+  const notices = [];
+  if (planned > cells.length && data.limits.length === 0) notices.push(`${cells.length} of ${planned} cells got as far as a result.`);
+  notices.push(...failures, ...cells.filter((c) => c.failure).map((c) => c.cell + ": " + c.failure), ...data.limits);
+  section("result", "Found", "What this run found",
+    groups.length ? el("ul", {class: "verdicts", "aria-label": "Verdicts"}, badges) : null,
+    el("ul", {class: "findings"}, data.findings.map((f) => el("li", {class: f.kind}, f.text))),
+    notices.map((text) => el("p", {class: "notice"}, text)));
+}
+
+function comparisonTable(point) {
+  const here = groupsAt(point);
+  const rows = [];
+  const cell = (q) => valueCell(figure(q.value), q.value, q.path);
+  const has = (metric) => here.some((g) => quantile(g, metric, "count").value > 0);
+  const latency = (label, metric, predicted) => {
+    if (!has(metric)) return;
+    rows.push([label + " p50, ms", ...here.map((g) => cell(quantile(g, metric, "p50")))]);
+    if (predicted) rows.push(["predicted p50", ...here.map((g) => el("td", {}, predictedText(g, predicted))), {sub: true}]);
+    rows.push(["p99", ...here.map((g) => cell(quantile(g, metric, "p99"))), {sub: true}]);
+  };
+  latency("Commit latency", "commit_latency", "commit_latency");
+  latency("Client latency", "client_latency", "client_latency");
+  latency("Lock hold", "lock_hold", "lock_hold");
+  latency("In doubt", "in_doubt", null);
+  const one = (g, ...path) => (g.cells.length === 1 ? ["cells", g.cells[0], ...path].join("/") : null);
+  rows.push(["Commits per second", ...here.map((g) => { const v = total(g, "goodput_per_s") / g.cells.length; return valueCell(figure(v), v, one(g, "goodput_per_s")); })]);
+  rows.push(["Committed", ...here.map((g) => { const v = total(g, "transactions", "committed"); return valueCell(whole(v), v, one(g, "transactions", "committed")); }), {sub: true}]);
+  rows.push(["Aborted", ...here.map((g) => { const o = total(g, "transactions", "offered"); return el("td", {}, o ? percent(sum(cellsOf(g).map(abortedOf)) / o) : "-"); })]);
+  rows.push(["main cause", ...here.map(mainCause), {sub: true}]);
+  rows.push(["Messages per commit", ...here.map((g) => { const v = costOf(g, "messages"); return valueCell(counted(v), v, one(g, "costs_per_commit", "messages")); })]);
+  rows.push(["across regions", ...here.map((g) => { const v = costOf(g, "wan_messages"); return valueCell(counted(v), v, one(g, "costs_per_commit", "wan_messages")); }), {sub: true}]);
+  rows.push(["Forced writes per commit", ...here.map((g) => { const v = costOf(g, "forced_writes"); return valueCell(counted(v), v, one(g, "costs_per_commit", "forced_writes")); })]);
+  rows.push(["Blocked participants", ...here.map((g) => { const v = total(g, "blocking_ms", "count"); return valueCell(whole(v), v, one(g, "blocking_ms", "count")); })]);
+  if (here.some((g) => total(g, "blocking_ms", "censored") > 0)) {
+    rows.push(["still at the end", ...here.map((g) => { const v = total(g, "blocking_ms", "censored"); return valueCell(whole(v), v, one(g, "blocking_ms", "censored")); }), {sub: true}]);
+  }
+  latency("Staleness", "staleness", null);
+  if (here.some((g) => total(g, "transactions", "unknown") + total(g, "transactions", "shed") > 0)) {
+    rows.push(["Outcome unknown", ...here.map((g) => { const v = total(g, "transactions", "unknown"); return valueCell(whole(v), v, one(g, "transactions", "unknown")); })]);
+    rows.push(["Shed", ...here.map((g) => { const v = total(g, "transactions", "shed"); return valueCell(whole(v), v, one(g, "transactions", "shed")); })]);
+  }
+  rows.push(["Availability", ...here.map((g) => {
+    const known = cellsOf(g).filter((c) => at(c, "availability") !== null);
+    const v = known.length ? sum(known.map((c) => c.availability * c.transactions.offered)) / sum(known.map((c) => c.transactions.offered)) : null;
+    return valueCell(percent(v), v, one(g, "availability"));
+  })]);
+  rows.push(["Latencies valid", ...here.map((g) => el("td", {}, cellsOf(g).every((c) => c.valid) ? "yes" : "no"))]);
+  rows.push(["Verdict", ...here.map((g) => { const v = verdictOf(g); return el("td", {class: v.kind}, v.word); })]);
+  const repetitions = Math.max(...here.map((g) => g.cells.length));
+  return table((point || "All protocols beside each other") + (repetitions > 1 ? `; ${repetitions} repetitions, merged` : ""), ["", ...here.map((g) => g.protocol)], rows, true);
+}
+
+function predictedText(group, field) {
+  const value = at(cells[group.cells[0]], "prediction_ms", "detail", field);
+  if (!value) return "-";
+  return value.p55 <= value.p45 * 1.05 ? figure(value.p50) : figure(value.p45) + " to " + figure(value.p55);
+}
+
+function mainCause(group) {
+  const causes = {};
+  for (const cell of cellsOf(group)) for (const [reason, n] of Object.entries(cell.transactions.aborted)) causes[reason] = (causes[reason] || 0) + n;
+  const most = Object.entries(causes).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1])[0];
+  return el("td", {}, most ? most[0] : "-");
+}
+
+/** With a sweep: a figure of each protocol over the points. */
+function sweepCharts() {
+  if (points.length < 2) return null;
+  const xs = points.map((_, i) => i + 1);
+  const one = (title, unit, value) => {
+    const series = protocols.map((p, i) => ({name: p, style: i, values: points.map((point) => {
+      const g = groups.find((c) => c.protocol === p && c.point === point);
+      return g ? value(g) : null;
+    })}));
+    return chart({title, x: {label: "point of the sweep", range: (u, min, max) => [min - 0.2, max + 0.2]}, y: {unit}, xs, series,
+      table: () => table(title, ["", ...protocols], points.map((point, k) => [point, ...series.map((s) => figure(s.values[k]))]), true)});
+  };
+  return [one("Commit latency p99 over the sweep, ms", " ms", (g) => quantile(g, "commit_latency", "p99").value),
+    one("Commits per second over the sweep", "/s", (g) => total(g, "goodput_per_s") / g.cells.length),
+    el("ol", {class: "soft"}, points.map((p) => el("li", {}, p)))];
+}
+
+function drawComparison() {
+  if (groups.length === 0) return;
+  const first = points.slice(0, 4).map(comparisonTable);
+  const rest = points.length > 4 ? lazyDetails(`${points.length - 4} more points of the sweep`, () => el("div", {}, points.slice(4).map(comparisonTable))) : null;
+  section("comparison", "Comparison", "The protocols compared", first, rest, sweepCharts(),
+    el("p", {class: "soft"}, "Commit latency runs at the coordinator from the request to the durable decision; client latency from the intended start to the outcome, so that waiting in line counts; " +
+      "lock hold from the first lock to the last release, per participant. Predicted is theory without load. In doubt is from a durable YES to the outcome; blocked is past the decision timeout. " +
+      "The verdict is from the durable logs of all nodes. All times are of one host's monotonic clock each."));
+}

@@ -1,0 +1,94 @@
+#include "runner/publish.h"
+
+#include "measure/names.h"
+#include "runner/files.h"
+#include "runner/findings.h"
+#include "runner/html_report.h"
+#include "runner/report_data.h"
+
+namespace geocommit {
+namespace {
+
+constexpr std::size_t kTerminalWidth = 100;
+
+std::string topology_json(const Plan& plan) {
+  Json list = Json::array();
+  for (const PlannedWan& wan : plan.wans) {
+    const Topology& topology = wan.topology;
+    Json rtt = Json::array();
+    for (const std::string& from : topology.regions()) {
+      Json row = Json::array();
+      for (const std::string& to : topology.regions()) {
+        const auto a = topology.find(from);
+        const auto b = topology.find(to);
+        row.push_back(a && b ? Json(to_ms(2 * topology.link(*a, *b).delay)) : Json(nullptr));
+      }
+      rtt.push_back(std::move(row));
+    }
+    list.push_back({{"name", topology.name()},
+                    {"source",
+                     {{"statistic", topology.source().statistic},
+                      {"date", topology.source().date},
+                      {"text", topology.source().text}}},
+                    {"regions", topology.regions()},
+                    {"round_trip_ms", std::move(rtt)}});
+  }
+  const Json out{{"schema", "geocommit/topology/1"}, {"topologies", std::move(list)}};
+  return out.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string by_region_csv(const CellResult& cell) {
+  std::string out = "metric,region,lower_ms,upper_ms,count\n";
+  for (const auto& [metric, regions] : cell.region_histograms) {
+    for (const auto& [region, histogram] : regions) {
+      for (const auto& [index, count] : histogram.buckets()) {
+        char numbers[96];  // NOLINT: snprintf
+        std::snprintf(numbers, sizeof numbers, ",%.6g,%.6g,%llu\n", to_ms(Histogram::bucket_lower(index)),
+                      to_ms(Histogram::bucket_upper(index)), static_cast<unsigned long long>(count));
+        out += csv(metric) + "," + csv(region) + numbers;
+      }
+    }
+  }
+  return out;
+}
+
+}  // namespace
+
+std::map<std::string, std::map<std::string, Histogram>> region_histograms(const MetricSet& window,
+                                                                          const std::vector<ClientOutcome>& outcomes,
+                                                                          const Directory& directory) {
+  std::map<std::string, std::map<std::string, Histogram>> out;
+  for (const ClientOutcome& outcome : outcomes) {
+    if (!outcome.measured || outcome.outcome != Outcome::commit) continue;
+    if (outcome.origin.value < directory.region_count()) {
+      out["client_latency"][directory.regions()[outcome.origin.value]].record(outcome.latency);
+    }
+  }
+  const auto add = [&](const char* name, const char* metric, const Labels& where, const std::string& region) {
+    if (Histogram h = window.merged(metric, where); h.count() > 0) out[name][region] = std::move(h);
+  };
+  for (const std::string& region : directory.regions()) {
+    const Labels commits{{metric::kOutcome, "commit"}, {metric::kRegion, region}};
+    add("commit_latency", metric::kCommitLatency, commits, region);
+    add("lock_hold", metric::kLockHold, commits, region);
+    add("in_doubt", metric::kInDoubt, {{metric::kRegion, region}}, region);
+    add("blocking", metric::kBlocking, {{metric::kRegion, region}}, region);
+  }
+  return out;
+}
+
+Result<std::string> publish(const Plan& plan, const std::vector<CellResult>& cells,
+                            const std::filesystem::path& results, bool colour) {
+  if (auto done = write_file(results / "topology.json", topology_json(plan)); !done) return done.error();
+  for (const CellResult& cell : cells) {
+    if (cell.region_histograms.empty()) continue;
+    const auto file = results / "histograms" / (cell.cell.id + ".by_region.csv");
+    if (auto done = write_file(file, by_region_csv(cell)); !done) return done.error();
+  }
+  if (auto done = write_html_report(results); !done) return done.error();
+  auto summary = read_summary(results);
+  if (!summary) return summary.error();
+  return print(find(*summary), kTerminalWidth, colour);
+}
+
+}  // namespace geocommit
