@@ -171,6 +171,7 @@ class Transport::Impl {
       auto in = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::pair);
       out->set(zmq::sockopt::linger, 0);
       in->set(zmq::sockopt::linger, 0);
+      out->set(zmq::sockopt::sndtimeo, 200);  // ms: also until the two have met
       out->bind(address);
       in->connect(address);
       barrier_out_ = std::move(out);
@@ -219,7 +220,7 @@ class Transport::Impl {
     try {
       std::array<zmq::pollitem_t, 1> items{{{barrier_in_->handle(), 0, ZMQ_POLLIN, 0}}};
       zmq::message_t back;
-      if (!barrier_out_->send(zmq::message_t{1}, zmq::send_flags::dontwait) ||
+      if (!barrier_out_->send(zmq::message_t{1}, zmq::send_flags::none) ||
           zmq::poll(items, std::chrono::milliseconds{200}) <= 0 ||
           !barrier_in_->recv(back, zmq::recv_flags::dontwait)) {
         return false;

@@ -33,7 +33,7 @@ namespace geocommit {
 struct FaultOrder {
   std::uint32_t id{};  ///< The runner's name for it, above 0; arming an id again replaces it.
   FaultKind kind{};
-  std::string on;               ///< A protocol point of this node's machines. Empty: begins now, and is reported too.
+  std::string on;  ///< A protocol point of this node, or "recovered-in-doubt". Empty: begins now, and is reported too.
   std::uint32_t occurrence{1};  ///< Which one since it was armed, from 1. 0: every one that comes while it is not in
                                 ///< force. A restarted node counts anew: arm again, with what is left.
   bool by_runner{};             ///< The node only reports and waits, whatever the kind: the callback does it.
