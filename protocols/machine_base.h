@@ -12,13 +12,14 @@
 namespace geocommit {
 
 /// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (PITFALLS 18). Zero stays zero
-/// and counts nothing: without a clock, a machine that only asks again is in the same state again.
+/// and counts nothing: without a clock, a machine that only asks again is in the same state again. `most` bounds the
+/// interval further, never below the first.
 class Backoff {
  public:
-  explicit Backoff(Duration first) : first_(first) {}
+  explicit Backoff(Duration first, Duration most = Duration::max()) : first_(first), most_(std::max(first, most)) {}
   Duration next() {
-    const Duration interval = first_ * factor_;
-    if (first_ != Duration::zero()) {
+    const Duration interval = std::min(first_ * factor_, most_);
+    if (first_ != Duration::zero() && interval < most_) {
       factor_ = std::min(factor_ * 2, kMostFactor);
     }
     return interval;
@@ -27,7 +28,7 @@ class Backoff {
 
  private:
   static constexpr int kMostFactor = 16;
-  Duration first_;
+  Duration first_, most_;
   int factor_{1};
 };
 

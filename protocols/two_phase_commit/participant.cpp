@@ -12,7 +12,10 @@ constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer
 /// decides alone; a site that answers "aborted" to a peer without having been told has forced it first.
 class Participant final : public MachineBase {
  public:
-  explicit Participant(const TxnContext& context) : MachineBase(context), inquiry_(context.timeouts.resend) {}
+  /// Inquiries never come rarer than the decision timeout: whoever could answer is back or reachable again at some
+  /// moment, and from then on the site stays blocked for at most so long.
+  explicit Participant(const TxnContext& context)
+      : MachineBase(context), inquiry_(context.timeouts.resend, context.timeouts.decision) {}
 
   [[nodiscard]] std::string describe() const override {
     switch (state_) {
