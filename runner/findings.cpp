@@ -110,21 +110,40 @@ std::vector<Group> groups_of(const Json& summary) {
   return out;
 }
 
+/// "us-east-1 was cut off": a fault by its kind and target (summary.json's `faults`) as a clause.
+std::string clause(const std::string& kind, const std::string& target) {
+  if (kind == "crash") return target + " was down";
+  if (kind == "pause") return target + " stood still";
+  if (kind.starts_with("disk")) return "the disk of " + target + " failed or stalled";
+  if (kind == "clock") return "the wall clock of " + target + " was wrong";
+  if (kind == "partition") {
+    const std::size_t bar = target.find(" | ");
+    if (bar == std::string::npos || target.find(" | ", bar + 3) != std::string::npos) return "the network was split";
+    const std::string left_side = target.substr(0, bar);
+    const std::string right_side = target.substr(bar + 3);
+    const bool one_left = left_side.find(',') == std::string::npos;
+    if (one_left || right_side.find(',') == std::string::npos)
+      return (one_left ? left_side : right_side) + " was cut off";
+    return "the network was split";
+  }
+  if (kind == "cut" || kind == "drop") return "messages were lost (" + target + ")";
+  if (kind == "link") return "the link " + target + " was poor";
+  return kind + " " + target + " was in force";
+}
+
 /// " while us-east-1 was cut off": what was wrong meanwhile, where it is one or two things.
 std::string meanwhile(const Group& group) {
   std::vector<std::string> words;
-  std::size_t count = 0;
   for (const Json* cell : group.cells) {
     const Json* faults = at(*cell, {"faults"});
     if (faults == nullptr || !faults->is_array()) continue;
     for (const Json& fault : *faults) {
-      ++count;
-      const std::string what = text(fault, {"while"});
-      if (!what.empty() && std::find(words.begin(), words.end(), what) == words.end()) words.push_back(what);
+      const std::string what = clause(text(fault, {"kind"}), text(fault, {"target"}));
+      if (std::find(words.begin(), words.end(), what) == words.end()) words.push_back(what);
     }
   }
-  if (count == 0) return "";
-  if (words.empty() || words.size() > 2) return " under the faults of this run";
+  if (words.empty()) return "";
+  if (words.size() > 2) return " under the " + std::to_string(words.size()) + " faults of this run";
   return " while " + listed(words);
 }
 
@@ -316,6 +335,7 @@ std::vector<Finding> find(const Json& summary) {
                                 " in the durable logs, every outcome agreed, nothing acknowledged was lost, and "
                                 "money was conserved."});
   }
+  if (out.empty()) out.push_back({FindingKind::unknown, "Nothing was measured."});
   std::stable_sort(out.begin(), out.end(), [](const Finding& a, const Finding& b) { return a.kind < b.kind; });
   return out;
 }

@@ -22,7 +22,7 @@ function quantile(group, metric, name, region) {
     const index = group.cells[0];
     const count = at(cells[index], ...path.slice(0, -1), "count");
     const value = at(cells[index], ...path);
-    if (value !== null) return {value: count > 0 || name === "count" ? value : null, path: ["cells", index, ...path].join("/")};
+    if (value !== null) return {value: count > 0 || name === "count" ? value : null, path: ["cells", index, ...path].map((k) => String(k).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")};
   }
   return {value: at(group, "distributions", metric, region || "", name), path: null};
 }
@@ -58,6 +58,6 @@ function faultsOf(cell) {
   return list.map((f) => {
     const first = (...names) => names.map((n) => at(f, n)).find((v) => typeof v === "number");
     const start = first("start_s", "began_s", "at_s"), end = first("end_s", "ended_s");
-    return {start, end: end === undefined ? Infinity : end, text: at(f, "text") || at(f, "what") || [at(f, "fault"), at(f, "target")].filter(Boolean).join(" ")};
+    return {start, end: end === undefined ? Infinity : end, text: at(f, "what") || [at(f, "kind"), at(f, "target")].filter(Boolean).join(" ")};
   }).filter((f) => f.start !== undefined);
 }

@@ -4,7 +4,8 @@
 const DASHES = [[], [8, 4], [2, 3], [10, 3, 2, 3], [5, 2], [14, 4], [2, 6], [6, 2, 2, 2, 2, 2]];
 const MARKS = ["circle", "square", "triangle", "diamond", "cross", "down", "plus", "star"];
 const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-const styleOf = (i) => ({color: css("--s" + (i % 8)), dash: DASHES[i % 8], mark: MARKS[i % 8]});
+/** color: for a canvas, as the theme has it now; ink: for SVG, which follows the theme. */
+const styleOf = (i) => ({color: css("--s" + (i % 8)), ink: `var(--s${i % 8})`, dash: DASHES[i % 8], mark: MARKS[i % 8]});
 
 /** The path of a mark around 0,0 as SVG path data; canvas takes the same. */
 function markPath(mark, r) {
@@ -80,8 +81,8 @@ function drawMarks(series) {
 
 function swatch(style) {
   return svg("svg", {width: 34, height: 12, "aria-hidden": "true"},
-    svg("line", {x1: 1, x2: 33, y1: 6, y2: 6, stroke: style.color, "stroke-width": 2, "stroke-dasharray": style.dash.join(" ") || "none"}),
-    svg("path", {d: markPath(style.mark, 4), transform: "translate(17 6)", fill: style.color}));
+    svg("line", {x1: 1, x2: 33, y1: 6, y2: 6, stroke: style.ink, "stroke-width": 2, "stroke-dasharray": style.dash.join(" ") || "none"}),
+    svg("path", {d: markPath(style.mark, 4), transform: "translate(17 6)", fill: style.ink}));
 }
 
 /**

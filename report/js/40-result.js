@@ -84,7 +84,7 @@ function mainCause(group) {
   const causes = {};
   for (const cell of cellsOf(group)) for (const [reason, n] of Object.entries(cell.transactions.aborted)) causes[reason] = (causes[reason] || 0) + n;
   const most = Object.entries(causes).filter(([, n]) => n > 0).sort((a, b) => b[1] - a[1])[0];
-  return el("td", {}, most ? most[0] : "-");
+  return el("td", {}, most ? most[0].replaceAll("_", " ") : "-");
 }
 
 /** With a sweep: a figure of each protocol over the points. */

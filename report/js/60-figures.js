@@ -51,12 +51,12 @@ function deviations(bars) {
   const shown = bars.slice(0, 24), height = 26 * shown.length + 28, bound = Math.max(0.05, ...shown.map((b) => Math.min(1, Math.abs(b.off)))) * 1.15;
   const x = (off) => 430 + Math.max(-1, Math.min(1, off / bound)) * 240;
   return svg("svg", {class: "draw", viewBox: `0 0 700 ${height}`, role: "img", "aria-label": "Difference of each measured median from theory; the table below has the numbers", style: "max-width:44rem"},
-    svg("rect", {x: x(-0.05), width: x(0.05) - x(-0.05), y: 0, height: height - 20, fill: css("--good-bg")}),
-    svg("line", {x1: x(0), x2: x(0), y1: 0, y2: height - 20, stroke: css("--soft")}),
+    svg("rect", {x: x(-0.05), width: x(0.05) - x(-0.05), y: 0, height: height - 20, fill: "var(--good-bg)"}),
+    svg("line", {x1: x(0), x2: x(0), y1: 0, y2: height - 20, stroke: "var(--soft)"}),
     shown.flatMap((b, i) => [
       svg("text", {x: 8, y: 26 * i + 18}, b.label),
-      svg("line", {x1: x(0), x2: x(b.off), y1: 26 * i + 14, y2: 26 * i + 14, stroke: css("--s0"), "stroke-width": 3}),
-      svg("path", {d: markPath("circle", 5), transform: `translate(${x(b.off)} ${26 * i + 14})`, fill: css("--s0")})]),
+      svg("line", {x1: x(0), x2: x(b.off), y1: 26 * i + 14, y2: 26 * i + 14, stroke: "var(--s0)", "stroke-width": 3}),
+      svg("path", {d: markPath("circle", 5), transform: `translate(${x(b.off)} ${26 * i + 14})`, fill: "var(--s0)"})]),
     svg("text", {class: "soft", x: x(-0.05), y: height - 6, "text-anchor": "middle"}, "-5 %"), svg("text", {class: "soft", x: x(0.05), y: height - 6, "text-anchor": "middle"}, "+5 %"));
 }
 

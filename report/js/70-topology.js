@@ -62,7 +62,7 @@ function drawMap(t) {
       const rtt = between(t, i, j);
       if (rtt === null) continue;
       const [a, b] = [at2[i], at2[j]], mx = (a[0] + b[0]) / 2, my = (a[1] + b[1]) / 2 - (known ? Math.hypot(b[0] - a[0], b[1] - a[1]) * 0.12 : 0);
-      lines.push(svg("path", {d: `M${a}Q${mx} ${my} ${b}`, fill: "none", stroke: css("--s0"), "stroke-width": few ? 1.8 : 0.8, opacity: few ? 0.9 : 0.55 - 0.35 * rtt / slowest},
+      lines.push(svg("path", {d: `M${a}Q${mx} ${my} ${b}`, fill: "none", stroke: "var(--s0)", "stroke-width": few ? 1.8 : 0.8, opacity: few ? 0.9 : 0.55 - 0.35 * rtt / slowest},
         svg("title", {}, `${t.regions[i]} to ${t.regions[j]}: ${figure(rtt)} ms`)));
       if (few) labels.push({x: (a[0] + b[0]) / 4 + mx / 2, y: (a[1] + b[1]) / 4 + my / 2 - 4, text: figure(rtt) + " ms", anchor: "middle", soft: true});
     }
@@ -76,8 +76,8 @@ function drawMap(t) {
     return {x: at2[i][0] + spot[0], y: at2[i][1] + spot[1], text: r, anchor: spot[2] || "middle"};
   });
   return svg("svg", {class: "draw", viewBox: `0 0 900 ${height.toFixed(0)}`, role: "img", "aria-label": `Topology ${t.name}: ${t.regions.join(", ")}; the table below has the round trips`},
-    known ? svg("path", {d: document.getElementById("land").textContent.trim(), transform: `scale(${scale}) translate(${-x0} ${-y0})`, fill: css("--land")}) : [],
-    lines, at2.map((p) => svg("circle", {cx: p[0], cy: p[1], r: 6, fill: css("--s1"), stroke: css("--bg"), "stroke-width": 1.5})),
+    known ? svg("path", {d: document.getElementById("land").textContent.trim(), transform: `scale(${scale}) translate(${-x0} ${-y0})`, fill: "var(--land)"}) : [],
+    lines, at2.map((p) => svg("circle", {cx: p[0], cy: p[1], r: 6, fill: "var(--s1)", stroke: "var(--bg)", "stroke-width": 1.5})),
     [...labels, ...names].map((l) => svg("text", {x: l.x, y: l.y, "text-anchor": l.anchor, class: l.soft ? "halo soft" : "halo"}, l.text)));
 }
 
@@ -86,7 +86,7 @@ function drawTopology() {
   if (all.length === 0) return;
   const measured = at(data.environment, "round_trips") || [];
   section("topology", "Network", "The network", all.map((t) => [
-    el("figure", {}, el("figcaption", {}, t.name, el("span", {class: "soft"}, Object.hasOwn(PLACES, t.regions[0]) ? "" : " laid out so that distance follows the round trip")), el("div", {class: "map", "data-map": t.name}, drawMap(t))),
+    el("figure", {}, el("figcaption", {}, t.name, el("span", {class: "soft"}, Object.hasOwn(PLACES, t.regions[0]) ? "" : " laid out so that distance follows the round trip")), el("div", {class: "map"}, drawMap(t))),
     lazyOrTable(t),
     t.source && (t.source.text || t.source.source) ? el("p", {class: "soft"}, "Round trips: " + [t.source.statistic, t.source.date, t.source.text || t.source.source].filter(Boolean).join("; ")) : null]),
     measured.length ? table("Round trips as emulated, before the run, ms", ["", "configured", "measured p50", "p99", "samples", "lost"], measured.map((p) => [p.a + " to " + p.b, figure(p.configured_ms), figure(p.p50_ms), figure(p.p99_ms), whole(p.samples), whole(p.lost)]), true) : null);

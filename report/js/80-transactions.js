@@ -30,7 +30,7 @@ function spaceTime(t, title) {
   const parts = [];
   for (const node of t.nodes) {
     const [role, region] = node.name.split("@");
-    parts.push(svg("line", {x1: x(node.name), x2: x(node.name), y1: 48, y2: height - 12, stroke: css("--line"), "stroke-width": 2}),
+    parts.push(svg("line", {x1: x(node.name), x2: x(node.name), y1: 48, y2: height - 12, stroke: "var(--line)", "stroke-width": 2}),
       svg("text", {x: x(node.name), y: 20, "text-anchor": "middle"}, role), svg("text", {x: x(node.name), y: 36, "text-anchor": "middle", class: "soft"}, region || ""));
   }
   moments.forEach((m, i) => { if (i === 0 || ys.get(m) - ys.get(moments[i - 1]) >= 17) parts.push(svg("text", {x: 6, y: ys.get(m) + 4, class: "soft"}, figure(m - begin) + " ms")); });
@@ -38,14 +38,14 @@ function spaceTime(t, title) {
     if (x(m.from) < left || x(m.to) < left) continue;
     const lost = typeof m.received_ms !== "number", x1 = x(m.from), x2 = lost ? (x(m.from) + x(m.to)) / 2 : x(m.to), y1 = ys.get(m.sent_ms), y2 = lost ? y1 + 14 : ys.get(m.received_ms);
     const angle = Math.atan2(y2 - y1, x2 - x1), style = styleOf(lost ? 1 : 0);
-    parts.push(svg("line", {x1, y1, x2, y2, stroke: style.color, "stroke-width": 1.6, "stroke-dasharray": lost ? "5 4" : "none"}),
+    parts.push(svg("line", {x1, y1, x2, y2, stroke: style.ink, "stroke-width": 1.6, "stroke-dasharray": lost ? "5 4" : "none"}),
       lost ? svg("text", {x: x2, y: y2 + 4, "text-anchor": "middle", style: "font-weight:700"}, "\u00D7")
-        : svg("path", {d: "M0 0L-9 -4L-9 4Z", transform: `translate(${x2} ${y2}) rotate(${(angle * 180 / Math.PI).toFixed(1)})`, fill: style.color}),
+        : svg("path", {d: "M0 0L-9 -4L-9 4Z", transform: `translate(${x2} ${y2}) rotate(${(angle * 180 / Math.PI).toFixed(1)})`, fill: style.ink}),
       svg("text", {x: x1 + (x2 - x1) * 0.3, y: y1 + (y2 - y1) * 0.3 - 4, "text-anchor": "middle", class: "halo soft"}, m.kind));
   }
   for (const e of t.events) {
     if (x(e.node) < left) continue;
-    parts.push(svg("circle", {cx: x(e.node), cy: ys.get(e.at_ms), r: 4, fill: css("--s2")}), svg("text", {x: x(e.node) + 8, y: ys.get(e.at_ms) + 13, class: "halo"}, e.text));
+    parts.push(svg("circle", {cx: x(e.node), cy: ys.get(e.at_ms), r: 4, fill: "var(--s2)"}), svg("text", {x: x(e.node) + 8, y: ys.get(e.at_ms) + 13, class: "halo"}, e.text));
   }
   return svg("svg", {class: "draw", viewBox: `0 0 ${width} ${height}`, style: `min-width:${Math.min(width, 620)}px;max-width:${width}px`, role: "img", "aria-label": title}, parts);
 }

@@ -51,23 +51,16 @@ drawHow();
 drawNav();
 
 addEventListener("resize", () => redraw(false));
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { redraw(true); repaint(); });
-/** Drawings take their colours from the theme when they are made. */
-function repaint() {
-  for (const map of document.querySelectorAll("[data-map]")) map.replaceChildren(drawMap(topologies().find((t) => t.name === map.dataset.map)));
-}
-document.querySelector("button.theme").addEventListener("click", repaint);
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw(true));
 // Paper is white, whatever the screen is.
 let themeBefore;
 addEventListener("beforeprint", () => {
   themeBefore = document.documentElement.dataset.theme;
   document.documentElement.dataset.theme = "light";
   redraw(true);
-  repaint();
 });
 addEventListener("afterprint", () => {
   if (themeBefore) document.documentElement.dataset.theme = themeBefore; else delete document.documentElement.dataset.theme;
   redraw(true);
-  repaint();
 });
 requestAnimationFrame(() => requestAnimationFrame(() => document.documentElement.setAttribute("data-ready", "true")));

@@ -1,0 +1,50 @@
+"""A page in headless Chromium: what it said on the console, and the document that its scripts made."""
+import html.parser
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+
+PATIENCE = 120  # seconds: ends a test that hangs; no test passes or fails by how fast it is
+
+
+def program():
+    return next((p for p in (shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")) if p), None)
+
+
+def run(page, *words, width=1280, height=2000):
+    """(document, console lines) after five virtual seconds."""
+    with tempfile.TemporaryDirectory(prefix="geocommit-chromium-") as home:
+        done = subprocess.run(
+            [program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={home}", "--no-first-run",
+             "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=5000", "--enable-logging=stderr", f"--window-size={width},{height}", *words,
+             pathlib.Path(page).resolve().as_uri()], capture_output=True, text=True, timeout=PATIENCE, env={"HOME": home, "PATH": "/usr/bin:/bin"})
+    console = [line for line in done.stderr.splitlines() if re.search(r":CONSOLE[:(]", line)]
+    return done.stdout, console
+
+
+class Document(html.parser.HTMLParser):
+    """Tags with their attributes, and the text of each element that has data-path."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.values, self.ids, self._open, self.raw = [], [], set(), None, []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        attributes = dict(attributes)
+        self.tags.append((tag, attributes))
+        if "id" in attributes:
+            self.ids.add(attributes["id"])
+        if "data-path" in attributes:
+            self._open = [attributes["data-path"], attributes.get("data-value"), ""]
+
+    def handle_data(self, data):
+        if self._open:
+            self._open[2] += data
+
+    def handle_endtag(self, tag):
+        if tag == "td" and self._open:
+            self.values.append(tuple(self._open))
+            self._open = None
