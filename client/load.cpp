@@ -270,6 +270,7 @@ void Load::emit_row() {
   row_.p50 = second_latency_.quantile(0.5);
   row_.p99 = second_latency_.quantile(0.99);
   counts_.recent_p99 = row_.p99;
+  counts_.recent_p50 = row_.p50;
   output_.second(row_);
   const std::uint64_t second = row_.second + 1;
   row_ = SecondRow{};

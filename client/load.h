@@ -43,6 +43,7 @@ struct LoadCounts {
   std::uint64_t offered{}, committed{}, aborted{}, shed{}, outstanding{};
   std::uint64_t unknown{};  ///< Timed out and not (yet) known.
   Duration recent_p99{};    ///< Over the last whole second.
+  Duration recent_p50{};    ///< Likewise.
 };
 
 class LoadOutput {

@@ -156,6 +156,7 @@ NodeStatus LoadService::status() {
   status.shed = counts.shed;
   status.outstanding = counts.outstanding;
   status.recent_p99_ms = to_ms(counts.recent_p99);
+  status.recent_p50_ms = to_ms(counts.recent_p50);
   return status;
 }
 

@@ -17,9 +17,10 @@ std::size_t characters(std::string_view text) {
   return count;
 }
 
-std::size_t terminal_width() {
+winsize terminal_size() {
   winsize size{};
-  return ::ioctl(1, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 100;
+  if (::ioctl(1, TIOCGWINSZ, &size) != 0 || size.ws_col <= 20 || size.ws_row < 3) return {30, 100, 0, 0};
+  return size;
 }
 
 void print(std::FILE* to, std::string_view text) {
@@ -36,8 +37,9 @@ Console::Console(Options options)
       coloured_(terminal_ && (std::getenv("NO_COLOR") == nullptr || *std::getenv("NO_COLOR") == '\0')) {}
 
 void Console::clear_live() {
-  if (live_shown_ && terminal_) std::fputs("\r\033[K", stdout);
-  live_shown_ = false;
+  if (live_lines_ > 1) std::fprintf(stdout, "\033[%zuA", live_lines_ - 1);
+  if (live_lines_ > 0) std::fputs("\r\033[J", stdout);
+  live_lines_ = 0;
 }
 
 void Console::say(std::string_view line) {
@@ -66,11 +68,8 @@ void Console::live(std::string_view line) {
   if (options_.quiet) return;
   if (terminal_) {
     std::string shown(line);
-    const std::size_t width = terminal_width() - 1;
-    if (characters(shown) > width) shown.resize(width);
-    std::fputs(("\r\033[K" + shown).c_str(), stdout);
-    std::fflush(stdout);
-    live_shown_ = true;
+    if (characters(shown) > width()) shown.resize(width());
+    live(line, {shown});
     return;
   }
   const auto now = std::chrono::steady_clock::now();
@@ -78,6 +77,24 @@ void Console::live(std::string_view line) {
   next_plain_ = now + std::chrono::seconds(2);
   print(stdout, line);
 }
+
+void Console::live(std::string_view line, const std::vector<std::string>& block) {
+  if (options_.quiet) return;
+  if (!terminal_ || block.empty()) {
+    live(line);
+    return;
+  }
+  clear_live();
+  std::string text;
+  for (const std::string& one : block) text += (text.empty() ? "" : "\n") + one;
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+  live_lines_ = block.size();
+}
+
+std::size_t Console::width() const { return terminal_size().ws_col - 1U; }
+
+std::size_t Console::height() const { return terminal_size().ws_row - 1U; }
 
 void Console::end_live(std::string_view line) {
   clear_live();

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace geocommit {
 
@@ -26,6 +27,11 @@ class Console {
   void error(std::string_view message);
   /// The live line: in place on a terminal; else a line of its own at most every 2 s.
   void live(std::string_view line);
+  /// The same as a block of lines on a terminal; elsewhere `line` as above. `block` must not be wider than width().
+  void live(std::string_view line, const std::vector<std::string>& block);
+  [[nodiscard]] std::size_t width() const;
+  /// Lines that a live block may have without scrolling.
+  [[nodiscard]] std::size_t height() const;
   /// Ends the live line, so that what was there last stays or is replaced by `line`.
   void end_live(std::string_view line);
   /// The result itself: standard output, also when quiet.
@@ -39,7 +45,7 @@ class Console {
   Options options_;
   bool terminal_{};
   bool coloured_{};
-  bool live_shown_{};
+  std::size_t live_lines_{};  ///< On the screen now, to be rewritten.
   std::chrono::steady_clock::time_point next_plain_{};
 };
 

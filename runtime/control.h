@@ -40,6 +40,7 @@ struct NodeStatus {
   bool load_finished{};  ///< Nothing more will be sent and nothing is outstanding (or timed out).
   std::uint64_t offered{}, committed{}, aborted{}, unknown{}, shed{}, outstanding{};
   double recent_p99_ms{};          ///< Over the last second.
+  double recent_p50_ms{};          ///< Likewise.
   std::vector<FiredFault> faults;  ///< What has fired here since this start, oldest first; the newest 256.
 };
 

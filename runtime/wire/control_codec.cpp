@@ -132,6 +132,7 @@ void write_status(const NodeStatus& status, wire::Status& out) {
   out.set_shed(status.shed);
   out.set_outstanding(status.outstanding);
   out.set_recent_p99_ms(status.recent_p99_ms);
+  out.set_recent_p50_ms(status.recent_p50_ms);
   for (const FiredFault& fired : status.faults) {
     write_fired(fired, *out.add_faults());
   }
@@ -154,6 +155,7 @@ NodeStatus read_status(const wire::Status& in) {
   out.shed = in.shed();
   out.outstanding = in.outstanding();
   out.recent_p99_ms = in.recent_p99_ms();
+  out.recent_p50_ms = in.recent_p50_ms();
   for (const wire::FiredFault& fired : in.faults()) {
     out.faults.push_back(read_fired(fired));
   }
