@@ -66,6 +66,9 @@ class NodeEngine {
   void on_message(const PeerMessage& message);
   void on_forced(WriteToken token);
   void on_timer(TimerToken token);
+  /// Hints for who runs many engines: this one has something to do soon; the message after that. Changes nothing.
+  void prefetch() const;
+  void prefetch(const PeerMessage& message) const;
 
   /// The coordinator's own watermark, which the transport stamps on everything that it sends.
   [[nodiscard]] Watermark watermark() const;

@@ -6,9 +6,10 @@
 #include <deque>
 #include <map>
 #include <optional>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
+#include "engine/containers.h"
 #include "engine/peer_message.h"
 #include "engine/record.h"
 #include "protocols/registry.h"
@@ -32,9 +33,14 @@ class FinishedMemory {
  private:
   struct OfCoordinator {
     Watermark watermark;
-    std::map<Watermark, FinishedTxn> finished;  // Keyed by (epoch, counter).
+    std::vector<FinishedTxn> finished;  // Ascending by (epoch, counter); what lies before `first` is dropped.
+    std::size_t first{};
   };
-  std::map<NodeId, OfCoordinator> coordinators_;
+  [[nodiscard]] const OfCoordinator* find(NodeId coordinator) const;
+  OfCoordinator& of(NodeId coordinator);
+
+  std::vector<std::pair<NodeId, OfCoordinator>> coordinators_;  // In the order in which they were first heard of.
+  FlatMap<NodeId, std::uint32_t> index_;                        // Into coordinators_.
   std::size_t size_{};
 };
 
@@ -49,7 +55,8 @@ class RequestMemory {
  private:
   std::size_t limit_;
   std::deque<FinishedRequest> order_;
-  std::unordered_map<RequestId, FinishedRequest> by_id_;
+  std::uint64_t dropped_{};                  // Of order_, so far.
+  FlatMap<RequestId, std::uint64_t> by_id_;  // Position in order_, counting the dropped ones.
 };
 
 }  // namespace geocommit

@@ -73,7 +73,7 @@ void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId 
   entry.begun = environment_.now();
   entry.reply_to = reply_to;
   entry.reply_to_forwarder = forwarded;
-  open_requests_.emplace(request.id, entry.descriptor.txn);
+  open_requests_[request.id] = entry.descriptor.txn;
   observer_.transaction_begun(entry.descriptor);
   feed({entry.descriptor.txn, Role::coordinator}, Begin{});
 }

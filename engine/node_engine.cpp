@@ -36,7 +36,12 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
   for (const NodeInfo& node : directory_.nodes()) {
     if (node.id != options_.self && node.kind != NodeKind::client) {
       peers_.push_back(node.id);
+    } else if (node.id == options_.self) {
+      first_hello_ = peers_.size();  // Everybody begins with another: who is greeted need not greet.
     }
+  }
+  if (peers_.size() <= kHelloBatch) {
+    first_hello_ = 0;
   }
   if (options_.protocol->ships_to_replicas && directory_.placement() == Placement::replicated &&
       self->kind == NodeKind::agent) {
@@ -80,12 +85,12 @@ TimerToken NodeEngine::Impl::schedule(Service service, Duration after) {
 }
 
 void NodeEngine::Impl::on_timer(TimerToken token) {
-  const auto it = timers_.find(token);
-  if (it == timers_.end()) {
+  const TimerUse* found = timers_.find(token);
+  if (found == nullptr) {
     return;
   }
-  const TimerUse use = it->second;
-  timers_.erase(it);
+  const TimerUse use = *found;
+  timers_.erase(token);
   if (const auto* machine = std::get_if<MachineTimer>(&use)) {
     if (TxnEntry* entry = find_entry(machine->key)) {
       std::erase_if(entry->timers, [&](const auto& t) { return t.second == token; });
@@ -145,6 +150,15 @@ void NodeEngine::Impl::on_message(const PeerMessage& message) {
   std::visit([&](const auto& payload) { receive(message, payload); }, message.payload);
   drain();
   maybe_checkpoint();
+}
+
+void NodeEngine::Impl::prefetch(const PeerMessage& message) const {
+  if (const NodeInfo* from = directory_.find(message.from)) {
+    peer_epochs_.prefetch(from);
+  }
+  if (const auto* wire = std::get_if<ProtocolMessage>(&message.payload)) {
+    (wire->message.to_role == Role::coordinator ? coordinators_ : participants_).prefetch(wire->message.txn);
+  }
 }
 
 void NodeEngine::Impl::receive(const PeerMessage& from, const Hello& hello) {
@@ -252,6 +266,14 @@ void NodeEngine::start() { impl_->start(); }
 void NodeEngine::on_message(const PeerMessage& message) { impl_->on_message(message); }
 void NodeEngine::on_forced(WriteToken token) { impl_->on_forced(token); }
 void NodeEngine::on_timer(TimerToken token) { impl_->on_timer(token); }
+void NodeEngine::prefetch(const PeerMessage& message) const { impl_->prefetch(message); }
+void NodeEngine::prefetch() const {
+  constexpr std::size_t kLine = 64;
+  const auto* const begin = reinterpret_cast<const char*>(impl_.get());
+  for (std::size_t at = 0; at < sizeof(Impl); at += kLine) {
+    __builtin_prefetch(begin + at);
+  }
+}
 Watermark NodeEngine::watermark() const { return impl_->watermark(); }
 EngineStatus NodeEngine::status() const { return impl_->status(); }
 std::vector<OpenInDoubt> NodeEngine::open_in_doubt() const { return impl_->open_in_doubt(); }

@@ -8,22 +8,24 @@
 #include <memory>
 #include <set>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <variant>
 #include <vector>
 
+#include "engine/containers.h"
 #include "engine/engine.h"
 #include "engine/lock_manager.h"
 #include "engine/memory.h"
 #include "engine/peer_epochs.h"
 #include "engine/resource_manager.h"
 #include "engine/shipping.h"
+#include "engine/txn_table.h"
 
 namespace geocommit {
 
 /// One transaction in one role on this node.
 struct TxnEntry {
+  TxnEntry *previous{}, *next{};  ///< TxnTable's.
   TxnDescriptor descriptor;
   const Protocol* protocol{};
   Role role{Role::participant};
@@ -31,7 +33,7 @@ struct TxnEntry {
   TxnCost cost;
   std::uint16_t depth{};  ///< Message delays of the longest causal chain so far.
   Outcome outcome{Outcome::undecided};
-  std::vector<MachineRecord> records;  ///< All that it has written, for checkpoints.
+  std::vector<MachineRecord> records;  ///< All that it has written, for checkpoints; without the descriptor.
   std::vector<std::pair<std::uint8_t, TimerToken>> timers;
   bool forgotten{};
   bool recovered{};  ///< Rebuilt from the log: its latencies began in another life.
@@ -62,6 +64,7 @@ class NodeEngine::Impl {
   void on_message(const PeerMessage& message);
   void on_forced(WriteToken token);
   void on_timer(TimerToken token);
+  void prefetch(const PeerMessage& message) const;
   [[nodiscard]] Watermark watermark() const;
   [[nodiscard]] EngineStatus status() const;
   [[nodiscard]] std::vector<OpenInDoubt> open_in_doubt() const;
@@ -160,18 +163,22 @@ class NodeEngine::Impl {
   FinishedMemory memory_;
   RequestMemory requests_;
 
-  std::map<TxnId, std::unique_ptr<TxnEntry>> coordinators_, participants_;
-  std::map<RequestId, TxnId> open_requests_;
+  TxnTable coordinators_{TxnTable::Order::by_id}, participants_{TxnTable::Order::arrival};
+  FlatMap<RequestId, TxnId> open_requests_;
   std::map<RequestId, NodeId> forwarded_;  ///< Home region: passed on, the client waits here.
   std::uint64_t next_counter_{1};
   PeerEpochs peer_epochs_;
   std::vector<NodeId> peers_;
+  /// At once; the next follow. Among a thousand nodes everybody at once would be a million messages in flight.
+  static constexpr std::size_t kHelloBatch = 64;
+  std::size_t first_hello_{}, next_hello_{};  ///< Where a round through peers_ begins, and how far it has got.
+  bool unanswered_hello_{};                   ///< Somebody was not known in this round.
 
   std::deque<std::pair<Key, Input>> inputs_;
   bool draining_{};
   Outbox outbox_;
   TimerToken last_timer_{};
-  std::unordered_map<TimerToken, TimerUse> timers_;
+  TokenRing<TimerUse> timers_;
   WriteToken last_write_{};
   std::deque<std::pair<WriteToken, ForceUse>> forces_;  ///< Complete in order.
 

@@ -15,15 +15,12 @@ TxnEntry& NodeEngine::Impl::add_entry(TxnDescriptor descriptor, Role role, const
   entry->role = role;
   entry->protocol = &protocol;
   auto& table = role == Role::coordinator ? coordinators_ : participants_;
-  const auto [it, inserted] = table.emplace(entry->descriptor.txn, std::move(entry));
-  GC_CHECK(inserted);
-  return *it->second;
+  const TxnId txn = entry->descriptor.txn;
+  return table.add(txn, std::move(entry));
 }
 
 TxnEntry* NodeEngine::Impl::find_entry(Key key) {
-  auto& table = key.second == Role::coordinator ? coordinators_ : participants_;
-  const auto it = table.find(key.first);
-  return it == table.end() ? nullptr : it->second.get();
+  return (key.second == Role::coordinator ? coordinators_ : participants_).find(key.first);
 }
 
 void NodeEngine::Impl::drain() {
@@ -82,6 +79,7 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
                                      [&](const Member& m) { return m.node == message.to; });
     GC_CHECK(work != entry.work.end() && member != entry.descriptor.cohort.end());
     wire.message.to_epoch = member->epoch;
+    GC_CHECK(entry.descriptor.operations.empty());  // A coordinator's: each site gets its own.
     wire.descriptor = entry.descriptor;
     wire.descriptor->operations = work->operations;
   }
@@ -101,14 +99,15 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
 
 MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& record) {
   MachineRecord result{entry.descriptor.txn, entry.role, entry.protocol->wire_id, record, std::nullopt, 0};
-  if (record.with_descriptor) {
-    result.descriptor = entry.descriptor;
-  }
   if (home_ && home_->has_replicas() && entry.role == Role::participant && record.outcome == Outcome::commit &&
       !entry.read_only && entry.ship_sequence == 0) {
     entry.ship_sequence = result.ship_sequence = home_->next_sequence();
   }
-  entry.records.push_back(result);
+  entry.records.reserve(4);
+  entry.records.push_back(result);  // Without the descriptor, which the entry has.
+  if (record.with_descriptor) {
+    result.descriptor = entry.descriptor;
+  }
   return result;
 }
 

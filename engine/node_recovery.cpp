@@ -107,7 +107,7 @@ void NodeEngine::Impl::rebuild_machines() {
       if (fixed != records.end()) {
         requests_.remember({entry.descriptor.request, key.first, fixed->record.outcome});
       } else {
-        open_requests_.emplace(entry.descriptor.request, key.first);
+        open_requests_[entry.descriptor.request] = key.first;
       }
     }
     to_wake_.push_back(key);

@@ -7,18 +7,26 @@
 namespace geocommit {
 namespace {
 constexpr Duration kHelloInterval = 200ms;
+constexpr Duration kHelloPause = 20ms;
 constexpr Duration kStalenessInterval = 37ms;  // No divisor of the heartbeat's: the samples fall on all its phases.
 }  // namespace
 
 void NodeEngine::Impl::say_hello() {
-  bool all_known = true;
-  for (const NodeId peer : peers_) {
+  std::size_t sent = 0;
+  for (; next_hello_ < peers_.size() && sent < kHelloBatch; ++next_hello_) {
+    const NodeId peer = peers_[(first_hello_ + next_hello_) % peers_.size()];
     if (!peer_epochs_.knows(peer)) {
-      all_known = false;
+      ++sent;
       send(peer, Hello{true}, Traffic::hello, "HELLO");
     }
   }
-  if (!all_known) {
+  unanswered_hello_ = unanswered_hello_ || sent > 0;
+  if (next_hello_ < peers_.size()) {
+    schedule(Service::hello, kHelloPause);
+    return;
+  }
+  next_hello_ = 0;  // Once round.
+  if (std::exchange(unanswered_hello_, false)) {
     schedule(Service::hello, kHelloInterval);
   }
 }
@@ -102,8 +110,13 @@ Checkpoint NodeEngine::Impl::make_checkpoint() const {
     checkpoint.balances = resources_->balances();
   }
   for (const auto* table : {&coordinators_, &participants_}) {
-    for (const auto& [txn, entry] : *table) {
-      checkpoint.open.insert(checkpoint.open.end(), entry->records.begin(), entry->records.end());
+    for (const TxnEntry* entry : table->ascending()) {
+      for (const MachineRecord& record : entry->records) {
+        checkpoint.open.push_back(record);
+        if (record.record.with_descriptor) {
+          checkpoint.open.back().descriptor = entry->descriptor;
+        }
+      }
     }
   }
   checkpoint.finished = memory_.all();
@@ -124,7 +137,7 @@ Watermark NodeEngine::Impl::watermark() const {
   if (coordinators_.empty()) {
     return {options_.epoch, next_counter_};
   }
-  const TxnId& oldest = coordinators_.begin()->first;
+  const TxnId& oldest = coordinators_.oldest();
   return {oldest.epoch, oldest.counter};
 }
 
@@ -133,17 +146,17 @@ EngineStatus NodeEngine::Impl::status() const {
   status.open_coordinator = coordinators_.size();
   status.open_participant = participants_.size();
   const Instant now = environment_.now();
-  for (const auto& [txn, entry] : participants_) {
-    if (!entry->in_doubt) {
-      continue;
+  participants_.for_each([&](const TxnEntry& entry) {
+    if (!entry.in_doubt) {
+      return;
     }
     ++status.in_doubt;
-    const Duration blocked = now - entry->in_doubt_since - options_.timeouts.decision;
+    const Duration blocked = now - entry.in_doubt_since - options_.timeouts.decision;
     if (blocked > Duration::zero()) {
       ++status.blocked;
       status.oldest_blocked = std::max(status.oldest_blocked, blocked);
     }
-  }
+  });
   status.locks_held = locks_.held();
   status.lock_waiters = locks_.waiting();
   status.finished_remembered = memory_.size();
@@ -162,7 +175,7 @@ EngineStatus NodeEngine::Impl::status() const {
 std::vector<OpenInDoubt> NodeEngine::Impl::open_in_doubt() const {
   std::vector<OpenInDoubt> result;
   const Instant now = environment_.now();
-  for (const auto& [txn, entry] : participants_) {
+  for (const TxnEntry* entry : participants_.ascending()) {
     if (entry->in_doubt) {
       const Duration in_doubt = now - entry->in_doubt_since;
       result.push_back(
@@ -175,7 +188,8 @@ std::vector<OpenInDoubt> NodeEngine::Impl::open_in_doubt() const {
 std::string NodeEngine::Impl::describe() const {
   std::string text;
   for (const auto* table : {&coordinators_, &participants_}) {
-    for (const auto& [txn, entry] : *table) {
+    for (const TxnEntry* entry : table->ascending()) {
+      const TxnId& txn = entry->descriptor.txn;
       text += std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
               std::to_string(txn.counter) + " " + std::string(name_of(entry->role)) + " " + entry->machine->describe() +
               "\n";

@@ -57,7 +57,7 @@ void put(std::string& out, const TxnEntry& entry) {
 void NodeEngine::Impl::hash_state(std::string& out) const {
   for (const auto* table : {&coordinators_, &participants_}) {
     put(out, table->size());
-    for (const auto& [txn, entry] : *table) {
+    for (const TxnEntry* entry : table->ascending()) {
       put(out, *entry);
     }
   }

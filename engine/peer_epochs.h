@@ -22,6 +22,7 @@ class PeerEpochs {
   /// Epoch{}: nothing heard yet.
   [[nodiscard]] Epoch of(NodeId node) const { return epochs_[index(directory_.find(node))]; }
   [[nodiscard]] bool knows(NodeId node) const { return of(node) != Epoch{}; }
+  void prefetch(const NodeInfo* node) const { __builtin_prefetch(&epochs_[index(node)]); }
   /// Ascending by id: each(NodeId, Epoch) of every node that has been heard from.
   template <class F>
   void for_each(F&& each) const {
