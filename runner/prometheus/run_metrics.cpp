@@ -9,11 +9,6 @@ void RunMetrics::set_gauge(const std::string& name, const Labels& labels, double
   metrics_.gauge(name, labels) = value;
 }
 
-void RunMetrics::set_counter(const std::string& name, const Labels& labels, std::uint64_t value) {
-  const std::lock_guard lock(mutex_);
-  metrics_.counter(name, labels) = value;
-}
-
 void RunMetrics::cell_runs(const std::string& cell, const std::string& protocol, bool running) {
   set_gauge(metric::kCellRunning, {{"cell", cell}, {metric::kProtocol, protocol}}, running ? 1 : 0);
 }
@@ -26,10 +21,16 @@ void RunMetrics::cell_judged(const std::string& cell, const std::string& protoco
   for (std::size_t i = 0; i < kViolationClasses; ++i) {
     Labels of_class = judged;
     of_class["class"] = std::string(name_of(static_cast<ViolationClass>(i)));
-    set_counter(metric::kViolations, of_class, verdict.counts.at(i));
+    set_gauge(metric::kViolations, of_class, static_cast<double>(verdict.counts.at(i)));
   }
   judged["verdict"] = std::string(name_of(verdict.judgement));
   set_gauge(metric::kCellVerdict, judged, 1);
+}
+
+void RunMetrics::fault(const std::string& cell, const std::string& protocol, const std::string& kind,
+                       const std::string& target, bool active) {
+  set_gauge(metric::kFaultActive, {{"cell", cell}, {metric::kProtocol, protocol}, {"fault", kind}, {"target", target}},
+            active ? 1 : 0);
 }
 
 void RunMetrics::router(const std::string& cell, const std::string& protocol, const RouterLateness& late) {
