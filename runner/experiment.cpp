@@ -4,6 +4,8 @@
 #include <array>
 #include <set>
 
+#include "runner/experiment_sweep.h"
+
 namespace geocommit {
 namespace {
 
@@ -14,7 +16,6 @@ constexpr std::array kEmulations{
     std::pair{"auto", EmulationKind::automatic},    std::pair{"netem", EmulationKind::netem},
     std::pair{"tun", EmulationKind::tun},           std::pair{"loopback", EmulationKind::loopback},
     std::pair{"deployed", EmulationKind::deployed}, std::pair{"sim", EmulationKind::sim}};
-constexpr std::size_t kCellsMax = 10'000;
 
 /// `name(inside)`; nullopt if the text is not of that form.
 std::optional<std::string> inside_of(const std::string& text, std::string_view name) {
@@ -248,43 +249,6 @@ void read_deployed(MapReader& root, Experiment& out) {
   if (auto done = map.finish(); !done) root.add(done.error());
 }
 
-bool can_be_swept(const std::string& key) {
-  static const std::vector<std::string> kSwept{
-      "topology", "data.placement", "data.keys_per_participant", "data.initial_balance", "locking", "durability",
-      "warmup",   "duration"};
-  return std::find(kSwept.begin(), kSwept.end(), key) != kSwept.end() || key.rfind("workload.", 0) == 0 ||
-         key.rfind("timeouts.", 0) == 0 || key.rfind("faults.", 0) == 0;
-}
-
-using Sweep = std::vector<std::pair<std::string, std::vector<Node>>>;
-
-void read_sweep(MapReader& root, Sweep& out) {
-  const auto node = root.take("sweep");
-  if (!node || node->is_null()) return;
-  if (!node->is_map()) {
-    root.add(node->error("expected a map such as {workload.rate: [50/s, 100/s]}, found " + node->describe()));
-    return;
-  }
-  std::size_t points = 1;
-  for (const auto& [key, values] : node->entries()) {
-    if (!can_be_swept(key)) {
-      root.add(node->key_error(key,
-                               "expected a key that can change between cells: topology, data.* (except "
-                               "sites_per_region), workload.*, locking, timeouts.*, durability, warmup, duration or "
-                               "faults.N.*"));
-    } else if (!values.is_list() || values.items().empty()) {
-      root.add(values.error("expected a list of values, found " + values.describe()));
-    } else {
-      out.emplace_back(key, values.items());
-      points *= values.items().size();
-      if (points > kCellsMax) {
-        root.add(values.error("expected at most " + std::to_string(kCellsMax) + " combinations"));
-        return;
-      }
-    }
-  }
-}
-
 /// `off`, or what of the events is kept.
 yaml::Reader<TraceSettings> trace_settings() {
   return [](const Node& node) -> Result<TraceSettings> {
@@ -305,7 +269,8 @@ yaml::Reader<TraceSettings> trace_settings() {
 }
 
 /// Everything but the points; `sweep` gets the swept values.
-Result<void> read_top(const Node& root, Experiment& out, Settings& settings, Sweep& sweep) {
+Result<void> read_top(const Node& root, Experiment& out, Settings& settings, std::vector<SweptKey>& sweep,
+                      bool in_point) {
   MapReader map(root);
   map.required("name", out.name, yaml::identifier());
   map.required("topology", settings.topology, yaml::string(1024));
@@ -319,6 +284,9 @@ Result<void> read_top(const Node& root, Experiment& out, Settings& settings, Swe
   out.repetitions = static_cast<std::uint32_t>(repetitions);
   out.seed = static_cast<std::uint64_t>(seed);
   read_sweep(map, sweep);
+  if (root.find("faults") && root.find("scenarios") && !in_point) {
+    map.add(root.key_error("scenarios", "expected either faults, of every cell, or scenarios, each with its own"));
+  }
   read_deployed(map, out);
   map.optional("trace", out.trace, trace_settings());
   if (map.clean() && out.emulation == EmulationKind::deployed && out.deployed.empty()) {
@@ -346,35 +314,34 @@ Result<void> check_point(const SweepPoint& point) {
   return {};
 }
 
-Result<void> make_points(const Node& root, const Sweep& sweep, Experiment& out) {
+Result<void> make_points(const Node& root, const std::vector<SweptKey>& sweep, Experiment& out) {
   std::vector<std::string> errors;
   std::vector<std::size_t> index(sweep.size(), 0);
   while (true) {
     SweepPoint point{{}, {}, root};
     for (std::size_t i = 0; i < sweep.size(); ++i) {
-      const Node& value = sweep[i].second[index[i]];
-      auto changed = point.root.with(sweep[i].first, value);
+      auto changed = point.root.with(sweep[i].path, sweep[i].values[index[i]]);
       if (!changed) return changed.error();
       point.root = *changed;
-      point.values.emplace_back(sweep[i].first, value.to_flow());
+      point.values.emplace_back(sweep[i].key, sweep[i].words[index[i]]);
     }
     Experiment ignored;
-    Sweep swept;
-    auto read = read_top(point.root, ignored, point.settings, swept);
+    std::vector<SweptKey> swept;
+    auto read = read_top(point.root, ignored, point.settings, swept, true);
     if (read) read = check_point(point);
     if (!read && std::find(errors.begin(), errors.end(), read.error().message) == errors.end()) {
       errors.push_back(read.error().message);
     }
     out.points.push_back(std::move(point));
     std::size_t i = sweep.size();
-    while (i > 0 && ++index[i - 1] == sweep[i - 1].second.size()) index[--i] = 0;
+    while (i > 0 && ++index[i - 1] == sweep[i - 1].values.size()) index[--i] = 0;
     if (i == 0) break;
   }
   if (!errors.empty()) return yaml::join_errors(errors);
-  for (const auto& [key, values] : sweep) {
-    std::vector<std::string> words;
-    for (const Node& value : values) words.push_back(value.to_flow());
-    out.sweep.emplace_back(key, std::move(words));
+  for (const SweptKey& swept : sweep) {
+    out.sweep.emplace_back(swept.key, swept.words);
+    if (swept.key != kScenario) continue;
+    for (const Node& list : swept.values) out.scenarios.push_back(list.is_null() ? "[]" : list.to_flow());
   }
   return {};
 }
@@ -384,8 +351,8 @@ Result<Experiment> read_experiment(const Node& root, const std::string& name) {
   out.file = name;
   if (root.is_null()) return Error{name + ":1:1: expected a map of keys, found an empty file"};
   Settings settings;
-  Sweep sweep;
-  if (auto read = read_top(root, out, settings, sweep); !read) return read.error();
+  std::vector<SweptKey> sweep;
+  if (auto read = read_top(root, out, settings, sweep, false); !read) return read.error();
   if (auto made = make_points(root, sweep, out); !made) return made.error();
   if (out.points.size() * out.protocols.size() * out.repetitions > kCellsMax) {
     return root.key_error("sweep", "expected at most " + std::to_string(kCellsMax) + " cells in all");

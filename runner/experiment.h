@@ -63,8 +63,10 @@ struct Experiment {
   std::uint32_t repetitions{1};
   std::uint64_t seed{42};
   std::vector<SweepPoint> points;                                       ///< Never empty.
-  std::vector<std::pair<std::string, std::vector<std::string>>> sweep;  ///< As written.
+  std::vector<std::pair<std::string, std::vector<std::string>>> sweep;  ///< As written; "scenario" has the names.
+  std::vector<std::string> scenarios;                                   ///< Their fault lists, in flow style.
   std::map<std::string, NodeAddresses> deployed;                        ///< By node name.
+  TraceSettings trace;
   std::filesystem::path file;
 };
 

@@ -3,6 +3,7 @@
 #include <charconv>
 
 #include "runner/experiment.h"
+#include "runner/experiment_sweep.h"
 
 namespace geocommit {
 namespace {
@@ -71,8 +72,14 @@ std::string common(const std::vector<ResolvedTimeouts>& points, Get get) {
 /// A swept value is text of the file in flow style; quotes where a comma would end it.
 std::string sweep_yaml(const Experiment& experiment) {
   if (experiment.sweep.empty()) return "sweep: {}\n";
-  std::string out = "sweep:\n";
+  std::string out;
   for (const auto& [key, values] : experiment.sweep) {
+    if (key == kScenario) {
+      out += "scenarios:\n";
+      for (std::size_t i = 0; i < values.size(); ++i) out += "  " + values[i] + ": " + experiment.scenarios[i] + "\n";
+      continue;
+    }
+    if (out.find("sweep:\n") == std::string::npos) out += "sweep:\n";
     out += "  " + key + ": [";
     for (std::size_t i = 0; i < values.size(); ++i) out += (i == 0 ? "" : ", ") + values[i];
     out += "]\n";
@@ -136,7 +143,11 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += "repetitions: " + std::to_string(experiment.repetitions) + "\n";
   out += sweep_yaml(experiment);
   out += "seed: " + std::to_string(experiment.seed) + "\n";
-  if (!s.faults.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
+  const TraceSettings& trace = experiment.trace;
+  out += trace.on
+             ? "trace: {sample: " + real(trace.sample) + ", megabytes: " + std::to_string(trace.limit >> 20U) + "}\n"
+             : "trace: off\n";
+  if (!s.faults.empty() && experiment.scenarios.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
   if (!experiment.deployed.empty()) {
     out += "deployed:\n  nodes:\n";
     for (const auto& [name, a] : experiment.deployed) {

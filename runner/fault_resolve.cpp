@@ -226,10 +226,30 @@ class Resolver {
     return {std::string(name_of(entry_.form)), entry_.victim + " -> " + entry_.successor, index_, {fault}};
   }
 
+  /// The groups as given, with `rest` spelled out: the regions that no other group names, itself or by a node.
+  std::vector<std::vector<std::string>> spelled_groups() {
+    std::vector<std::vector<std::string>> out = entry_.groups;
+    std::set<std::string> named;
+    for (const auto& group : entry_.groups) {
+      for (const std::string& name : group) named.insert(name.substr(name.find('@') + 1));
+    }
+    for (auto& group : out) {
+      if (group != std::vector<std::string>{"rest"}) continue;
+      group.clear();
+      for (const std::string& region : directory_.regions()) {
+        if (named.insert(region).second) group.push_back(region);
+      }
+      if (group.empty()) fail(entry_.place.error("expected regions that are left for rest, found none"));
+    }
+    return out;
+  }
+
   NamedFault given_partition() {
+    const auto names = spelled_groups();
+    if (!errors_.empty()) return {};
     std::vector<std::vector<NodeId>> groups;
     std::set<NodeId> seen;
-    for (const auto& group : entry_.groups) {
+    for (const auto& group : names) {
       groups.push_back(members(group));
       for (const NodeId node : groups.back()) {
         if (seen.insert(node).second) continue;
@@ -241,12 +261,14 @@ class Resolver {
         return {};
       }
     }
-    return partition(entry_.groups, groups);
+    return partition(names, groups);
   }
 
   NamedFault given_link() {
-    const auto from = members(entry_.groups.at(0));
-    const auto to = members(entry_.groups.at(1));
+    const auto names = spelled_groups();
+    if (!errors_.empty()) return {};
+    const auto from = members(names.at(0));
+    const auto to = members(names.at(1));
     for (const NodeId node : from) {
       if (entry_.form != FaultForm::drop && std::find(to.begin(), to.end(), node) != to.end()) {
         fail(entry_.place.error("expected two ends that do not overlap, found " + directory_.find(node)->name +
@@ -257,7 +279,7 @@ class Resolver {
     const FaultKind kind = entry_.form == FaultForm::cut    ? FaultKind::cut
                            : entry_.form == FaultForm::drop ? FaultKind::drop
                                                             : FaultKind::link;
-    NamedFault out = on_link(kind, entry_.groups, from, to);
+    NamedFault out = on_link(kind, names, from, to);
     Fault& fault = out.parts.front();
     fault.classes = entry_.classes;
     fault.probability = entry_.probability;

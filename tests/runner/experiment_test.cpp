@@ -100,6 +100,29 @@ TEST_CASE("a sweep is the product of its values, and each point has its own sett
   CHECK(read->points[5].values[0] == std::pair<std::string, std::string>{"workload.rate", "100/s"});
 }
 
+TEST_CASE("scenarios are fault lists by name, swept; every other sweep goes within") {
+  const auto read = parse_experiment(
+      with_line("sweep",
+                "sweep: {workload.rate: [50/s, 100/s]}\nscenarios: {none: [], off: [{at: 1s, for: 2s, crash: "
+                "coordinator@us-east-1}]}"),
+      "x.yaml");
+  REQUIRE(read);
+  REQUIRE(read->points.size() == 4);
+  CHECK(read->points[0].values[0] == std::pair<std::string, std::string>{"scenario", "none"});
+  CHECK(read->points[0].settings.faults.empty());
+  CHECK(read->points[2].values[0] == std::pair<std::string, std::string>{"scenario", "off"});
+  REQUIRE(read->points[2].settings.faults.size() == 1);
+  const auto again = parse_experiment(to_yaml(*read, EmulationKind::tun, {}), "again.yaml");
+  REQUIRE(again);
+  CHECK(again->sweep == read->sweep);
+  CHECK(again->scenarios == read->scenarios);
+  CHECK(refusal(with_line("sweep", "faults: []\nscenarios: {none: []}")).find("expected either faults") !=
+        std::string::npos);
+  CHECK(refusal(with_line("sweep", "scenarios: {none: 3}")).find("scenarios.none: expected a list of faults") !=
+        std::string::npos);
+  CHECK(refusal(with_line("sweep", "scenarios: {a: [{at: 1s, crush: x}]}")).find("x.yaml:22:") == 0);
+}
+
 TEST_CASE("what is written back is read as the same") {
   const auto read = parse_experiment(
       with_line("sweep", "sweep: {workload.keys: [uniform, \"hotspot(keys=1%, share=90%)\"]}"), "x.yaml");
@@ -163,7 +186,8 @@ TEST_CASE("mistakes in a sweep point at the sweep") {
   CHECK(refusal(with_line("sweep", "sweep: {workload.rate: [50/s, 10]}")) ==
         "x.yaml:22:31: workload.rate: expected a rate such as 50/s, above 0 and at most 1e+06/s, found \"10\"");
   CHECK(refusal(with_line("sweep", "sweep: {data.sites_per_region: [1, 2]}")) ==
-        "x.yaml:22:9: sweep.data.sites_per_region: expected a key that can change between cells: topology, data.* (except "
+        "x.yaml:22:9: sweep.data.sites_per_region: expected a key that can change between cells: topology, data.* "
+        "(except "
         "sites_per_region), workload.*, locking, timeouts.*, durability, warmup, duration or faults.N.*");
   CHECK(refusal(with_line("sweep", "sweep: {locking: no-wait}")) ==
         "x.yaml:22:18: sweep.locking: expected a list of values, found \"no-wait\"");
