@@ -30,6 +30,7 @@ struct EngineOptions {
   Duration heartbeat_interval{100ms};
   std::size_t checkpoint_bytes{64U << 20U};  ///< Log growth that triggers a checkpoint.
   std::size_t requests_remembered{200'000};  ///< Outcomes kept for OutcomeQuery.
+  std::uint64_t clock{};  ///< Names Environment::now()'s clock: times of an earlier start count only if it is the same.
 };
 
 /// What is going on now; cheap enough for every scrape.
@@ -44,10 +45,12 @@ struct EngineStatus {
   std::int64_t balance_total{};                   ///< Sum of this site's balances (committed).
 };
 
-/// A transaction that is still in doubt, for the end of a run: censored, never dropped.
+/// A transaction that is still in doubt, for the end of a run: censored, never dropped. All its figures are lower
+/// bounds.
 struct OpenInDoubt {
   TxnDescriptor descriptor;
   Duration in_doubt{}, blocked{};
+  BlockingCost cost;
 };
 
 class NodeEngine {

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -38,6 +39,7 @@ class LockManager {
   struct Effects {
     std::vector<TxnId> complete;  ///< Waiters that now hold all that they asked for.
     std::vector<TxnId> wounded;   ///< Younger owners in the caller's way (wound-wait); each at most once a call.
+    bool behind_blocked{};        ///< Denied because of a blocked owner, among others (no-wait).
   };
 
   /// Asks for all of `requests` at once (one entity may occur more than once: the strongest mode counts). An owner asks
@@ -55,9 +57,20 @@ class LockManager {
     Duration summed_over_keys{};
     bool waited{};
     bool any{};
+    bool complete{};                       ///< It held all that it had asked for.
+    bool behind_blocked{};                 ///< It stood in line behind an owner while that one was blocked.
+    std::optional<BlockingCost> blocking;  ///< It was blocked itself (blocked_from).
   };
   /// Releases what `txn` holds and withdraws what it waits for. Harmless for an unknown owner.
   Held release(TxnId txn, Instant now, Effects& effects);
+
+  /// `txn` counts as blocked from `from` on (its decision timeout, known when its YES is durable), until it releases.
+  /// Who stands in line for its locks then is in its blast radius: directly, not behind somebody who waits for it.
+  void blocked_from(TxnId txn, Instant from);
+  /// What `txn` costs others so far; none if it is not blocked at `now`.
+  [[nodiscard]] std::optional<BlockingCost> blocking_cost(TxnId txn, Instant now) const;
+  /// The first incompatible owner ahead of a waiter; {} if there is none.
+  [[nodiscard]] TxnId ahead_of(TxnId txn) const;
 
   [[nodiscard]] std::uint64_t held() const { return held_; }        ///< Granted (owner, entity) pairs.
   [[nodiscard]] std::uint64_t waiting() const { return waiting_; }  ///< Owners that wait.
@@ -76,10 +89,16 @@ class LockManager {
     std::size_t granted{};
     Instant first_granted{};
     bool waited{};
+    bool behind_blocked{};
+    Instant blocked_from{Instant::max()};
+    std::uint32_t aborted_behind{};
   };
 
   void grant(Slot& slot, Owner& owner, Instant now);
   void advance(std::vector<Slot>& queue, Instant now, Effects& effects);
+  [[nodiscard]] BlockingCost cost_of(TxnId txn, const Owner& owner, Instant now, std::vector<TxnId>& behind) const;
+  [[nodiscard]] bool count_refusal(const std::vector<TxnId>& holders, Instant now);
+  [[nodiscard]] std::vector<TxnId> holders_ahead(TxnId txn, const Owner& owner) const;
   [[nodiscard]] static bool compatible(LockMode a, LockMode b) {
     return a == LockMode::shared && b == LockMode::shared;
   }

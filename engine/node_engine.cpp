@@ -174,6 +174,7 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const ProtocolMessage& w
     observer_.alarm("a protocol message that is not for this node, or of no protocol");
     return;
   }
+  observer_.message_in(message);
   const Key key{message.txn, message.to_role};
   if (find_entry(key) != nullptr) {
     feed(key, Received{message});
@@ -238,7 +239,9 @@ void NodeEngine::Impl::receive_orphan(const Message& message, const Protocol& pr
       reply.txn = message.txn;
       reply.protocol = protocol.wire_id;
       reply.depth = static_cast<std::uint16_t>(message.depth + 1);
-      send(reply.to, ProtocolMessage{reply, std::nullopt}, Traffic::retry, protocol.kind_name(reply.kind));
+      const std::size_t bytes =
+          send(reply.to, ProtocolMessage{reply, std::nullopt}, Traffic::retry, protocol.kind_name(reply.kind));
+      observer_.message_out(reply, bytes);
       break;
     }
     case OrphanAction::make_machine: {

@@ -49,6 +49,8 @@ struct TxnEntry {
   bool waiting{};  ///< For locks.
   TimerToken lock_timer{};
   bool wound_sent{};
+  bool behind_blocked{};                ///< Refused because of a blocked transaction's locks.
+  std::string_view refusal{"aborted"};  ///< Why it was denied its locks, if it was.
   bool in_doubt{};
   Instant in_doubt_since{};
   bool applied{};  ///< Its operations are in the balances.
@@ -144,6 +146,7 @@ class NodeEngine::Impl {
   void handle(LockManager::Effects& effects);
   void release_locks(TxnEntry& entry);
   void note_in_doubt(TxnEntry& entry);
+  void begin_in_doubt(TxnEntry& entry, Instant since);
   void remove(TxnEntry& entry);
   [[nodiscard]] static std::vector<LockRequest> lock_requests(const TxnDescriptor& descriptor);
   [[nodiscard]] static LockAge lock_age(const TxnDescriptor& descriptor);

@@ -60,9 +60,14 @@ void NodeEngine::Impl::note_in_doubt(TxnEntry& entry) {
   }
   const SiteState state = entry.machine->site_state();
   if (state == SiteState::prepared || state == SiteState::precommitted) {
-    entry.in_doubt = true;
-    entry.in_doubt_since = environment_.now();
+    begin_in_doubt(entry, environment_.now());
   }
+}
+
+void NodeEngine::Impl::begin_in_doubt(TxnEntry& entry, Instant since) {
+  entry.in_doubt = true;
+  entry.in_doubt_since = since;
+  locks_.blocked_from(entry.descriptor.txn, since + options_.timeouts.decision);
 }
 
 void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
@@ -85,6 +90,7 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
   }
   const Traffic traffic = message.retry ? Traffic::retry : Traffic::protocol;
   const std::size_t bytes = send(message.to, wire, traffic, entry.protocol->kind_name(message.kind));
+  observer_.message_out(wire.message, bytes);
   if (message.retry) {
     ++entry.cost.retries;
     return;
@@ -99,6 +105,10 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
 
 MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& record) {
   MachineRecord result{entry.descriptor.txn, entry.role, entry.protocol->wire_id, record, std::nullopt, 0};
+  if (record.with_descriptor) {
+    result.written = environment_.now();
+    result.clock = options_.clock;
+  }
   if (home_ && home_->has_replicas() && entry.role == Role::participant && record.outcome == Outcome::commit &&
       !entry.read_only && entry.ship_sequence == 0) {
     entry.ship_sequence = result.ship_sequence = home_->next_sequence();
@@ -173,11 +183,13 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Execute& /*output*/) {
       break;
     case LockAnswer::waiting:
       entry.waiting = true;
+      observer_.locks_awaited(entry.descriptor, locks_.ahead_of(entry.descriptor.txn));
       entry.lock_timer = ++last_timer_;
       timers_.emplace(entry.lock_timer, LockTimer{entry.descriptor.txn});
       environment_.set_timer(entry.lock_timer, environment_.now() + options_.lock_wait);
       break;
     case LockAnswer::denied:
+      entry.behind_blocked = effects.behind_blocked;
       deny(entry, Reason::lock_conflict);
       break;
   }
@@ -185,6 +197,7 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Execute& /*output*/) {
 }
 
 void NodeEngine::Impl::execute_with_locks(TxnEntry& entry) {
+  observer_.locks_granted(entry.descriptor, entry.lock_timer != 0);
   const Executed result = resources_->execute(entry.descriptor);
   entry.executed = true;
   entry.read_only = result.vote == Vote::read_only;
@@ -194,6 +207,7 @@ void NodeEngine::Impl::execute_with_locks(TxnEntry& entry) {
 
 void NodeEngine::Impl::deny(TxnEntry& entry, Reason reason) {
   entry.executed = true;
+  entry.refusal = name_of(reason);
   observer_.voted(entry.descriptor, Vote::no, reason);
   feed({entry.descriptor.txn, entry.role}, Executed{Vote::no, reason});
   release_locks(entry);  // At once: whoever wounded it need not wait for its step.
@@ -236,6 +250,12 @@ void NodeEngine::Impl::release_locks(TxnEntry& entry) {
   const LockManager::Held held = locks_.release(entry.descriptor.txn, environment_.now(), effects);
   if (held.any) {
     observer_.locks_released(entry.descriptor, entry.outcome, held.first_to_last, held.summed_over_keys, held.waited);
+  }
+  if (held.blocking) {
+    observer_.blocking_ended(entry.descriptor, entry.outcome, *held.blocking);
+  }
+  if (held.behind_blocked || std::exchange(entry.behind_blocked, false)) {
+    observer_.held_up_by_blocked(entry.descriptor, held.complete ? "waited" : entry.refusal);
   }
   handle(effects);
 }

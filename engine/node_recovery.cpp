@@ -100,9 +100,11 @@ void NodeEngine::Impl::rebuild_machines() {
     entry.recovered = true;
     if (key.second == Role::participant) {
       entry.executed = true;
-      entry.in_doubt = true;
-      entry.in_doubt_since = now;
-      locks_.reinstate(lock_age(entry.descriptor), lock_requests(entry.descriptor), now);
+      // Of another clock (a reboot), or none: from now on, a lower bound.
+      const bool known = described->written != Instant{} && described->clock == options_.clock;
+      const Instant since = known ? std::min(described->written, now) : now;
+      locks_.reinstate(lock_age(entry.descriptor), lock_requests(entry.descriptor), since);
+      begin_in_doubt(entry, since);
     } else {
       if (fixed != records.end()) {
         requests_.remember({entry.descriptor.request, key.first, fixed->record.outcome});

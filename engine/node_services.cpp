@@ -178,8 +178,8 @@ std::vector<OpenInDoubt> NodeEngine::Impl::open_in_doubt() const {
   for (const TxnEntry* entry : participants_.ascending()) {
     if (entry->in_doubt) {
       const Duration in_doubt = now - entry->in_doubt_since;
-      result.push_back(
-          {entry->descriptor, in_doubt, std::max(in_doubt - options_.timeouts.decision, Duration::zero())});
+      result.push_back({entry->descriptor, in_doubt, std::max(in_doubt - options_.timeouts.decision, Duration::zero()),
+                        locks_.blocking_cost(entry->descriptor.txn, now).value_or(BlockingCost{})});
     }
   }
   return result;

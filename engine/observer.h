@@ -4,6 +4,8 @@
 
 #include <cstdint>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/time.h"
 #include "protocols/transaction.h"
@@ -18,6 +20,15 @@ struct TxnCost {
   std::uint32_t messages{}, wan_messages{};
   std::uint64_t bytes{}, wan_bytes{};
   std::uint32_t forced_writes{}, lazy_writes{}, retries{};
+};
+
+/// What a blocked participant's locks have cost others so far.
+struct BlockingCost {
+  Duration lock_time{};     ///< Its locks held past the decision timeout, summed over keys.
+  std::uint32_t keys{};     ///< That it holds.
+  std::uint32_t waited{};   ///< Blast radius, this participant's: transactions that stood in line for one of its locks
+                            ///< while it was blocked, until it let go ...
+  std::uint32_t aborted{};  ///< ... and those that gave up before that, or were refused (no-wait).
 };
 
 class Observer {
@@ -35,10 +46,22 @@ class Observer {
                               bool /*waited*/) {}
   /// YES durable - outcome known. blocked: the part past the decision timeout (0: none).
   virtual void in_doubt_ended(const TxnDescriptor&, Outcome, Duration /*in_doubt*/, Duration /*blocked*/) {}
+  /// A blocked participant has released its locks. Not called for one that was never blocked.
+  virtual void blocking_ended(const TxnDescriptor&, Outcome, const BlockingCost&) {}
+  /// A transaction had stood in line behind a blocked one's locks here, and now has let go of its own, or of its place.
+  /// Once for each, however many stood in its way. cause: "waited" (it was granted all in the end), or the name of the
+  /// reason for which it was refused, or "aborted" (from outside).
+  virtual void held_up_by_blocked(const TxnDescriptor&, std::string_view /*cause*/) {}
+  /// It has to queue. behind: the first in its way.
+  virtual void locks_awaited(const TxnDescriptor&, TxnId /*behind*/) {}
+  virtual void locks_granted(const TxnDescriptor&, bool /*waited*/) {}
   virtual void voted(const TxnDescriptor&, Vote, Reason) {}
   // Both.
   virtual void transaction_forgotten(const TxnDescriptor&, Role, Outcome, const TxnCost&) {}
   virtual void message_sent(Traffic, std::string_view /*kind*/, bool /*wan*/, std::size_t /*bytes*/) {}
+  /// A protocol message, of a machine or of none, as it arrived; and as it left (bytes 0: dropped at once).
+  virtual void message_in(const Message&) {}
+  virtual void message_out(const Message&, std::size_t /*bytes*/) {}
   virtual void forced_write() {}
   virtual void lazy_write() {}
   /// A machine has taken an input; its outputs are about to be performed.
@@ -48,6 +71,57 @@ class Observer {
   /// Home site: age, on the home's clock, of the newest heartbeat that `replica` has confirmed as applied.
   virtual void staleness(NodeId /*replica*/, Duration /*age*/) {}
   virtual void alarm(std::string_view /*what*/) {}
+};
+
+/// Passes everything on to each of its targets, in order. Observers outlive it.
+class ForwardingObserver : public Observer {
+ public:
+  explicit ForwardingObserver(std::vector<Observer*> targets = {}) : targets_(std::move(targets)) {}
+
+  void transaction_begun(const TxnDescriptor& d) override { each(&Observer::transaction_begun, d); }
+  void transaction_decided(const TxnDescriptor& d, Outcome o, Reason r, Duration l, std::uint32_t delays) override {
+    each(&Observer::transaction_decided, d, o, r, l, delays);
+  }
+  void locks_released(const TxnDescriptor& d, Outcome o, Duration held, Duration summed, bool waited) override {
+    each(&Observer::locks_released, d, o, held, summed, waited);
+  }
+  void in_doubt_ended(const TxnDescriptor& d, Outcome o, Duration in_doubt, Duration blocked) override {
+    each(&Observer::in_doubt_ended, d, o, in_doubt, blocked);
+  }
+  void blocking_ended(const TxnDescriptor& d, Outcome o, const BlockingCost& cost) override {
+    each(&Observer::blocking_ended, d, o, cost);
+  }
+  void held_up_by_blocked(const TxnDescriptor& d, std::string_view cause) override {
+    each(&Observer::held_up_by_blocked, d, cause);
+  }
+  void locks_awaited(const TxnDescriptor& d, TxnId behind) override { each(&Observer::locks_awaited, d, behind); }
+  void locks_granted(const TxnDescriptor& d, bool waited) override { each(&Observer::locks_granted, d, waited); }
+  void voted(const TxnDescriptor& d, Vote v, Reason r) override { each(&Observer::voted, d, v, r); }
+  void transaction_forgotten(const TxnDescriptor& d, Role r, Outcome o, const TxnCost& cost) override {
+    each(&Observer::transaction_forgotten, d, r, o, cost);
+  }
+  void message_sent(Traffic t, std::string_view kind, bool wan, std::size_t bytes) override {
+    each(&Observer::message_sent, t, kind, wan, bytes);
+  }
+  void message_in(const Message& message) override { each(&Observer::message_in, message); }
+  void message_out(const Message& message, std::size_t bytes) override { each(&Observer::message_out, message, bytes); }
+  void forced_write() override { each(&Observer::forced_write); }
+  void lazy_write() override { each(&Observer::lazy_write); }
+  void machine_stepped(const TxnDescriptor& d, Role r, const Input& input, const Outbox& outbox) override {
+    each(&Observer::machine_stepped, d, r, input, outbox);
+  }
+  void noted(const TxnDescriptor& d, std::string_view event) override { each(&Observer::noted, d, event); }
+  void staleness(NodeId replica, Duration age) override { each(&Observer::staleness, replica, age); }
+  void alarm(std::string_view what) override { each(&Observer::alarm, what); }
+
+ private:
+  template <class Member, class... Arguments>
+  void each(Member member, const Arguments&... arguments) {
+    for (Observer* target : targets_) {
+      (target->*member)(arguments...);
+    }
+  }
+  std::vector<Observer*> targets_;
 };
 
 }  // namespace geocommit

@@ -24,6 +24,10 @@ struct MachineRecord {
   LogRecord record;
   std::optional<TxnDescriptor> descriptor;
   std::uint64_t ship_sequence{};  ///< Home site, a commit that is shipped: its place in the order. Else 0.
+  /// With a descriptor: when it was written, on the writer's steady clock, and which clock that was (a reboot begins
+  /// another). In-doubt time goes on across a crash from here. Instant{}: not known.
+  Instant written{};
+  std::uint64_t clock{};
 };
 /// A replica has applied a write shipped from `home`.
 struct ShippedRecord {

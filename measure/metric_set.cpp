@@ -1,6 +1,7 @@
 #include "measure/metric_set.h"
 
 #include <algorithm>
+#include <string_view>
 
 namespace geocommit {
 namespace {
@@ -10,6 +11,11 @@ bool has_all(const Labels& labels, const Labels& where) {
     const auto found = labels.find(wanted.first);
     return found != labels.end() && found->second == wanted.second;
   });
+}
+
+bool is_maximum(const std::string& name) {
+  constexpr std::string_view kSuffix = "_max";
+  return name.size() > kSuffix.size() && name.compare(name.size() - kSuffix.size(), kSuffix.size(), kSuffix) == 0;
 }
 
 }  // namespace
@@ -22,7 +28,8 @@ void MetricSet::merge(const MetricSet& other) {
   }
   for (const auto& [name, family] : other.gauges_) {
     for (const auto& [labels, value] : family) {
-      gauges_[name][labels] += value;
+      double& own = gauges_[name][labels];
+      own = is_maximum(name) ? std::max(own, value) : own + value;
     }
   }
   for (const auto& [name, family] : other.histograms_) {
@@ -40,6 +47,16 @@ std::uint64_t MetricSet::total(const std::string& name, const Labels& where) con
     }
   }
   return sum;
+}
+
+double MetricSet::largest(const std::string& name, const Labels& where) const {
+  double most = 0;
+  if (const auto family = gauges_.find(name); family != gauges_.end()) {
+    for (const auto& [labels, value] : family->second) {
+      most = has_all(labels, where) ? std::max(most, value) : most;
+    }
+  }
+  return most;
 }
 
 Histogram MetricSet::merged(const std::string& name, const Labels& where) const {

@@ -24,11 +24,14 @@ class MetricSet {
     return histograms_[name][labels];
   }
 
-  /// Adds counters and histograms; gauges are added too (they count things per node).
+  /// Adds counters and histograms; gauges are added too (they count things per node), but for those whose name ends in
+  /// "_max": of them the largest stays.
   void merge(const MetricSet& other);
 
   /// Sums over every label set that has all of `where`. 0 / empty if there is none.
   [[nodiscard]] std::uint64_t total(const std::string& name, const Labels& where = {}) const;
+  /// The largest gauge of that name; 0 if there is none.
+  [[nodiscard]] double largest(const std::string& name, const Labels& where = {}) const;
   [[nodiscard]] Histogram merged(const std::string& name, const Labels& where = {}) const;
   /// Totals by the value of one label.
   [[nodiscard]] std::map<std::string, std::uint64_t> totals_by(const std::string& name, const std::string& label,

@@ -15,6 +15,7 @@ inline constexpr const char* kTraffic = "traffic";  ///< "protocol", "retry", "c
 inline constexpr const char* kKind = "kind";        ///< "PREPARE", ...
 inline constexpr const char* kRole = "role";        ///< "coordinator", "participant"
 inline constexpr const char* kVote = "vote";
+inline constexpr const char* kCause = "cause";
 
 // Coordinator: {scope, outcome}.
 inline constexpr const char* kCommitLatency = "geocommit_commit_latency_seconds";  // histogram
@@ -29,6 +30,16 @@ inline constexpr const char* kLockWaits = "geocommit_lock_waits_total";         
 inline constexpr const char* kInDoubt = "geocommit_in_doubt_seconds";            // histogram
 /// Histogram: in-doubt past the decision timeout; only transactions that were blocked at all.
 inline constexpr const char* kBlocking = "geocommit_blocking_seconds";
+/// Histogram: locks held past the decision timeout, summed over keys; only transactions that were blocked.
+inline constexpr const char* kBlockedLockTime = "geocommit_blocked_lock_seconds";
+/// Blast radius, summed over blocked transactions: others that stood in line for their locks; {scope, fate}: "waited"
+/// to the end, or "aborted" before it. And the largest of one of them (a maximum, not a sum).
+inline constexpr const char* kBlastRadius = "geocommit_blast_radius_total";
+inline constexpr const char* kFate = "fate";
+inline constexpr const char* kBlastRadiusMax = "geocommit_blast_radius_max";  // gauge
+/// Transactions that stood in line behind a blocked one, each once a participant; {cause}: "waited" (was granted in the
+/// end), or why not.
+inline constexpr const char* kHeldUp = "geocommit_held_up_transactions_total";
 inline constexpr const char* kVotes = "geocommit_votes_total";                     // {vote, reason}
 inline constexpr const char* kBlockedNow = "geocommit_blocked_transactions";       // gauge
 inline constexpr const char* kOldestBlocked = "geocommit_oldest_blocked_seconds";  // gauge

@@ -64,18 +64,40 @@ struct Seen {
 BlockingSummary blocking(const MetricSet& window, const Labels& where, const std::vector<OpenAtEnd>& open,
                          std::optional<RegionId> region) {
   BlockingSummary out;
-  out.ended = summarise(window.merged(metric::kBlocking, where));
+  Histogram blocked = window.merged(metric::kBlocking, where);
+  out.ended = summarise(blocked);
+  out.lock_time_lost =
+      Duration{static_cast<Duration::rep>(std::llround(window.merged(metric::kBlockedLockTime, where).sum_ns()))};
+  const auto radius = [&](const char* fate) {
+    Labels with = where;
+    with[metric::kFate] = fate;
+    return window.total(metric::kBlastRadius, with);
+  };
+  out.radius_waited = radius("waited");
+  out.radius_aborted = radius("aborted");
+  out.radius_max = static_cast<std::uint64_t>(window.largest(metric::kBlastRadiusMax, where));
+  out.held_up = window.totals_by(metric::kHeldUp, metric::kCause, where);
   for (const OpenAtEnd& one : open) {
     if (region && one.region != *region) {
       continue;
     }
     ++out.in_doubt_at_end;
+    out.open.push_back(one);
     if (one.blocked > Duration{0}) {
       ++out.censored;
       out.lower_bound_sum += one.blocked;
       out.lower_bound_max = std::max(out.lower_bound_max, one.blocked);
+      blocked.record(one.blocked);
+      out.lock_time_lost += one.cost.lock_time;
+      out.radius_waited += one.cost.waited;
+      out.radius_aborted += one.cost.aborted;
+      out.radius_max = std::max<std::uint64_t>(out.radius_max, one.cost.waited + one.cost.aborted);
     }
   }
+  std::stable_sort(out.open.begin(), out.open.end(), [](const OpenAtEnd& a, const OpenAtEnd& b) {
+    return std::pair(a.blocked, a.in_doubt) > std::pair(b.blocked, b.in_doubt);
+  });
+  out.all = summarise(blocked);
   return out;
 }
 

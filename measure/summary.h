@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/observer.h"
 #include "measure/histogram.h"
 #include "measure/metric_set.h"
 #include "measure/prediction.h"
@@ -26,6 +27,10 @@ struct OpenAtEnd {
   RegionId region;
   Duration in_doubt{};
   Duration blocked{};  ///< Past the decision timeout; 0: not blocked.
+  NodeId node;
+  TxnId txn;
+  BlockingCost cost;
+  bool from_log{};  ///< The participant was down: known from its log alone.
 };
 
 struct TransactionCounts {
@@ -37,12 +42,20 @@ struct TransactionCounts {
   [[nodiscard]] std::uint64_t aborted_total() const;
 };
 
-/// Blocking of transactions that ended, and of those that did not: the latter are never in the percentiles.
+/// Blocking of transactions that ended, and of those that did not (censored): those count with their lower bounds, so
+/// that with any of them every percentile is a lower bound too.
 struct BlockingSummary {
-  LatencySummary ended;
+  LatencySummary ended;                           ///< Only those that ended.
+  LatencySummary all;                             ///< And the censored at their lower bounds.
   std::uint64_t censored{};                       ///< Still blocked at the end.
   Duration lower_bound_sum{}, lower_bound_max{};  ///< Of the censored.
   std::uint64_t in_doubt_at_end{};                ///< Still in doubt, blocked or not.
+  Duration lock_time_lost{};                      ///< Locks held past the decision timeout, summed over keys.
+  /// Blast radius, summed over blocked participants: others in line for their locks.
+  std::uint64_t radius_waited{}, radius_aborted{};
+  std::uint64_t radius_max{};                    ///< Of one blocked participant.
+  std::map<std::string, std::uint64_t> held_up;  ///< Those others, each once a participant, by what became of them.
+  std::vector<OpenAtEnd> open;                   ///< The blocked of them longest first, then the rest.
 };
 
 /// Per committed transaction that started in the window, over all its sites, until forgotten; client, forwarding,

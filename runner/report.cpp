@@ -93,6 +93,34 @@ std::string blocked(const Column& column) {
   return std::to_string(ended) + (open > 0 ? " + " + std::to_string(open) + " still" : "");
 }
 
+/// Blocked at some time, or still.
+bool any_blocked(const Column& column) {
+  return std::any_of(column.cells.begin(), column.cells.end(),
+                     [](const CellResult* cell) { return cell->summary.blocking.all.count > 0; });
+}
+
+std::string longest_blocked(const Column& column) {
+  if (!any_blocked(column)) return "-";
+  Duration longest{};
+  bool still = false;
+  for (const CellResult* cell : column.cells) {
+    const BlockingSummary& b = cell->summary.blocking;
+    if (b.all.max >= longest) still = b.lower_bound_max == b.all.max && b.censored > 0;
+    longest = std::max(longest, b.all.max);
+  }
+  return (still ? "at least " : "") + figure(to_ms(longest));
+}
+
+double lock_seconds_lost(const BlockingSummary& b) { return to_seconds(b.lock_time_lost); }
+double blast_radius(const BlockingSummary& b) { return static_cast<double>(b.radius_waited + b.radius_aborted); }
+
+std::string blocked_cost(const Column& column, double (*get)(const BlockingSummary&)) {
+  if (!any_blocked(column)) return "-";
+  double total = 0;
+  for (const CellResult* cell : column.cells) total += get(cell->summary.blocking);
+  return counted(total);
+}
+
 struct Verdicts {
   std::string text;
   Colour colour{Colour::none};
@@ -180,6 +208,11 @@ std::string block(std::vector<Column> columns, bool colour) {
   table.row("  across regions", [](const Column& c) { return cost(c, &CostSummary::wan_messages); });
   table.row("forced writes      per commit", [](const Column& c) { return cost(c, &CostSummary::forced_writes); });
   table.row("blocked participants", blocked);
+  if (std::any_of(table.columns().begin(), table.columns().end(), [](const Column& c) { return any_blocked(c); })) {
+    table.row("  longest          ms", longest_blocked);
+    table.row("  lock-seconds lost", [](const Column& c) { return blocked_cost(c, lock_seconds_lost); });
+    table.row("  others in line   sum", [](const Column& c) { return blocked_cost(c, blast_radius); });
+  }
   if (any("staleness")) {
     table.row("staleness          p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "staleness")); });
   }

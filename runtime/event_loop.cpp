@@ -1,5 +1,6 @@
 #include "runtime/event_loop.h"
 
+#include <fcntl.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/signalfd.h>
@@ -37,6 +38,20 @@ Instant steady_now() {
   timespec now{};
   ::clock_gettime(CLOCK_MONOTONIC, &now);
   return Instant{Duration{std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec}};
+}
+
+std::uint64_t steady_clock_id() {
+  std::array<char, 64> text{};
+  const UniqueFd file{::open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC)};
+  const ssize_t length = file.get() < 0 ? 0 : ::read(file.get(), text.data(), text.size());
+  if (length < 16) {
+    return 1;
+  }
+  std::uint64_t hash = 0xcbf29ce484222325ULL;  // FNV-1a
+  for (ssize_t i = 0; i < length; ++i) {
+    hash = (hash ^ static_cast<unsigned char>(text.at(static_cast<std::size_t>(i)))) * 0x100000001b3ULL;
+  }
+  return std::max<std::uint64_t>(hash, 1);
 }
 
 // ---- TimerQueue --------------------------------------------------------------------------------------------------

@@ -19,6 +19,9 @@ namespace geocommit {
 
 /// CLOCK_MONOTONIC: the only clock of runtime/.
 [[nodiscard]] Instant steady_now();
+/// Names this boot of this machine, hence what steady_now() counts from: it goes on while a process restarts, and begins
+/// anew with a reboot. Never 0; 1 where the kernel does not say.
+[[nodiscard]] std::uint64_t steady_clock_id();
 
 /// Deadlines by token. Cancelling is lazy, so both operations are cheap. Setting a token again replaces its deadline.
 class TimerQueue {

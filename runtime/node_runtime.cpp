@@ -25,24 +25,32 @@ EngineOptions engine_options(const NodeHost& host, const Protocol& protocol, Epo
   options.locking = config.locking;
   options.initial_balance = config.initial_balance;
   options.checkpoint_bytes = config.checkpoint_bytes;
+  options.clock = steady_clock_id();
   return options;
 }
 
 }  // namespace
 
-NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened)
+NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened, FaultDisk* disk)
     : host_(host),
       directory_(host.config().data_directory),
       durability_(host.config().durability),
       self_(*host.directory().find(host.config().self)),
       telemetry_(host.live(), host.window(), host.directory(), host.config().protocol,
                  host.directory().regions()[self_.region.value]),
-      log_(std::move(opened.log)) {
+      log_(std::move(opened.log)),
+      points_(host.faults(), observers(opened.epoch)) {
   telemetry_.announce(self_.kind);
-  engine_ = std::make_unique<NodeEngine>(engine_options(host, protocol, opened.epoch), *this, telemetry_);
+  engine_ = std::make_unique<NodeEngine>(engine_options(host, protocol, opened.epoch), *this, points_);
   log_->start({[this](WriteToken token) { engine_->on_forced(token); },
                [this](Duration took) { telemetry_.force_latency().record(took); },
                [this](const std::string& why) { host_.fail("the log cannot be written: " + why); }});
+  host_.faults().set_disk([this, disk](const DiskState& state) {
+    if (disk != nullptr) {
+      disk->set(state);
+    }
+    log_->hold(state.stalled);
+  });
   host_.loop().attach(timers_, [this](std::uint64_t token) { engine_->on_timer(token); });
   if (self_.kind == NodeKind::coordinator) {
     host_.transport().set_watermark_source([this] { return engine_->watermark(); });
@@ -54,9 +62,38 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
   engine_->start();
 }
 
+Result<void> NodeRuntime::close() {
+  host_.faults().end(0);  // a stalled disk must not hold up a clean end
+  if (events_) {
+    events_->settle();
+  }
+  return log_->close();
+}
+
 NodeRuntime::~NodeRuntime() {
+  host_.faults().end(0);
+  host_.faults().set_disk({});
   host_.transport().set_watermark_source({});
   host_.loop().detach(timers_);
+}
+
+std::vector<Observer*> NodeRuntime::observers(Epoch epoch) {
+  const TraceSettings& settings = host_.config().trace;
+  if (!settings.on) {
+    return {&telemetry_};
+  }
+  auto opened = EventFiles::open(directory_, self_.id, settings);
+  if (!opened) {
+    spdlog::warn("no event log: {}", opened.error().message);
+    return {&telemetry_};
+  }
+  event_files_ = std::move(opened).value();
+  events_ = std::make_unique<EventLog>(
+      settings, event_files_->window(), [] { return steady_now(); },
+      [this](const Event* events, std::size_t count) { event_files_->append(events, count); },
+      event_files_->kept_bytes());
+  events_->started(epoch, steady_clock_id());
+  return {&telemetry_, events_.get()};
 }
 
 std::string NodeRuntime::missing_peers() const {
@@ -121,8 +158,9 @@ Result<int> serve_engine(EventLoop& loop, const NodeConfig& config, bool deploye
       return allowed.error();
     }
   }
-  Result<CommitLog::Opened> opened =
-      CommitLog::open(loop, {config.data_directory.string(), config.self, config.durability});
+  FaultDisk disk{posix_storage(), config.durability.kind == DurabilityKind::fsync};
+  Result<CommitLog::Opened> opened = CommitLog::open(
+      loop, {config.data_directory.string(), config.self, config.durability, kSegmentBytes, &disk, true});
   if (!opened) {
     return opened.error();
   }
@@ -133,7 +171,7 @@ Result<int> serve_engine(EventLoop& loop, const NodeConfig& config, bool deploye
   if (!host) {
     return host.error();
   }
-  NodeRuntime runtime(*host.value(), *protocol, std::move(opened).value());
+  NodeRuntime runtime(*host.value(), *protocol, std::move(opened).value(), &disk);
   return host.value()->run(runtime);
 }
 

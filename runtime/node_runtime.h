@@ -8,6 +8,10 @@
 
 #include "engine/engine.h"
 #include "engine/environment.h"
+#include "runtime/events/event_log.h"
+#include "runtime/events/files.h"
+#include "runtime/faults/fault_disk.h"
+#include "runtime/faults/fault_points.h"
 #include "runtime/log/commit_log.h"
 #include "runtime/node_host.h"
 #include "runtime/telemetry.h"
@@ -17,7 +21,8 @@ namespace geocommit {
 class NodeRuntime final : public NodeService, public Environment {
  public:
   /// `opened`: the recovered log, its epoch the one that `host` was opened with. Recovers the engine and starts it.
-  NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened);
+  /// `disk`: what the log was opened on, for faults of the disk; may be nullptr, and outlives this.
+  NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened, FaultDisk* disk = nullptr);
   ~NodeRuntime() override;
 
   void on_message(const PeerMessage& message) override { engine_->on_message(message); }
@@ -25,7 +30,7 @@ class NodeRuntime final : public NodeService, public Environment {
   [[nodiscard]] NodeReport report() override;
   void refresh(MetricSet& live) override;
   [[nodiscard]] std::filesystem::path files() const override { return directory_; }
-  [[nodiscard]] Result<void> close() override { return log_->close(); }
+  [[nodiscard]] Result<void> close() override;
 
   [[nodiscard]] NodeEngine& engine() { return *engine_; }
 
@@ -40,6 +45,7 @@ class NodeRuntime final : public NodeService, public Environment {
   void cancel_timer(TimerToken token) override { timers_.cancel(token); }
 
   [[nodiscard]] std::string missing_peers() const;
+  [[nodiscard]] std::vector<Observer*> observers(Epoch epoch);
 
   NodeHost& host_;
   std::filesystem::path directory_;
@@ -48,6 +54,9 @@ class NodeRuntime final : public NodeService, public Environment {
   Telemetry telemetry_;
   TimerQueue timers_;
   std::unique_ptr<CommitLog> log_;
+  std::unique_ptr<EventFiles> event_files_;
+  std::unique_ptr<EventLog> events_;  ///< Null: not traced.
+  FaultPoints points_;
   std::unique_ptr<NodeEngine> engine_;
 };
 

@@ -1,5 +1,6 @@
 #include "runtime/telemetry.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "measure/names.h"
@@ -161,6 +162,28 @@ void Telemetry::in_doubt_ended(const TxnDescriptor& txn, Outcome outcome, Durati
     if (blocked > Duration::zero()) {
       find(cache, cache.blocking, metric::kBlocking, scope, outcome).record(blocked);
     }
+  });
+}
+
+// Rare, hence by name.
+void Telemetry::blocking_ended(const TxnDescriptor& txn, Outcome outcome, const BlockingCost& cost) {
+  const std::size_t scope = scope_of(txn);
+  both(txn.measured, [&](Cache& cache) {
+    cache.set->histogram(metric::kBlockedLockTime, scoped(scope, outcome)).record(cost.lock_time);
+    const auto radius = [&](const char* fate) -> std::uint64_t& {
+      return cache.set->counter(metric::kBlastRadius,
+                                labels({{metric::kScope, kScopeNames[scope]}, {metric::kFate, fate}}));
+    };
+    radius("waited") += cost.waited;
+    radius("aborted") += cost.aborted;
+    double& most = cache.set->gauge(metric::kBlastRadiusMax, labels());
+    most = std::max(most, static_cast<double>(cost.waited + cost.aborted));
+  });
+}
+
+void Telemetry::held_up_by_blocked(const TxnDescriptor& txn, std::string_view cause) {
+  both(txn.measured, [&](Cache& cache) {
+    ++cache.set->counter(metric::kHeldUp, labels({{metric::kCause, text(cause)}}));
   });
 }
 

@@ -23,16 +23,15 @@ inline constexpr const char* kLogBatchRecords = "geocommit_log_batch_records_tot
 inline constexpr const char* kLogBytes = "geocommit_log_bytes_total";
 inline constexpr const char* kCheckpoints = "geocommit_checkpoints_total";
 inline constexpr const char* kTransportDropped = "geocommit_transport_dropped_total";  // {cause}
-inline constexpr const char* kCause = "cause";
-inline constexpr const char* kTransportFrames = "geocommit_transport_frames_total";  // {direction}
-inline constexpr const char* kTransportItems = "geocommit_transport_items_total";    // {direction}
-inline constexpr const char* kTransportBytes = "geocommit_transport_bytes_total";    // {direction}
-inline constexpr const char* kDirection = "direction";                               // "sent", "received"
-inline constexpr const char* kLocksHeld = "geocommit_locks_held";                    // gauge
-inline constexpr const char* kLockWaiters = "geocommit_lock_waiters";                // gauge
-inline constexpr const char* kOpen = "geocommit_open_transactions";                  // gauge {role}
-inline constexpr const char* kUnshipped = "geocommit_unshipped_writes";              // gauge
-inline constexpr const char* kPeersKnown = "geocommit_peers_known";                  // gauge
+inline constexpr const char* kTransportFrames = "geocommit_transport_frames_total";    // {direction}
+inline constexpr const char* kTransportItems = "geocommit_transport_items_total";      // {direction}
+inline constexpr const char* kTransportBytes = "geocommit_transport_bytes_total";      // {direction}
+inline constexpr const char* kDirection = "direction";                                 // "sent", "received"
+inline constexpr const char* kLocksHeld = "geocommit_locks_held";                      // gauge
+inline constexpr const char* kLockWaiters = "geocommit_lock_waiters";                  // gauge
+inline constexpr const char* kOpen = "geocommit_open_transactions";                    // gauge {role}
+inline constexpr const char* kUnshipped = "geocommit_unshipped_writes";                // gauge
+inline constexpr const char* kPeersKnown = "geocommit_peers_known";                    // gauge
 }  // namespace metric
 
 class Telemetry final : public Observer {
@@ -46,6 +45,8 @@ class Telemetry final : public Observer {
   void locks_released(const TxnDescriptor& txn, Outcome outcome, Duration held, Duration summed_over_keys,
                       bool waited) override;
   void in_doubt_ended(const TxnDescriptor& txn, Outcome outcome, Duration in_doubt, Duration blocked) override;
+  void blocking_ended(const TxnDescriptor& txn, Outcome outcome, const BlockingCost& cost) override;
+  void held_up_by_blocked(const TxnDescriptor& txn, std::string_view cause) override;
   void voted(const TxnDescriptor& txn, Vote vote, Reason reason) override;
   void transaction_forgotten(const TxnDescriptor& txn, Role role, Outcome outcome, const TxnCost& cost) override;
   void message_sent(Traffic traffic, std::string_view kind, bool wan, std::size_t bytes) override;

@@ -15,6 +15,7 @@ constexpr std::size_t kReply = 20;
 constexpr std::size_t kShipped = 22;
 constexpr std::size_t kRecordFrame = 16;  // Length, CRC, kind.
 constexpr std::size_t kRecord = 18;
+constexpr std::size_t kWritten = 18;  // Time and clock, with a descriptor.
 
 std::size_t of(const TxnDescriptor& d) {
   return kDescriptor + d.cohort.size() * kMember + d.operations.size() * kOperation;
@@ -44,7 +45,7 @@ struct PayloadSize {
 struct RecordSize {
   std::size_t operator()(const EpochRecord&) const { return 4; }
   std::size_t operator()(const MachineRecord& r) const {
-    return kRecord + r.record.sites.size() * 3 + (r.descriptor ? of(*r.descriptor) : 0);
+    return kRecord + r.record.sites.size() * 3 + (r.descriptor ? kWritten + of(*r.descriptor) : 0);
   }
   std::size_t operator()(const ShippedRecord& r) const { return 4 + of(r.write); }
   std::size_t operator()(const ShipAckedRecord&) const { return 8; }

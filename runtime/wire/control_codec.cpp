@@ -172,6 +172,10 @@ void write_report(const NodeReport& report, wire::Report& out) {
     write_descriptor(open.descriptor, *added.mutable_descriptor());
     added.set_in_doubt_ns(open.in_doubt.count());
     added.set_blocked_ns(open.blocked.count());
+    added.set_lock_time_ns(open.cost.lock_time.count());
+    added.set_keys(open.cost.keys);
+    added.set_waited(open.cost.waited);
+    added.set_aborted(open.cost.aborted);
   }
   out.mutable_balances()->Add(report.balances.begin(), report.balances.end());
   out.set_force_p50_ns(report.fixed_or_measured_force_p50.count());
@@ -191,6 +195,7 @@ Result<NodeReport> read_report(const wire::Report& in) {
     }
     added.in_doubt = Duration{open.in_doubt_ns()};
     added.blocked = Duration{open.blocked_ns()};
+    added.cost = {Duration{open.lock_time_ns()}, open.keys(), open.waited(), open.aborted()};
   }
   out.balances.assign(in.balances().begin(), in.balances().end());
   out.fixed_or_measured_force_p50 = Duration{in.force_p50_ns()};

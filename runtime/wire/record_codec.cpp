@@ -28,6 +28,10 @@ void write_machine(const MachineRecord& record, wire::MachineRecord& out) {
     write_descriptor(*record.descriptor, *out.mutable_descriptor());
   }
   out.set_ship_sequence(record.ship_sequence);
+  if (record.written != Instant{}) {
+    out.set_written_ns(record.written.time_since_epoch().count());
+    out.set_clock(record.clock);
+  }
 }
 
 bool read_machine(const wire::MachineRecord& in, MachineRecord& out) {
@@ -35,6 +39,8 @@ bool read_machine(const wire::MachineRecord& in, MachineRecord& out) {
   out.record.ballot = Ballot{in.ballot()};
   out.record.with_descriptor = in.with_descriptor();
   out.ship_sequence = in.ship_sequence();
+  out.written = Instant{Duration{in.written_ns()}};
+  out.clock = in.clock();
   if (in.sites_size() > kCohortMax) {
     return false;
   }

@@ -145,3 +145,101 @@ TEST_CASE("wound-wait never deadlocks and never grants conflicting locks: random
     }
   }
 }
+
+// ---- Blocking: what a blocked owner costs others
+// ---------------------------------------------------------------------
+
+TEST_CASE("lock time lost is what is held past the decision timeout, summed over keys") {
+  LockManager locks(LockingPolicy::wound_wait);
+  LockManager::Effects effects;
+  REQUIRE(locks.acquire(age(1), want({1, 2, 3}), kZero, effects) == LockAnswer::granted);
+  locks.blocked_from(txn(1), kZero + 100ms);
+  CHECK_FALSE(locks.blocking_cost(txn(1), kZero + 100ms));  // At the timeout itself: not yet.
+  const auto so_far = locks.blocking_cost(txn(1), kZero + 150ms);
+  REQUIRE(so_far);
+  CHECK(so_far->lock_time == 150ms);
+  CHECK(so_far->keys == 3);
+  const auto held = locks.release(txn(1), kZero + 400ms, effects);
+  REQUIRE(held.blocking);
+  CHECK(held.blocking->lock_time == 900ms);
+  CHECK(held.blocking->waited == 0);
+  CHECK(held.blocking->aborted == 0);
+}
+
+TEST_CASE("who releases in time was never blocked, and holds nobody up") {
+  LockManager locks(LockingPolicy::wound_wait);
+  LockManager::Effects effects;
+  REQUIRE(locks.acquire(age(1), want({1}), kZero, effects) == LockAnswer::granted);
+  locks.blocked_from(txn(1), kZero + 100ms);
+  REQUIRE(locks.acquire(age(2), want({1}), kZero, effects) == LockAnswer::waiting);
+  CHECK_FALSE(locks.release(txn(1), kZero + 100ms, effects).blocking);
+  CHECK_FALSE(locks.release(txn(2), kZero + 200ms, effects).behind_blocked);
+}
+
+TEST_CASE("the blast radius counts each that stood in line, once, and not who stood behind those") {
+  LockManager locks(LockingPolicy::wound_wait);
+  LockManager::Effects effects;
+  REQUIRE(locks.acquire(age(1), want({1, 2}), kZero, effects) == LockAnswer::granted);
+  locks.blocked_from(txn(1), kZero + 100ms);
+  REQUIRE(locks.acquire(age(2), want({1, 2}), kZero, effects) == LockAnswer::waiting);  // Both keys: one waiter.
+  REQUIRE(locks.acquire(age(3), want({2, 7}), kZero + 50ms, effects) ==
+          LockAnswer::waiting);  // Came before the timeout.
+  REQUIRE(locks.acquire(age(4), want({2}), kZero + 150ms, effects) == LockAnswer::waiting);
+  REQUIRE(locks.acquire(age(5), want({7}), kZero + 150ms, effects) == LockAnswer::waiting);  // Behind 3, not behind 1.
+  REQUIRE(locks.ahead_of(txn(4)) == txn(1));
+  REQUIRE(locks.ahead_of(txn(5)) == txn(3));
+  const auto gave_up = locks.release(txn(4), kZero + 180ms, effects);
+  CHECK(gave_up.behind_blocked);
+  CHECK_FALSE(gave_up.complete);
+  const auto held = locks.release(txn(1), kZero + 200ms, effects);
+  REQUIRE(held.blocking);
+  CHECK(held.blocking->waited == 2);
+  CHECK(held.blocking->aborted == 1);
+  CHECK(effects.complete == std::vector<TxnId>{txn(2)});
+  const auto after = locks.release(txn(2), kZero + 250ms, effects);
+  CHECK(after.behind_blocked);
+  CHECK(after.complete);
+  CHECK_FALSE(after.blocking);
+  CHECK(locks.release(txn(3), kZero + 300ms, effects).behind_blocked);
+  CHECK_FALSE(locks.release(txn(5), kZero + 300ms, effects).behind_blocked);
+  CHECK(locks.idle());
+}
+
+TEST_CASE("a waiter that left before the holder was blocked is not in its blast radius") {
+  LockManager locks(LockingPolicy::wound_wait);
+  LockManager::Effects effects;
+  REQUIRE(locks.acquire(age(1), want({1}), kZero, effects) == LockAnswer::granted);
+  locks.blocked_from(txn(1), kZero + 100ms);
+  REQUIRE(locks.acquire(age(2), want({1}), kZero, effects) == LockAnswer::waiting);
+  CHECK_FALSE(locks.release(txn(2), kZero + 90ms, effects).behind_blocked);
+  const auto held = locks.release(txn(1), kZero + 200ms, effects);
+  REQUIRE(held.blocking);
+  CHECK(held.blocking->waited + held.blocking->aborted == 0);
+}
+
+TEST_CASE("readers beside a blocked reader are not held up") {
+  LockManager locks(LockingPolicy::wound_wait);
+  LockManager::Effects effects;
+  REQUIRE(locks.acquire(age(1), want({1}, LockMode::shared), kZero, effects) == LockAnswer::granted);
+  locks.blocked_from(txn(1), kZero + 100ms);
+  REQUIRE(locks.acquire(age(2), want({1}, LockMode::shared), kZero, effects) == LockAnswer::granted);
+  REQUIRE(locks.acquire(age(3), want({1}), kZero, effects) == LockAnswer::waiting);
+  REQUIRE(locks.acquire(age(4), want({1}, LockMode::shared), kZero, effects) == LockAnswer::waiting);  // Behind 3.
+  const auto held = locks.release(txn(1), kZero + 200ms, effects);
+  REQUIRE(held.blocking);
+  CHECK(held.blocking->waited == 1);
+}
+
+TEST_CASE("no-wait: who is refused because of a blocked holder counts as aborted behind it") {
+  LockManager locks(LockingPolicy::no_wait);
+  LockManager::Effects effects;
+  REQUIRE(locks.acquire(age(1), want({1, 2}), kZero, effects) == LockAnswer::granted);
+  locks.blocked_from(txn(1), kZero + 100ms);
+  REQUIRE(locks.acquire(age(2), want({1}), kZero + 50ms, effects) == LockAnswer::denied);
+  CHECK_FALSE(effects.behind_blocked);
+  REQUIRE(locks.acquire(age(3), want({1, 2}), kZero + 150ms, effects) == LockAnswer::denied);
+  CHECK(effects.behind_blocked);
+  const auto held = locks.release(txn(1), kZero + 200ms, effects);
+  REQUIRE(held.blocking);
+  CHECK(held.blocking->aborted == 1);
+}

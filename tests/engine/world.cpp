@@ -101,6 +101,7 @@ void World::start(NodeId id) {
   engine.lock_wait = options_.lock_wait;
   engine.locking = options_.locking;
   engine.checkpoint_bytes = options_.checkpoint_bytes;
+  engine.clock = options_.clock;
   node.engine = std::make_unique<NodeEngine>(engine, node, node.seen);
   node.engine->recover(
       {node.checkpoint, {node.log.begin() + static_cast<std::ptrdiff_t>(node.truncated), node.log.end()}});

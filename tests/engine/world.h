@@ -27,6 +27,7 @@ struct WorldOptions {
   Duration lock_wait{1s};
   LockingPolicy locking{LockingPolicy::wound_wait};
   std::size_t checkpoint_bytes{std::size_t{1} << 30U};
+  std::uint64_t clock{1};
 };
 
 class World;
@@ -36,7 +37,9 @@ struct Seen : Observer {
   std::map<std::string, std::uint64_t> alarms, notes;
   std::map<Reason, std::uint64_t> no_votes;
   std::uint64_t committed{}, aborted{};
-  std::vector<Duration> commit_latency, lock_hold, in_doubt, staleness_ages;
+  std::vector<Duration> commit_latency, lock_hold, in_doubt, blocked, staleness_ages;
+  std::vector<BlockingCost> blocking;
+  std::map<std::string, std::uint64_t> held_up;  ///< By cause.
   TxnCost cost;
   std::uint32_t delays{};
   std::map<Traffic, std::uint64_t> messages;
@@ -45,7 +48,12 @@ struct Seen : Observer {
   void locks_released(const TxnDescriptor&, Outcome, Duration held, Duration, bool) override {
     lock_hold.push_back(held);
   }
-  void in_doubt_ended(const TxnDescriptor&, Outcome, Duration d, Duration) override { in_doubt.push_back(d); }
+  void in_doubt_ended(const TxnDescriptor&, Outcome, Duration d, Duration past) override {
+    in_doubt.push_back(d);
+    blocked.push_back(past);
+  }
+  void blocking_ended(const TxnDescriptor&, Outcome, const BlockingCost& c) override { blocking.push_back(c); }
+  void held_up_by_blocked(const TxnDescriptor&, std::string_view cause) override { ++held_up[std::string(cause)]; }
   void voted(const TxnDescriptor&, Vote vote, Reason reason) override {
     if (vote == Vote::no) {
       ++no_votes[reason];
@@ -93,6 +101,7 @@ class World {
 
   void start(NodeId node);
   void crash(NodeId node);  ///< Loses its memory and the unsynced tail of its log.
+  void reboot() { ++options_.clock; }  ///< Nodes that start from now on have another steady clock.
   [[nodiscard]] bool up(NodeId node) const { return nodes_.at(node)->engine != nullptr; }
   Node& node(NodeId id) { return *nodes_.at(id); }
   NodeEngine& engine(NodeId id) { return *nodes_.at(id)->engine; }

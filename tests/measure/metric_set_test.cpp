@@ -51,3 +51,17 @@ TEST_CASE("Prometheus buckets grow by 1.25 from 0.1 ms to at least 65 s") {
     CHECK(to_ms(bounds[i]) / to_ms(bounds[i - 1]) == Approx(1.25).epsilon(1e-4));
   }
 }
+
+TEST_CASE("gauges add up over nodes, maxima do not") {
+  MetricSet a, b;
+  a.gauge("geocommit_locks_held") = 3;
+  b.gauge("geocommit_locks_held") = 4;
+  a.gauge("geocommit_blast_radius_max") = 3;
+  b.gauge("geocommit_blast_radius_max") = 4;
+  b.gauge("geocommit_blast_radius_max", {{"region", "eu"}}) = 9;
+  a.merge(b);
+  CHECK(a.gauge("geocommit_locks_held") == 7);
+  CHECK(a.gauge("geocommit_blast_radius_max") == 4);
+  CHECK(a.largest("geocommit_blast_radius_max") == 9);
+  CHECK(a.largest("geocommit_blast_radius_max", {{"region", "us"}}) == 0);
+}

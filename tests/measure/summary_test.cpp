@@ -65,7 +65,21 @@ TEST_CASE("a summary of a cell, by hand") {
   input.directory = &directory;
   input.window = &window;
   input.outcomes = &outcomes;
-  input.open_at_end = {{RegionId{1}, 3s, 2s}, {RegionId{1}, 2s, 1s}, {RegionId{0}, 100ms, 0s}};
+  const Labels at_eu{{metric::kRegion, "eu"}, {metric::kScope, "wan"}};
+  window.histogram(metric::kBlockedLockTime, at_eu).record(1s);
+  const auto radius = [&](const char* fate) -> std::uint64_t& {
+    Labels with = at_eu;
+    with[metric::kFate] = fate;
+    return window.counter(metric::kBlastRadius, with);
+  };
+  radius("waited") = 5;
+  radius("aborted") = 1;
+  window.gauge(metric::kBlastRadiusMax, {{metric::kRegion, "eu"}}) = 6;
+  window.counter(metric::kHeldUp, {{metric::kRegion, "eu"}, {metric::kCause, "waited"}}) = 5;
+  window.counter(metric::kHeldUp, {{metric::kRegion, "eu"}, {metric::kCause, "lock_timeout"}}) = 1;
+  input.open_at_end = {{RegionId{1}, 2s, 1s, NodeId{2}, TxnId{NodeId{1001}, Epoch{1}, 8}, {2s, 2, 0, 0}},
+                       {RegionId{1}, 3s, 2s, NodeId{2}, TxnId{NodeId{1001}, Epoch{1}, 7}, {4s, 2, 3, 6}},
+                       {RegionId{0}, 100ms, 0s, NodeId{1}, TxnId{}, {}}};
   input.duration = 2s;
   const CellSummary s = summarise(input);
 
@@ -92,6 +106,18 @@ TEST_CASE("a summary of a cell, by hand") {
   CHECK(s.blocking.in_doubt_at_end == 3);
   CHECK(s.blocking.lower_bound_max == 2s);
   CHECK(s.blocking.lower_bound_sum == 3s);
+  // The censored count, at their lower bounds: never dropped.
+  CHECK(s.blocking.all.count == 3);
+  CHECK(s.blocking.all.max == 2s);
+  CHECK(s.blocking.lock_time_lost == 1s + 4s + 2s);
+  CHECK(s.blocking.radius_waited == 5 + 3);
+  CHECK(s.blocking.radius_aborted == 1 + 6);
+  CHECK(s.blocking.radius_max == 9);
+  CHECK(s.blocking.held_up == std::map<std::string, std::uint64_t>{{"lock_timeout", 1}, {"waited", 5}});
+  REQUIRE(s.blocking.open.size() == 3);
+  CHECK(s.blocking.open[0].blocked == 2s);
+  CHECK(s.blocking.open[0].txn.counter == 7);
+  CHECK(s.blocking.open[2].blocked == 0s);
   REQUIRE(s.costs_per_commit);
   CHECK(s.costs_per_commit->messages == Approx(8));
   CHECK(s.costs_per_commit->forced_writes == Approx(5));

@@ -85,12 +85,16 @@ inline MachineRecord machine_record(std::uint64_t counter = 77) {
   result.record.sites = {NodeId{1}, NodeId{3}};
   result.descriptor = descriptor(counter);
   result.ship_sequence = 31;
+  result.written = Instant{Duration{123456789012}};
+  result.clock = 0xfedcba9876543210ULL;
   return result;
 }
 
 inline std::vector<DurableRecord> records() {
   MachineRecord bare = machine_record(78);
   bare.descriptor.reset();
+  bare.written = {};
+  bare.clock = 0;
   return {EpochRecord{Epoch{9}}, machine_record(), bare, ShippedRecord{NodeId{2}, shipped(5)}, ShipAckedRecord{12}};
 }
 

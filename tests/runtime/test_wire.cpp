@@ -208,6 +208,8 @@ TEST_CASE("every record and a checkpoint survive, and garbage does not pass for 
   CHECK(machine.record == samples::machine_record().record);
   CHECK(machine.descriptor->operations == samples::operations());
   CHECK(machine.ship_sequence == 31);
+  CHECK(machine.written == Instant{Duration{123456789012}});
+  CHECK(machine.clock == 0xfedcba9876543210ULL);
   CHECK_FALSE(decode_record("").ok());
   CHECK_FALSE(decode_record("\xff\xff\xff").ok());
 
