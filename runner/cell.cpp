@@ -3,6 +3,7 @@
 #include <chrono>
 
 #include "runner/cell_load.h"
+#include "runner/faults/cell_faults.h"
 #include "runner/launch.h"
 
 namespace geocommit {
@@ -33,8 +34,14 @@ bool at_rest(const EngineStatus& s) {
 /// Waits until no node has anything open, twice in a row (a message may be under way between two nodes).
 void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
   const ResolvedTimeouts& timeouts = context.plan.timeouts[context.cell.point];
-  const Duration patience = 15s + 2 * timeouts.protocol.decision + timeouts.lock_wait;
+  const Duration settle = 2 * timeouts.protocol.decision + timeouts.lock_wait;
   const auto began = Clock::now();
+  const FaultController* faults = fleet.faults();
+  // Faults under way heal first. One that never heals may leave transactions in doubt for ever: a node that is gone, or
+  // cut off, answers no later than the timeouts; what is left then is censored.
+  const bool forever = faults != nullptr && faults->forever();
+  const Duration patience =
+      (forever ? 3s : 15s) + settle + (faults != nullptr ? faults->until_healed() : Duration{0});
   // With a node gone, or in a hurry, what is left will not go away.
   const auto limit = [&] { return evidence.failure.empty() && !evidence.interrupted ? patience : Duration{2s}; };
   int quiet = 0;
@@ -46,6 +53,7 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
       all = all && status.ok();
       if (status.ok()) sum = sum + status.value().engine;
     }
+    if (faults != nullptr && (faults->until_healed() > Duration{0} || !faults->unready().empty())) all = false;
     evidence.left = sum;
     quiet = all && at_rest(sum) ? quiet + 1 : 0;
     fleet.sample_metrics();
@@ -95,7 +103,10 @@ void fetch_files(const CellContext& context, CellFleet& fleet, CellEvidence& evi
   }
 }
 
-void finish(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
+void finish(const CellContext& context, CellFleet& fleet, CellFaults& faults, CellEvidence& evidence) {
+  if (faults.controller() != nullptr) faults.controller()->load_over();
+  // In a hurry there is no waiting for anything to heal.
+  if (evidence.interrupted || !evidence.failure.empty()) faults.finish(evidence);
   // Clients first: their part is over, and in an interrupted cell they would go on with the load.
   collect_reports(fleet, fleet.living(fleet.clients()), evidence);
   if (evidence.interrupted || !evidence.failure.empty()) fleet.stop(fleet.clients());
@@ -103,6 +114,7 @@ void finish(const CellContext& context, CellFleet& fleet, CellEvidence& evidence
   drain(context, fleet, evidence);
   collect_reports(fleet, fleet.living(fleet.engines()), evidence);
   fleet.sample_metrics(true);
+  faults.finish(evidence);
   fetch_files(context, fleet, evidence);
   // What was counted last must have been seen, twice, as a rate needs two points.
   if (!evidence.interrupted) fleet.await_scrapes(2);
@@ -111,6 +123,7 @@ void finish(const CellContext& context, CellFleet& fleet, CellEvidence& evidence
 
 void judge_lateness(Network& network, CellEvidence& evidence) {
   if (network.emulation() == nullptr) return;
+  const std::lock_guard lock(network.emulation_mutex());
   auto stats = network.emulation()->stats();
   if (!stats) {
     evidence.invalid_reasons.push_back("the emulation gave no counters: " + stats.error().message);
@@ -132,6 +145,7 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
   CellEvidence evidence;
   const auto began = Clock::now();
   CellFleet fleet(context);
+  CellFaults faults(context, fleet);
   auto ready = fleet.start();
   if (ready) ready = fleet.wait_ready(port_taken);
   if (!ready && interrupted()) {
@@ -139,6 +153,7 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
     return evidence;
   }
   if (!ready) return ready.error();
+  if (auto prepared = faults.prepare(); !prepared) return prepared.error();
   evidence.started = Clock::now() - began;
   const std::string protocol(context.cell.protocol->name);
   if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, true);
@@ -148,7 +163,7 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
   offer_load(context, fleet, evidence);
   evidence.loaded = Clock::now() - load_began;
   if (evidence.failure.empty()) judge_lateness(context.network, evidence);
-  finish(context, fleet, evidence);
+  finish(context, fleet, faults, evidence);
   if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, false);
   return evidence;
 }

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runner/console.h"
+#include "runner/faults/controller.h"
 #include "runner/files.h"
 #include "runner/network.h"
 #include "runner/plan.h"
@@ -42,6 +43,8 @@ struct CellEvidence {
   std::optional<RouterStats> router;         ///< Over the measurement window.
   Duration started{}, loaded{}, drain{};     ///< How long it took to start, to offer the load, to drain.
   std::vector<std::string> incomplete;       ///< Nodes whose durable files could not be had, and why.
+  std::vector<FaultRecord> faults;           ///< In the order of the plan.
+  std::vector<NodeReport> last_reports;      ///< Of processes that were to be killed: what died with them.
 };
 
 struct CellContext {

@@ -41,7 +41,7 @@ std::string number(double value, int decimals) {
 }
 
 std::string row(const std::string& cell, double elapsed_s, std::string_view phase, const std::string& region,
-                const Sample& s, double commits_per_s) {
+                const Sample& s, double commits_per_s, const std::vector<std::string>& faults) {
   std::string out = csv(cell) + "," + number(elapsed_s, 3) + "," + std::string(phase) + "," + csv(region);
   for (const std::uint64_t value : {s.offered, s.committed, s.aborted, s.unknown, s.shed, s.outstanding}) {
     out += "," + std::to_string(value);
@@ -50,7 +50,9 @@ std::string row(const std::string& cell, double elapsed_s, std::string_view phas
   for (const std::uint64_t value : {s.in_doubt, s.blocked}) out += "," + std::to_string(value);
   out += "," + number(to_ms(s.oldest_blocked), 3);
   for (const std::uint64_t value : {s.locks_held, s.lock_waiters, s.unshipped}) out += "," + std::to_string(value);
-  return out;
+  std::string names;
+  for (const std::string& fault : faults) names += (names.empty() ? "" : "; ") + fault;
+  return out + "," + std::to_string(faults.size()) + "," + csv(names);
 }
 
 class Sampler {
@@ -58,7 +60,8 @@ class Sampler {
   explicit Sampler(const CellContext& context) : context_(context), directory_(context.plan.directory(context.cell)) {}
 
   /// One look at every node; a row per region and one for all, once a second.
-  void take(const std::vector<Result<NodeStatus>>& statuses, Duration elapsed) {
+  void take(const std::vector<Result<NodeStatus>>& statuses, Duration elapsed,
+            const std::vector<std::string>& faults) {
     std::map<std::uint32_t, Sample> regions;
     Sample all;
     for (const auto& status : statuses) {
@@ -68,7 +71,7 @@ class Sampler {
     }
     const double seconds = std::max(1e-3, to_seconds(elapsed - last_));
     const double rate = static_cast<double>(all.committed - committed_[kAll]) / seconds;
-    live(all, elapsed, rate);
+    live(all, elapsed, rate, faults);
     if (elapsed < next_row_) return;
     next_row_ = elapsed + 1s - elapsed % 1s;
     const Settings& s = context_.plan.point(context_.cell).settings;
@@ -76,10 +79,10 @@ class Sampler {
     for (const auto& [region, sample] : regions) {
       const auto commits = static_cast<double>(sample.committed - committed_[region]);
       write(row(context_.cell.id, to_seconds(elapsed), phase, directory_.regions().at(region), sample,
-                commits / seconds));
+                commits / seconds, faults));
       committed_[region] = sample.committed;
     }
-    write(row(context_.cell.id, to_seconds(elapsed), phase, "all", all, rate));
+    write(row(context_.cell.id, to_seconds(elapsed), phase, "all", all, rate, faults));
     committed_[kAll] = all.committed;
     last_ = elapsed;
   }
@@ -87,7 +90,7 @@ class Sampler {
  private:
   static constexpr std::uint32_t kAll = UINT32_MAX;
 
-  void live(const Sample& s, Duration elapsed, double rate) {
+  void live(const Sample& s, Duration elapsed, double rate, const std::vector<std::string>& faults) {
     const Settings& settings = context_.plan.point(context_.cell).settings;
     const Duration total = settings.warmup + settings.duration;
     std::string line = "[" + std::to_string(context_.number) + "/" + std::to_string(context_.of) + "] " +
@@ -98,6 +101,8 @@ class Sampler {
     if (s.blocked > 0) line += "  blocked " + std::to_string(s.blocked);
     if (s.shed > 0) line += "  shed " + std::to_string(s.shed);
     if (s.unknown > 0) line += "  unknown " + std::to_string(s.unknown);
+    if (!faults.empty()) line += "  " + faults.front();
+    if (faults.size() > 1) line += " and " + std::to_string(faults.size() - 1) + " more";
     context_.console.live(line);
   }
   void write(const std::string& line) {
@@ -114,18 +119,25 @@ class Sampler {
   bool complained_{};
 };
 
-bool clients_finished(const std::vector<Result<NodeStatus>>& statuses, const CellContext& context) {
+bool clients_finished(const std::vector<Result<NodeStatus>>& statuses, const CellContext& context,
+                      std::size_t clients) {
   const Directory directory = context.plan.directory(context.cell);
-  return std::all_of(statuses.begin(), statuses.end(), [&](const Result<NodeStatus>& status) {
-    if (!status) return false;
+  // A node that does not answer may just have been killed; a client never is.
+  std::size_t finished = 0;
+  for (const Result<NodeStatus>& status : statuses) {
+    if (!status) continue;
     const NodeInfo* node = directory.find(status.value().node);
-    return node == nullptr || node->kind != NodeKind::client || status.value().load_finished;
-  });
+    finished += node != nullptr && node->kind == NodeKind::client && status.value().load_finished ? 1 : 0;
+  }
+  return finished == clients;
 }
 
 void show_router(const CellContext& context) {
   if (context.monitor == nullptr || context.network.emulation() == nullptr) return;
-  const auto stats = context.network.emulation()->stats();
+  const auto stats = [&] {
+    const std::lock_guard lock(context.network.emulation_mutex());
+    return context.network.emulation()->stats();
+  }();
   if (!stats || !stats->has_lateness) return;
   context.monitor->own().router(
       context.cell.id, std::string(context.cell.protocol->name),
@@ -136,12 +148,13 @@ void show_router(const CellContext& context) {
 
 std::string timeseries_header() {
   return "cell,elapsed_s,phase,region,offered,committed,aborted,unknown,shed,outstanding,commits_per_s,recent_p99_ms,"
-         "in_doubt,blocked,oldest_blocked_ms,locks_held,lock_waiters,unshipped";
+         "in_doubt,blocked,oldest_blocked_ms,locks_held,lock_waiters,unshipped,faults,fault_names";
 }
 
 void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
   const Settings& s = context.plan.point(context.cell).settings;
   const ResolvedTimeouts& timeouts = context.plan.timeouts[context.cell.point];
+  if (fleet.faults() != nullptr) fleet.faults()->begin();
   const auto begun = fleet.control().command(ControlVerb::start_load, fleet.clients(), 5s);
   for (std::size_t i = 0; i < begun.size(); ++i) {
     if (begun[i]) continue;
@@ -159,16 +172,18 @@ void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evid
     // The router's lateness counts in the measurement window only.
     if (!reset && elapsed >= s.warmup && context.network.emulation() != nullptr) {
       reset = true;
+      const std::lock_guard lock(context.network.emulation_mutex());
       if (auto done = context.network.emulation()->reset_stats(); !done) {
         evidence.invalid_reasons.push_back("the emulation's counters could not be reset: " + done.error().message);
       }
     }
     const auto nodes = fleet.living(fleet.all());
     const auto statuses = fleet.control().status(nodes, 400ms);
-    sampler.take(statuses, Clock::now() - start);
+    sampler.take(statuses, Clock::now() - start,
+                 fleet.faults() != nullptr ? fleet.faults()->active() : std::vector<std::string>{});
     show_router(context);
     fleet.sample_metrics();
-    if (nodes.size() == fleet.all().size() && clients_finished(statuses, context)) return;
+    if (clients_finished(statuses, context, fleet.clients().size())) return;
     if (fleet.watch(evidence, 250ms)) return;
     if (Clock::now() - start > limit) {
       evidence.invalid_reasons.push_back(

@@ -13,6 +13,7 @@ namespace {
 MetricSet merged_window(const CellEvidence& evidence) {
   MetricSet out;
   for (const auto& [node, report] : evidence.reports) out.merge(report.window);
+  for (const NodeReport& report : evidence.last_reports) out.merge(report.window);
   return out;
 }
 
@@ -55,6 +56,28 @@ std::vector<OpenAtEnd> open_at_end(const CellEvidence& evidence, const Directory
 
 }  // namespace
 
+bool partitions_occurred(const std::vector<FaultRecord>& faults) {
+  return std::any_of(faults.begin(), faults.end(), [](const FaultRecord& record) {
+    return !record.times.empty() &&
+           std::any_of(record.fault.parts.begin(), record.fault.parts.end(), breaks_synchrony);
+  });
+}
+
+std::vector<FaultSpan> spans_of(const std::vector<FaultRecord>& faults) {
+  std::vector<FaultSpan> out;
+  for (const FaultRecord& record : faults) {
+    if (record.fault.first().length == Duration{0}) continue;
+    for (const FaultTimes& time : record.times) out.push_back({time.begin, time.end});
+  }
+  return out;
+}
+
+Prediction no_prediction_with_faults() {
+  Prediction none;
+  none.why_not = "theory without faults says nothing of a run with them";
+  return none;
+}
+
 CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   context.console.live(context.cell.id + "  checking the durable logs ...");
   const Directory directory = context.plan.directory(context.cell);
@@ -73,7 +96,9 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   input.outcomes = &history.outcomes;
   input.open_at_end = open_at_end(evidence, directory);
   input.duration = settings.duration;
-  input.verdict = check(history);
+  CheckOptions options;
+  options.partitions_occurred = partitions_occurred(evidence.faults);
+  input.verdict = check(history, options);
   // Without what its clients were told, "nothing acknowledged was lost" cannot be judged.
   for (const std::string& unread : read.unread_outcomes) {
     input.verdict.unknown_reasons.push_back("what a client was told could not be read: " + unread);
@@ -81,7 +106,9 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   }
   const bool emulated = context.network.kind() == EmulationKind::tun || context.network.kind() == EmulationKind::netem;
   input.prediction =
-      predict_cell(context.plan, context.cell, out.forced_write, lock_wait_share(window).value_or(0.0), emulated);
+      evidence.faults.empty()
+          ? predict_cell(context.plan, context.cell, out.forced_write, lock_wait_share(window).value_or(0.0), emulated)
+          : no_prediction_with_faults();
   out.summary = summarise(std::move(input));
 
   keep_histograms(window, history.outcomes, out);
@@ -93,6 +120,12 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
       out.traffic[traffic] += count;
     }
   }
+  out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_of(evidence.faults));
+  for (const FaultRecord& fault : evidence.faults) {
+    if (fault.problem.empty()) continue;
+    evidence.invalid_reasons.push_back(describe(fault.fault) + " was not carried out as planned: " + fault.problem);
+  }
+  out.faults = std::move(evidence.faults);
   out.drained = evidence.drained;
   out.interrupted = evidence.interrupted;
   out.failure = std::move(evidence.failure);

@@ -1,11 +1,17 @@
 #include "runner/launch.h"
 
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <thread>
 
 #include "client/workload_json.h"
+#include "runtime/log/synced_mark.h"
 
 namespace geocommit {
 namespace {
@@ -30,7 +36,10 @@ bool mentions_taken_port(const std::string& line) {
 
 }  // namespace
 
-CellFleet::CellFleet(const CellContext& context) : context_(context), nodes_(context.plan.nodes_of(context.cell)) {
+CellFleet::CellFleet(const CellContext& context)
+    : context_(context),
+      nodes_(context.plan.nodes_of(context.cell)),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (const NodeInfo& node : nodes_) {
     all_.push_back(node.id);
     (node.kind == NodeKind::client ? clients_ : engines_).push_back(node.id);
@@ -114,6 +123,11 @@ Result<void> CellFleet::start_node(const NodeInfo& node) {
   const NodeConfig config = config_of(node);
   if (auto written = write_file(folder / "config.json", to_json(config)); !written) return written;
   if (!context_.network.starts(node)) return configure_deployed(node, config);
+  return start_process(node);
+}
+
+Result<void> CellFleet::start_process(const NodeInfo& node) {
+  const auto folder = context_.paths.node_folder(context_.cell, node);
   auto started = fleet_.start({node.name,
                                context_.paths.programs / program_of(node.kind),
                                {"--config", (folder / "config.json").string()},
@@ -121,6 +135,10 @@ Result<void> CellFleet::start_node(const NodeInfo& node) {
                                context_.network.namespace_fd(node)});
   if (!started) return started;
   const int pid = fleet_.processes().back().pid();
+  {
+    const std::lock_guard lock(signal_mutex_);
+    signal_fds_[node.id] = UniqueFd(::fcntl(fleet_.processes().back().pidfd(), F_DUPFD_CLOEXEC, 0));
+  }
   const NodeAddresses& at = context_.network.addresses().at(node.id);
   context_.console.detail(node.name + "  pid " + std::to_string(pid) + "  data " + at.data + "  control " + at.control +
                           "  metrics " + at.metrics);
@@ -176,19 +194,83 @@ Result<void> CellFleet::wait_ready(bool& port_taken) {
 std::vector<NodeId> CellFleet::living(const std::vector<NodeId>& nodes) const {
   std::vector<NodeId> out;
   for (const NodeId node : nodes) {
+    if (faults_ != nullptr && faults_->silent(node)) continue;
     if (std::find(ended_.begin(), ended_.end(), name(node)) == ended_.end()) out.push_back(node);
   }
   return out;
 }
 
-bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
-  const int fd = context_.network.emulation() != nullptr ? context_.network.emulation()->failure_fd() : -1;
-  for (const Death& death : fleet_.poll_ended(wait, fd)) {
+bool CellFleet::signal(NodeId node, int number) {
+  const std::lock_guard lock(signal_mutex_);
+  const auto found = signal_fds_.find(node);
+  return found != signal_fds_.end() &&
+         ::syscall(SYS_pidfd_send_signal, found->second.get(), number, nullptr, 0) == 0;
+}
+
+void CellFleet::wake() const {
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written = ::write(wake_.get(), &one, sizeof one);
+}
+
+void CellFleet::note_deaths(const std::vector<Death>& deaths, CellEvidence& evidence, bool tell) {
+  for (const Death& death : deaths) {
     ended_.push_back(death.name);
+    const auto node = std::find_if(nodes_.begin(), nodes_.end(), [&](const NodeInfo& n) { return n.name == death.name; });
+    if (faults_ != nullptr && node != nodes_.end() && faults_->node_ended(node->id)) {
+      context_.console.detail(context_.cell.id + ": by a fault, " + death.describe());
+      continue;
+    }
     if (!evidence.failure.empty()) continue;
-    evidence.failure = death.describe();
+    const bool again = std::count_if(fleet_.processes().begin(), fleet_.processes().end(),
+                                     [&](const Process& p) { return p.name() == death.name; }) > 1;
+    evidence.failure = (again ? "started again after a fault, " : "") + death.describe();
     if (tell) context_.console.error(context_.cell.id + ": " + evidence.failure);
   }
+}
+
+Result<void> CellFleet::restart(const FaultController::Restart& how) {
+  const auto node = std::find_if(nodes_.begin(), nodes_.end(), [&](const NodeInfo& n) { return n.id == how.node; });
+  if (node == nodes_.end() || !fleet_.await_end(node->name, 5s)) return Error{name(how.node) + " does not end"};
+  const auto folder = context_.paths.node_folder(context_.cell, *node);
+  if (how.tail != Tail::kept) {
+    const auto torn = how.tail == Tail::torn ? std::optional(context_.plan.experiment.seed) : std::nullopt;
+    if (auto lost = lose_unsynced(folder, torn); !lost) return lost.error();
+  }
+  NodeConfig config = config_of(*node);
+  config.faults = how.orders;
+  if (auto written = write_file(folder / "config.json", to_json(config)); !written) return written;
+  if (auto started = start_process(*node); !started) return started;
+  std::erase(ended_, node->name);
+  faults_->node_started(how.node);
+  return {};
+}
+
+void CellFleet::restart_due(CellEvidence& evidence, bool tell) {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto got = ::read(wake_.get(), &count, sizeof count);
+  for (const FaultController::Restart& how : faults_->due_restarts()) {
+    if (interrupted()) return;
+    auto done = restart(how);
+    if (done || !evidence.failure.empty()) continue;
+    evidence.failure = name(how.node) + " could not be started again after a fault: " + done.error().message;
+    if (tell) context_.console.error(context_.cell.id + ": " + evidence.failure);
+  }
+  ask_restarted();
+}
+
+void CellFleet::ask_restarted() {
+  const auto nodes = living(faults_->unready());
+  if (nodes.empty()) return;
+  const auto statuses = control_.status(nodes, 100ms);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (statuses[i] && statuses[i].value().ready) faults_->node_ready(nodes[i]);
+  }
+}
+
+bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
+  const int fd = context_.network.emulation() != nullptr ? context_.network.emulation()->failure_fd() : -1;
+  note_deaths(fleet_.poll_ended(wait, {fd, wake_.get()}), evidence, tell);
+  if (faults_ != nullptr) restart_due(evidence, tell);
   if (evidence.failure.empty()) {
     if (auto failed = context_.network.failure()) {
       evidence.failure = *failed;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -26,13 +27,20 @@ class CellFleet {
   [[nodiscard]] const std::vector<NodeId>& all() const { return all_; }
   [[nodiscard]] const std::vector<NodeId>& clients() const { return clients_; }
   [[nodiscard]] const std::vector<NodeId>& engines() const { return engines_; }
-  /// Those of `nodes` whose process has not ended.
+  /// Those of `nodes` whose process has not ended and does not stand still.
   [[nodiscard]] std::vector<NodeId> living(const std::vector<NodeId>& nodes) const;
   [[nodiscard]] std::string name(NodeId node) const;
 
   /// Waits `wait`, or less if a process ends, the emulation fails or Ctrl-C comes. True if the cell cannot go on; what
   /// happened is in the evidence then, and on the console unless `tell` is false.
   [[nodiscard]] bool watch(CellEvidence& evidence, Duration wait, bool tell = true);
+
+  /// Who knows which nodes are to die and to come back; null: none are. Outlives the fleet, or is taken back.
+  void set_faults(FaultController* faults) { faults_ = faults; }
+  [[nodiscard]] FaultController* faults() const { return faults_; }
+  /// From any thread: a signal to a node's process; false if it has none. And: watch() returns now.
+  bool signal(NodeId node, int number);
+  void wake() const;
 
   /// For metrics.series: what every living node shows, at most once a second unless `now`.
   void sample_metrics(bool now = false);
@@ -47,6 +55,12 @@ class CellFleet {
  private:
   [[nodiscard]] NodeConfig config_of(const NodeInfo& node) const;
   [[nodiscard]] Result<void> start_node(const NodeInfo& node);
+  [[nodiscard]] Result<void> start_process(const NodeInfo& node);
+  void note_deaths(const std::vector<Death>& deaths, CellEvidence& evidence, bool tell);
+  /// What crashed and is to come back does.
+  void restart_due(CellEvidence& evidence, bool tell);
+  [[nodiscard]] Result<void> restart(const FaultController::Restart& how);
+  void ask_restarted();
   /// Until a deployed daemon is idle: one that was just released is still tidying up.
   [[nodiscard]] Result<void> wait_idle(const NodeInfo& node);
   [[nodiscard]] Result<void> configure_deployed(const NodeInfo& node, const NodeConfig& config);
@@ -59,6 +73,10 @@ class CellFleet {
   std::vector<NodeId> configured_;  ///< Deployed daemons that hold this cell.
   std::vector<std::string> ended_;  ///< Names of processes that have ended.
   ControlClient control_;
+  FaultController* faults_{};
+  UniqueFd wake_;  ///< An eventfd.
+  std::mutex signal_mutex_;
+  std::map<NodeId, UniqueFd> signal_fds_;  ///< A pidfd for each process: what it signals is never another one.
 };
 
 }  // namespace geocommit

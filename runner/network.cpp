@@ -210,6 +210,7 @@ std::string Network::prometheus_yaml() const {
 
 std::optional<std::string> Network::failure() {
   if (!emulation_) return std::nullopt;
+  const std::lock_guard lock(emulation_mutex_);
   auto health = emulation_->health();
   if (health) return std::nullopt;
   return health.error().message;

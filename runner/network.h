@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 
@@ -45,6 +46,8 @@ class Network {
   [[nodiscard]] const std::string& why() const { return choice_.why; }
   /// nullptr when deployed.
   [[nodiscard]] Emulation* emulation() { return emulation_.get(); }
+  /// To be held by whoever asks the emulation anything while a cell runs: faults change links on threads of their own.
+  [[nodiscard]] std::mutex& emulation_mutex() { return emulation_mutex_; }
   [[nodiscard]] const std::map<NodeId, NodeAddresses>& addresses() const { return addresses_; }
   /// Whether the runner starts this node (deployed: clients only).
   [[nodiscard]] bool starts(const NodeInfo& node) const;
@@ -71,6 +74,7 @@ class Network {
   NetworkOptions options_;
   HttpProxy* proxy_;
   std::unique_ptr<Emulation> emulation_;
+  std::mutex emulation_mutex_;
   std::map<NodeId, NodeAddresses> addresses_;
   std::uint16_t next_port_{};
 };

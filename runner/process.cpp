@@ -168,12 +168,26 @@ Result<void> Fleet::start(const ProcessSpec& spec) {
   return {};
 }
 
-std::vector<Death> Fleet::poll_ended(Duration wait, int also_fd) {
+bool Fleet::await_end(const std::string& name, Duration wait) {
+  for (std::size_t i = processes_.size(); i-- > 0;) {
+    if (processes_[i].name() != name) continue;
+    pollfd one{processes_[i].pidfd(), POLLIN, 0};
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(wait).count();
+    if (!reported_[i]) (void)::poll(&one, 1, static_cast<int>(ms));
+    reported_[i] = processes_[i].ended().has_value();
+    return reported_[i];
+  }
+  return true;
+}
+
+std::vector<Death> Fleet::poll_ended(Duration wait, const std::vector<int>& also) {
   std::vector<pollfd> fds;
   for (std::size_t i = 0; i < processes_.size(); ++i) {
     if (!reported_[i]) fds.push_back({processes_[i].pidfd(), POLLIN, 0});
   }
-  if (also_fd >= 0) fds.push_back({also_fd, POLLIN, 0});
+  for (const int fd : also) {
+    if (fd >= 0) fds.push_back({fd, POLLIN, 0});
+  }
   const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(wait).count();
   [[maybe_unused]] const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(ms));
   std::vector<Death> out;

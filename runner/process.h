@@ -65,9 +65,11 @@ class Process {
 class Fleet {
  public:
   [[nodiscard]] Result<void> start(const ProcessSpec& spec);
-  /// Waits at most `wait` for any to end (or for `also_fd` to become readable, if not -1); returns those that have
+  /// Waits at most `wait` for any to end (or for one of `also` to become readable; -1 is none); returns those that have
   /// ended since the last call.
-  [[nodiscard]] std::vector<Death> poll_ended(Duration wait, int also_fd = -1);
+  [[nodiscard]] std::vector<Death> poll_ended(Duration wait, const std::vector<int>& also = {});
+  /// Waits for the newest process of this name to end; poll_ended() does not tell of it any more. False: it did not.
+  [[nodiscard]] bool await_end(const std::string& name, Duration wait);
   [[nodiscard]] std::size_t alive() const;
   [[nodiscard]] const std::vector<Process>& processes() const { return processes_; }
   /// SIGTERM, `grace` to end, SIGKILL; then empty. Returns those that did not end cleanly by themselves.

@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "runner/results_faults.h"
+
 namespace geocommit {
 namespace {
 
@@ -211,6 +213,8 @@ Json json_of(const CellResult& r, const Plan& plan) {
   out["left_at_end"] = json_of(r.left);
   out["messages_by_traffic"] = r.traffic;
   out["alarms"] = r.alarms;
+  out["faults"] = faults_json(r, plan.directory(r.cell));
+  out["phases"] = phases_json(r.phases);
   out["router"] = r.router ? json_of(*r.router) : Json(nullptr);
   out["seconds"] = {{"start", rounded(to_seconds(r.started))},
                     {"load", rounded(to_seconds(r.loaded))},

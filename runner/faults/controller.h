@@ -1,0 +1,159 @@
+// Carries a cell's faults out on real processes. A thread of its own keeps the schedule; what hangs on a protocol point
+// is begun in the report of the node that stands there, which waits until it is in force. Only the restart of a process
+// is left to the main thread: a child dies with the thread that made it.
+//
+// What the controller itself does: SIGKILL, SIGSTOP, links. What it has a node do (FaultOrder): messages of a class,
+// the disk, the wall clock, and everything else where there are no links (loopback: a cut is an order to every sender).
+#pragma once
+
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "runner/fault_file.h"
+#include "runner/faults/links.h"
+#include "runtime/faults/fault_order.h"
+
+namespace geocommit {
+
+/// One time that a fault happened; since the start of the load.
+struct FaultTimes {
+  Duration begin{};
+  std::optional<Duration> end;    ///< None: it was still there when the cell ended.
+  std::optional<Duration> ready;  ///< A crash: the node served again.
+};
+
+struct FaultRecord {
+  NamedFault fault;
+  std::vector<FaultTimes> times;  ///< Empty: it never happened.
+  std::string problem;            ///< Why it could not be carried out, or not to its end. Empty: nothing of the kind.
+};
+
+/// What the controller may do to the world. Called on its threads, two of them at a time.
+struct FaultHands {
+  /// SIGKILL, SIGSTOP, SIGCONT to a node's process. False: the runner has no such process.
+  std::function<bool(NodeId, int)> signal;
+  /// `waiting`: from a node's report; that node must not be asked.
+  std::function<Result<void>(NodeId, const FaultOrder&, bool waiting)> arm;
+  std::function<void(NodeId, std::uint32_t order)> end_order;
+  /// Before a SIGKILL on the schedule: what the node has measured dies with it.
+  std::function<void(NodeId)> last_report;
+  /// Home region's transfer and failover.
+  std::function<Result<void>(const Fault&)> move_home;
+  LinkFaults* links{};   ///< Null: there are no links to change.
+  bool own_processes{};  ///< The runner started the nodes (false: deployed).
+  std::string listener;  ///< Where nodes report. Empty: nowhere, so a point can only trigger what its node does itself.
+  std::function<void()> wake;  ///< The main thread has something to do: due_restarts().
+  /// Something begins (true) or ends.
+  std::function<void(const NamedFault&, bool)> told;
+};
+
+class FaultController {
+ public:
+  FaultController(std::vector<NamedFault> faults, std::vector<NodeId> nodes, FaultHands hands);
+  ~FaultController();
+  FaultController(const FaultController&) = delete;
+  FaultController& operator=(const FaultController&) = delete;
+
+  /// Why a fault of this plan cannot be carried out in this world at all; empty if all can.
+  [[nodiscard]] std::string refusal() const;
+  /// Arms what hangs on points from the first transaction on. Before the load.
+  [[nodiscard]] Result<void> prepare();
+  /// The load begins now.
+  void begin();
+  /// Nothing on the schedule begins from now on; what is in force heals in its time.
+  void load_over();
+  /// Heals all that is in force, and no more begins. Dead nodes stay dead.
+  void stop();
+
+  /// For FaultListener.
+  void on_report(const FaultReport& report);
+
+  /// Whether the process was meant to end. Main thread, as are the following.
+  [[nodiscard]] bool node_ended(NodeId node);
+  struct Restart {
+    NodeId node;
+    Tail tail{Tail::kept};
+    std::vector<FaultOrder> orders;  ///< To be armed from its first moment on.
+  };
+  /// Crashed nodes whose time is over. Each once; node_started() when it is done.
+  [[nodiscard]] std::vector<Restart> due_restarts();
+  void node_started(NodeId node);
+  void node_ready(NodeId node);
+  [[nodiscard]] std::vector<NodeId> unready() const;  ///< Started again, not yet ready.
+  /// Dead or standing still: not to be asked anything.
+  [[nodiscard]] bool silent(NodeId node) const;
+  [[nodiscard]] bool dead(NodeId node) const;
+
+  /// "crash agent@eu-west-1", those in force now.
+  [[nodiscard]] std::vector<std::string> active() const;
+  /// When the last of what heals by itself will have healed; since now. 0: nothing is left.
+  [[nodiscard]] Duration until_healed() const;
+  /// In force and not going to end by itself.
+  [[nodiscard]] bool forever() const;
+  [[nodiscard]] std::vector<FaultRecord> records() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  struct Held {
+    FaultOrder order;
+    bool waits{};                            ///< For the node to go on: it stands still.
+    std::optional<Clock::time_point> until;  ///< In force until then; none: for ever, or armed for a point.
+  };
+  struct State {
+    NamedFault fault;
+    std::vector<FaultTimes> times;
+    std::string problem;
+    bool active{};
+    std::optional<Clock::time_point> ends;
+  };
+
+  void run();
+  /// What ends comes before what begins at the same time.
+  enum class Turn : std::uint8_t { end, begin };
+  void end_at(Clock::time_point when, std::size_t index);
+  [[nodiscard]] Duration since_load() const;
+  void arm_point(std::size_t index, bool waiting);
+  void begin_fault(std::size_t index, std::optional<NodeId> waiting);
+  void end_fault(std::size_t index);
+  void carry_out(std::size_t index, std::size_t part, std::optional<NodeId> waiting);
+  void undo(std::size_t index, std::size_t part);
+  void crash(std::size_t index, const Fault& fault, bool waiting, bool by_itself);
+  void pause(std::size_t index, const Fault& fault, bool by_itself);
+  void give_order(std::size_t index, NodeId node, FaultOrder order, bool waiting);
+  void restart_if_free(NodeId node, Tail tail);
+  void deliver_waiting(NodeId node);
+  void problem(std::size_t index, const std::string& what);
+  /// Orders of a part to the nodes that carry it out, by node; ids are filled in.
+  [[nodiscard]] std::vector<std::pair<NodeId, FaultOrder>> orders_of(std::size_t index, std::size_t part) const;
+  [[nodiscard]] bool by_node(const Fault& fault) const;
+  [[nodiscard]] bool native(std::size_t index) const;
+
+  std::vector<NodeId> nodes_;
+  FaultHands hands_;
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  std::multimap<std::pair<Clock::time_point, Turn>, std::function<void()>> schedule_;
+  std::vector<State> states_;
+  std::optional<Clock::time_point> load_began_;
+  bool closing_{}, stopping_{};
+  std::map<NodeId, std::set<std::size_t>> killed_by_, paused_by_;  ///< Faults that hold a node so.
+  std::map<NodeId, std::set<std::size_t>> excused_by_;  ///< ... or in which it may end itself (a failing disk).
+  std::map<NodeId, Clock::time_point> excused_until_;
+  std::set<NodeId> dead_, unready_;
+  std::map<NodeId, Tail> tails_;
+  std::vector<NodeId> due_;
+  std::map<NodeId, std::map<std::uint32_t, Held>> held_;
+  std::thread thread_;
+};
+
+}  // namespace geocommit
