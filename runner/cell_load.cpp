@@ -5,6 +5,8 @@
 #include <chrono>
 #include <cstdio>
 
+#include "runner/live_view.h"
+
 namespace geocommit {
 namespace {
 
@@ -15,7 +17,7 @@ struct Sample {
   std::uint64_t offered{}, committed{}, aborted{}, unknown{}, shed{}, outstanding{};
   std::uint64_t in_doubt{}, blocked{}, locks_held{}, lock_waiters{}, unshipped{};
   Duration oldest_blocked{};
-  double p99_ms{};
+  double p50_ms{}, p99_ms{};  ///< The largest of the origins'.
 
   void add(const NodeStatus& s) {
     offered += s.offered;
@@ -31,6 +33,7 @@ struct Sample {
     unshipped += s.engine.unshipped;
     oldest_blocked = std::max(oldest_blocked, s.engine.oldest_blocked);
     p99_ms = std::max(p99_ms, s.recent_p99_ms);
+    p50_ms = std::max(p50_ms, s.recent_p50_ms);
   }
 };
 
@@ -60,8 +63,7 @@ class Sampler {
   explicit Sampler(const CellContext& context) : context_(context), directory_(context.plan.directory(context.cell)) {}
 
   /// One look at every node; a row per region and one for all, once a second.
-  void take(const std::vector<Result<NodeStatus>>& statuses, Duration elapsed,
-            const std::vector<std::string>& faults) {
+  void take(const std::vector<Result<NodeStatus>>& statuses, Duration elapsed, const std::vector<std::string>& faults) {
     std::map<std::uint32_t, Sample> regions;
     Sample all;
     for (const auto& status : statuses) {
@@ -71,7 +73,7 @@ class Sampler {
     }
     const double seconds = std::max(1e-3, to_seconds(elapsed - last_));
     const double rate = static_cast<double>(all.committed - committed_[kAll]) / seconds;
-    live(all, elapsed, rate, faults);
+    live(regions, all, elapsed, seconds, faults);
     if (elapsed < next_row_) return;
     next_row_ = elapsed + 1s - elapsed % 1s;
     const Settings& s = context_.plan.point(context_.cell).settings;
@@ -90,20 +92,36 @@ class Sampler {
  private:
   static constexpr std::uint32_t kAll = UINT32_MAX;
 
-  void live(const Sample& s, Duration elapsed, double rate, const std::vector<std::string>& faults) {
+  LiveRow live_row(const std::string& region, std::uint32_t key, const Sample& s, double seconds) const {
+    const auto before = committed_.find(key);
+    const std::uint64_t since = s.committed - (before == committed_.end() ? 0 : before->second);
+    return {region,          static_cast<double>(since) / seconds,
+            s.p50_ms,        s.p99_ms,
+            s.in_doubt,      s.blocked,
+            s.locks_held,    s.lock_waiters,
+            s.oldest_blocked};
+  }
+  void live(const std::map<std::uint32_t, Sample>& regions, const Sample& all, Duration elapsed, double seconds,
+            const std::vector<std::string>& faults) {
     const Settings& settings = context_.plan.point(context_.cell).settings;
-    const Duration total = settings.warmup + settings.duration;
-    std::string line = "[" + std::to_string(context_.number) + "/" + std::to_string(context_.of) + "] " +
-                       context_.cell.id + "  " + number(to_seconds(std::min(elapsed, total)), 0) + "/" +
-                       number(to_seconds(total), 0) + " s" + (elapsed < settings.warmup ? " warm-up" : "");
-    line +=
-        "  " + number(rate, 0) + " commits/s  p99 " + figure(s.p99_ms) + " ms  in doubt " + std::to_string(s.in_doubt);
-    if (s.blocked > 0) line += "  blocked " + std::to_string(s.blocked);
-    if (s.shed > 0) line += "  shed " + std::to_string(s.shed);
-    if (s.unknown > 0) line += "  unknown " + std::to_string(s.unknown);
-    if (!faults.empty()) line += "  " + faults.front();
-    if (faults.size() > 1) line += " and " + std::to_string(faults.size() - 1) + " more";
-    context_.console.live(line);
+    LiveState state;
+    state.cell = context_.cell.id;
+    state.protocol = context_.cell.protocol->name;
+    state.number = context_.number;
+    state.of = context_.of;
+    state.elapsed = elapsed;
+    state.warmup = settings.warmup;
+    state.total = settings.warmup + settings.duration;
+    state.all = live_row("", kAll, all, seconds);
+    for (const auto& [region, sample] : regions) {
+      state.regions.push_back(live_row(directory_.regions().at(region), region, sample, seconds));
+    }
+    state.shed = all.shed;
+    state.unknown = all.unknown;
+    state.faults = faults;
+    Console& console = context_.console;
+    const std::size_t rows = console.height() > 8 ? console.height() - 7 : 1;
+    console.live(live_line(state), live_block(state, console.width(), rows, console.coloured()));
   }
   void write(const std::string& line) {
     if (auto written = context_.timeseries.line(line); !written && !complained_) {
