@@ -89,8 +89,9 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
   }
   std::string timeseries = timeseries_columns() + "\n";
   std::string traces;
+  MetricsSeries series(plan);
   for (const Cell& cell : plan.cells) {
-    SimulatedCell done = simulate_cell(plan, cell);
+    SimulatedCell done = simulate_cell(plan, cell, &series);
     for (const std::string& row : done.timeseries) {
       timeseries += row + "\n";
     }
@@ -100,7 +101,8 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
     }
     results.add(std::move(done.result));
     for (const auto& written : {results.write(), write_file(output / "timeseries.csv", timeseries),
-                                write_file(output / "trace.txt", traces)}) {
+                                write_file(output / "trace.txt", traces),
+                                write_file(output / kMetricsLogFile, series.text())}) {
       if (!written) {
         return failed(written.error().message);
       }

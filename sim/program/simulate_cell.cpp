@@ -44,6 +44,7 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   // As the runner configures its clients and seeds its repetitions.
   spec.outcome_timeout = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
   spec.seed = plan.experiment.seed + 1'000'003ULL * (cell.repetition - 1);
+  spec.faults = plan_of(plan.faults(cell));
   return spec;
 }
 
@@ -136,6 +137,30 @@ class Sampler {
   Duration last_{};
 };
 
+/// What every node that is up would show now.
+void show(const World& world, const std::map<NodeId, std::unique_ptr<Meter>>& meters, MetricsSeries* series) {
+  if (series == nullptr) {
+    return;
+  }
+  const Directory& directory = world.spec().directory;
+  std::map<std::string, const MetricSet*> nodes;
+  std::vector<std::unique_ptr<MetricSet>> clients;
+  for (const auto& [id, meter] : meters) {
+    if (directory.find(id)->kind != NodeKind::client && world.up(id)) {
+      meter->telemetry.show(world.engine(id).status());
+      nodes[directory.find(id)->name] = &meter->live;
+    }
+  }
+  for (const auto& [region, client] : world.clients()) {
+    clients.push_back(std::make_unique<MetricSet>(client.live()));
+    const Labels labels{{metric::kProtocol, std::string(world.spec().protocol->name)},
+                        {metric::kRegion, directory.regions()[region.value]}};
+    clients.back()->gauge(metric::kClientOutstanding, labels) = static_cast<double>(client.counts().outstanding);
+    nodes[directory.find(client.self())->name] = clients.back().get();
+  }
+  series->sample(world.since_load(), nodes);
+}
+
 void sum_up(const Plan& plan, const World& world, const MetricSet& window, const History& history, CellResult& out) {
   const Directory& directory = world.spec().directory;
   SummaryInput input;
@@ -183,13 +208,17 @@ std::string timeseries_columns() {
          "in_doubt,blocked,oldest_blocked_ms,locks_held,lock_waiters,unshipped";
 }
 
-SimulatedCell simulate_cell(const Plan& plan, const Cell& cell) {
+SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* series) {
   const Directory directory = plan.directory(cell);
   std::map<NodeId, std::unique_ptr<Meter>> meters;
   const auto observer_of = [&](NodeId node) -> Observer* {
     const std::string& region = directory.regions()[directory.region_of(node).value];
-    return &meters.emplace(node, std::make_unique<Meter>(directory, std::string(cell.protocol->name), region))
-                .first->second->telemetry;
+    const auto [made, fresh] =
+        meters.emplace(node, std::make_unique<Meter>(directory, std::string(cell.protocol->name), region));
+    if (fresh) {
+      made->second->telemetry.announce(directory.find(node)->kind);
+    }
+    return &made->second->telemetry;
   };
   World world(spec_of(plan, cell), observer_of);
   SimulatedCell out;
@@ -200,13 +229,18 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell) {
     out.result.failure = "the nodes did not come to know each other";
   }
   out.result.started = world.now() - born;
+  if (series != nullptr) {
+    series->begin(cell);
+  }
   world.start_load();
+  show(world, meters, series);
   const Settings& settings = plan.point(cell).settings;
   Sampler sampler(world, cell, settings);
   const Duration load = settings.warmup + settings.duration;
   while (world.since_load() < load) {
     world.run_for(std::min<Duration>(1s, load - world.since_load()));
     sampler.take(out.timeseries);
+    show(world, meters, series);
   }
   out.result.loaded = world.since_load();
   world.heal();
@@ -215,6 +249,7 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell) {
       world.drain(60s + 20 * (timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait));
   out.result.drain = world.since_load() - out.result.loaded;
   sampler.take(out.timeseries);
+  show(world, meters, series);
 
   MetricSet window;
   for (const auto& [node, meter] : meters) {
@@ -229,6 +264,9 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell) {
   out.result.left = world.status();
   out.result.alarms = {world.alarms().begin(), world.alarms().end()};
   sum_up(plan, world, window, world.history(out.result.drained), out.result);
+  if (series != nullptr) {
+    series->judged(out.result.summary.verdict);
+  }
   out.events = world.events();
   out.trace_hash = world.trace_hash();
   return out;

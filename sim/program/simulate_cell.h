@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "runner/judge.h"
 #include "runner/plan.h"
+#include "sim/program/metrics_series.h"
 
 namespace geocommit::sim {
 
@@ -21,7 +22,8 @@ struct SimulatedCell {
   std::vector<std::string> timeseries;  ///< Rows of timeseries.csv (timeseries_columns()).
   std::uint64_t events{}, trace_hash{};
 };
-[[nodiscard]] SimulatedCell simulate_cell(const Plan& plan, const Cell& cell);
+/// `series`: may be null; gets what the nodes show, once a virtual second.
+[[nodiscard]] SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* series = nullptr);
 [[nodiscard]] std::string timeseries_columns();
 
 /// Experiment and topology, read and laid out for the simulator: nothing of this machine is measured.
