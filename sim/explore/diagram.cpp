@@ -60,7 +60,12 @@ void Diagram::arrow(std::string& row, std::size_t from, std::size_t to, const st
   }
   from < to ? row[right - 1] = '>' : row[left] = '<';
   const std::size_t room = right - left - 4;
-  const std::string text = " " + label.substr(0, room - 2) + " ";
+  std::string shown = label;
+  while (shown.size() > room - 2) {  // What comes last tells least: watermark, reason, ballot.
+    const auto space = shown.rfind(' ');
+    shown.resize(space == std::string::npos ? room - 2 : space);
+  }
+  const std::string text = " " + shown + " ";
   // Next to the receiver, so that it is read where it matters.
   write(row, from < to ? right - 2 - text.size() : left + 2, text);
 }

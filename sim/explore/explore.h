@@ -27,7 +27,11 @@ struct NodeFilter {
 /// How much may go wrong, each counted over the whole run.
 struct Bounds {
   static constexpr std::uint32_t kEveryRestart = 3;
-  std::uint32_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, denials{}, wounds{};
+  std::uint32_t crashes{}, partitions{}, duplicates{}, drops{}, denials{}, wounds{};
+  /// Nodes whose messages, both ways, may outlast every timeout: what they and the others wait for from each other may
+  /// be given up too early. Why the unit is a node: docs/adr/0011-early-timers.md.
+  std::uint32_t early_timers{};
+  std::uint32_t early_firings{};  ///< Single firings of one timer too early, with everything else on time.
   /// How many of the dead may come back while the search is on; all do when a state is repaired and judged.
   std::uint32_t restarts{kEveryRestart};
 };
@@ -67,9 +71,11 @@ struct Finding {
 struct Report {
   Ending ending{Ending::exhausted};
   std::uint64_t states{}, transitions{}, reduced{};  ///< reduced: states of which one node's actions were enough.
-  std::uint32_t depth{};
-  bool symmetric{};          ///< Interchangeable participants were counted once.
-  std::uint64_t settled{};   ///< States from which heal-and-drain was run.
+  std::uint32_t depth{};                             ///< Steps from the first state to the last one met.
+  std::uint32_t complete{};                          ///< All that can happen in so many steps was searched.
+  std::uint64_t expanded{};                          ///< States of which all successors were searched.
+  bool symmetric{};                                  ///< Interchangeable participants were counted once.
+  std::uint64_t settled{};                           ///< States from which heal-and-drain was run.
   std::uint64_t blocking{};  ///< Resting states in which a live site is in doubt and cannot find out.
   std::uint64_t node_states{}, node_steps{}, messages{};  ///< Distinct ones of the engines.
   std::size_t bytes{};                                    ///< Of the visited set and its tables.
@@ -77,8 +83,16 @@ struct Report {
   std::vector<Finding> blocked;                           ///< The first; and the first with coordinator and site dead.
 };
 
-/// The search. `stop` (may be empty) is asked now and then whether to give up (Ending::seconds).
-[[nodiscard]] Report explore(const Options& options, const std::function<bool()>& stop = {});
+struct Progress {
+  std::uint64_t states{}, expanded{};  ///< Met; and those of which all that can happen next is known.
+  std::uint32_t depth{};
+  std::size_t bytes{};
+};
+/// Asked every thousand states or so: give up (Ending::seconds)?
+using Stop = std::function<bool(const Progress&)>;
+
+/// The search. `stop` may be empty.
+[[nodiscard]] Report explore(const Options& options, const Stop& stop = {});
 
 /// Runs labelled steps; the transcript has each step and what it did, the violation last if one is met.
 struct Replayed {
@@ -92,7 +106,7 @@ struct Replayed {
 [[nodiscard]] std::string golden_trace(const Options& options, const Finding& finding);
 /// Runs such a file again; `text` is what it should be now. error: it could not be understood.
 struct GoldenResult {
-  std::string error, text, violation;
+  std::string error, text, violation, diagram;
 };
 [[nodiscard]] GoldenResult run_golden_trace(const std::string& file);
 
@@ -101,8 +115,8 @@ struct Host {
   std::ostream& out;
   std::function<double()> seconds;          ///< Steady.
   std::function<std::size_t()> peak_bytes;  ///< Of the process; may be empty.
-  /// Where to keep a found trace; empty: nowhere.
-  std::function<void(const std::string& name, const std::string& text)> save;
+  /// Where to keep a found trace; empty: nowhere. Returns how a user replays it.
+  std::function<std::string(const std::string& name, const std::string& text)> save;
 };
 
 inline constexpr int kClean = 0, kViolation = 2, kNotExhausted = 3;

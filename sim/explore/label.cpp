@@ -25,6 +25,13 @@ std::string World::label(const State& state, const Action& action) const {
     }
     return text;
   };
+  const auto too_early = [&](std::uint8_t slow) {
+    std::string text;
+    for (std::size_t n = 0; n < nodes(); ++n) {
+      text += ((slow >> n) & 1U) == 0 ? "" : (text.empty() ? " too early, slow: " : ",") + model_.name(n);
+    }
+    return text;
+  };
   switch (action.kind) {
     case ActionKind::deliver:
       return in_flight(action.value);
@@ -39,7 +46,7 @@ std::string World::label(const State& state, const Action& action) const {
     case ActionKind::force:
       return node + " force done";
     case ActionKind::timer:
-      return node + " timer " + model_.timer_name(static_cast<std::uint8_t>(action.value));
+      return node + " timer " + model_.timer_name(static_cast<std::uint8_t>(action.value)) + too_early(action.keep);
     case ActionKind::crash: {
       const std::size_t size = properties(state, action.node).log_size;
       return node + " crashes, keeps " + std::to_string(action.keep) + "/" + std::to_string(size) + " records" +

@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
@@ -15,7 +16,7 @@ int replay_file(const std::string& path) {
   std::ifstream in(path);
   const std::string file{std::istreambuf_iterator<char>(in), {}};
   const geocommit::explore::GoldenResult result = geocommit::explore::run_golden_trace(file);
-  std::cout << result.text;
+  std::cout << result.text << result.diagram;
   if (!result.error.empty() || file.empty()) {
     std::cerr << path << ": " << (result.error.empty() ? "cannot be read" : result.error) << "\n";
     return 1;
@@ -32,7 +33,7 @@ int main(int argc, char** argv) {
   Options options;
   std::string protocol;
   std::string replay_path;
-  std::string save;
+  std::string save = "results/explored";
   std::size_t mebibytes = 2048;
   bool no_reduction = false;
   bool no_symmetry = false;
@@ -43,7 +44,10 @@ int main(int argc, char** argv) {
   app.add_option("--partitions", options.bounds.partitions)->check(CLI::Range(0U, 15U));
   app.add_option("--duplicates", options.bounds.duplicates)->check(CLI::Range(0U, 15U));
   app.add_option("--drops", options.bounds.drops)->check(CLI::Range(0U, 15U));
-  app.add_option("--early-timers", options.bounds.early_timers)->check(CLI::Range(0U, 15U));
+  app.add_option("--early-timers", options.bounds.early_timers, "nodes whose messages may outlast every timeout")
+      ->check(CLI::Range(0U, 7U));
+  app.add_option("--early-firings", options.bounds.early_firings, "single timers that fire too early")
+      ->check(CLI::Range(0U, 15U));
   app.add_option("--denials", options.bounds.denials, "lock denials")->check(CLI::Range(0U, 15U));
   app.add_option("--wounds", options.bounds.wounds)->check(CLI::Range(0U, 15U));
   app.add_option("--restarts", options.bounds.restarts, "of the dead, while the search is on; 3: all")
@@ -51,12 +55,12 @@ int main(int argc, char** argv) {
   app.add_flag("--lost-tail", options.lost_tail, "a crash may lose any suffix of the unsynced log");
   app.add_option("--depth", options.limits.depth);
   app.add_option("--states", options.limits.states);
-  app.add_option("--seconds", options.limits.seconds, "0: no limit");
-  app.add_option("--memory-mib", mebibytes, "of the visited set");
+  app.add_option("--seconds", options.limits.seconds, "time limit; 0: none")->capture_default_str();
+  app.add_option("--memory-mib", mebibytes, "limit of the visited set")->capture_default_str();
   app.add_option("--show", options.show, "stop after so many kinds of violation");
   app.add_flag("--no-reduction", no_reduction);
   app.add_flag("--no-symmetry", no_symmetry);
-  app.add_option("--save", save, "folder for the traces of violations");
+  app.add_option("--save", save, "folder for the traces found; empty: none")->capture_default_str();
   app.add_option("--replay", replay_path, "run a saved trace instead");
   CLI11_PARSE(app, argc, argv);
   if (!replay_path.empty()) {
@@ -84,8 +88,9 @@ int main(int argc, char** argv) {
             {}};
   if (!save.empty()) {
     host.save = [&save](const std::string& name, const std::string& text) {
+      std::filesystem::create_directories(save);
       std::ofstream(save + "/" + name) << text;
-      std::cout << "kept as " << save << "/" << name << "\n";
+      return "./geocommit explore --replay " + save + "/" + name;
     };
   }
   return run_explore(options, host);

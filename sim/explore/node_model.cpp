@@ -39,7 +39,9 @@ void put(std::string& out, const std::vector<DurableRecord>& log) {
   }
 }
 
-std::string key_of(const FlightMessage& flight) {
+}  // namespace
+
+std::string NodeModel::key_of(const FlightMessage& flight) {
   std::string key;
   put(key, static_cast<std::uint64_t>(flight.from) << 8U | flight.to);
   put(key, flight.message.watermark.epoch.value);
@@ -57,13 +59,12 @@ std::string key_of(const FlightMessage& flight) {
   return key;
 }
 
-}  // namespace
-
-NodeModel::NodeModel(const Options& options)
+NodeModel::NodeModel(const Options& options, std::set<std::string> not_inert)
     : options_(options),
       directory_(region_names(options.participants + 1), 1, Placement::partitioned, 1),
       row_(*options.protocol),
-      tables_(options.participants + 1) {
+      tables_(options.participants + 1),
+      not_inert_(std::move(not_inert)) {
   GC_CHECK(options.participants > 0 && options.participants < kNodesMax && row_.make != nullptr);
   rows_.push_back(row_);
   for (const Protocol& other : all_protocols()) {
@@ -218,6 +219,13 @@ NodeStep NodeModel::finish(std::size_t node, Life& life, State state) {
   } else {
     state.description = "-";
   }
+  const std::string key = up_key(life, state);
+  step.next = intern(node, key, std::move(state));
+  return step;
+}
+
+/// Equal keys, equal futures.
+std::string NodeModel::up_key(Life& life, const State& state) const {
   std::string key = "up";
   put(key, state.epoch.value);
   put(key, life.log);
@@ -230,17 +238,18 @@ NodeStep NodeModel::finish(std::size_t node, Life& life, State state) {
     put(key, patience);
   }
   life.engine.hash_state(key);
-  step.next = intern(node, key, std::move(state));
-  return step;
+  return key;
 }
 
 StateNumber NodeModel::intern(std::size_t node, const std::string& key, State state) {
   Table& table = tables_[node];
   const auto [it, fresh] = table.numbers.emplace(key, static_cast<StateNumber>(table.states.size()));
+  const StateNumber number = it->second;
   if (fresh) {
     table.states.push_back(std::make_unique<State>(std::move(state)));
+    judge_inert(node, number);
   }
-  return it->second;
+  return number;
 }
 
 MessageNumber NodeModel::intern(FlightMessage message) {
@@ -248,6 +257,7 @@ MessageNumber NodeModel::intern(FlightMessage message) {
   if (fresh) {
     GC_CHECK_NOTE(messages_.size() < kStale, "too many distinct messages");
     messages_.push_back(std::make_unique<FlightMessage>(std::move(message)));
+    judge_inert(it->second);
   }
   return it->second;
 }

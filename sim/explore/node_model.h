@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -59,7 +60,7 @@ struct NodeStep {
 
 class NodeModel {
  public:
-  explicit NodeModel(const Options& options);
+  explicit NodeModel(const Options& options, std::set<std::string> not_inert = {});
   ~NodeModel();
 
   [[nodiscard]] std::size_t nodes() const { return options_.participants + 1; }
@@ -82,6 +83,16 @@ class NodeModel {
   /// Does every step computed so far commute with every renaming?
   [[nodiscard]] bool steps_are_symmetric();
   [[nodiscard]] bool seen_asymmetric() const { return asymmetric_; }
+
+  // Inert messages: those that do nothing in any state of their receiver that the search meets (ADR 10, "Reduction").
+  /// Judged when a message is first sent, and again with every new state of its receiver.
+  [[nodiscard]] bool inert(MessageNumber number) const { return inert_[number]; }
+  /// A message that counted as inert is not: the search is to be done again without.
+  [[nodiscard]] bool inert_refuted() const { return refuted_; }
+  /// Messages (by content) that do not count as inert, whatever it looks like at first.
+  [[nodiscard]] const std::set<std::string>& not_inert() const { return not_inert_; }
+  /// Does every renaming of an inert message count as inert? If not, those that do not fit are refuted.
+  [[nodiscard]] bool inert_is_symmetric();
 
   // For people.
   [[nodiscard]] std::string name(std::size_t node) const { return node == 0 ? "C" : "P" + std::to_string(node); }
@@ -116,6 +127,11 @@ class NodeModel {
 
   [[nodiscard]] NodeStep compute(std::size_t node, StateNumber state, NodeInput input);
   [[nodiscard]] NodeStep finish(std::size_t node, Life& life, State state);
+  [[nodiscard]] bool does_nothing(std::size_t node, StateNumber state, MessageNumber number);
+  void judge_inert(MessageNumber number);
+  void judge_inert(std::size_t node, StateNumber state);
+  [[nodiscard]] static std::string key_of(const FlightMessage& flight);
+  [[nodiscard]] std::string up_key(Life& life, const State& state) const;
   [[nodiscard]] StateNumber intern_down(std::size_t node, State state);
   [[nodiscard]] StateNumber intern(std::size_t node, const std::string& key, State state);
   [[nodiscard]] MessageNumber intern(FlightMessage message);
@@ -137,7 +153,10 @@ class NodeModel {
   std::map<std::string, MessageNumber> message_numbers_;
   std::vector<std::unique_ptr<NodeStep>> steps_;
   std::vector<NodeStep> initial_;
-  bool asymmetric_{};  ///< A renamed history was not possible.
+  bool asymmetric_{};                ///< A renamed history was not possible.
+  std::vector<bool> inert_;          ///< By message.
+  std::set<std::string> not_inert_;  ///< By key.
+  bool refuted_{};
   std::vector<Renaming> renamings_;
   std::vector<std::vector<MessageNumber>> renamed_messages_;  ///< By message, then renaming.
 };

@@ -12,7 +12,7 @@ constexpr std::size_t kClosureMax = 48;  // States of the others; beyond, the an
 /// Which of the shared bounds an action spends.
 std::uint8_t spends(const Action& action, const State& before, const State& after) {
   std::uint8_t mask = 0;
-  mask |= before.left.early_timers != after.left.early_timers ? 1U : 0U;
+  mask |= before.left.early_firings != after.left.early_firings ? 1U : 0U;
   mask |= before.left.denials != after.left.denials ? 2U : 0U;
   mask |= action.kind == ActionKind::wound ? 4U : 0U;
   return mask;
@@ -98,7 +98,7 @@ bool World::lost_at_the_cut(const State& state, const std::vector<Action>& actio
 
 bool World::reduced_successors(const State& state, std::vector<Successor>& out) {
   const Left& left = state.left;
-  if (left.crashes > 0 || left.partitions > 0 || left.duplicates > 0 || left.drops > 0) {
+  if (left.crashes > 0 || left.partitions > 0 || left.duplicates > 0 || left.drops > 0 || left.early_timers > 0) {
     return false;
   }
   for (std::size_t node = 0; node < nodes(); ++node) {
@@ -108,8 +108,9 @@ bool World::reduced_successors(const State& state, std::vector<Successor>& out) 
     }
     actions_.clear();
     node_actions(state, node, actions_);
-    const bool busy = std::any_of(actions_.begin(), actions_.end(), [](const Action& a) {
-      return a.kind == ActionKind::force || (a.kind == ActionKind::deliver && (a.value & kStale) == 0);
+    const bool busy = std::any_of(actions_.begin(), actions_.end(), [&](const Action& a) {
+      return a.kind == ActionKind::force || (a.kind == ActionKind::deliver && (a.value & kStale) == 0 &&
+                                             !state.is_slow(node) && !state.is_slow(model_.message(a.value).from));
     });
     if (!busy) {
       continue;

@@ -13,9 +13,11 @@ struct Setting {
   std::uint32_t Bounds::*bound;
 };
 constexpr Setting kSettings[] = {
-    {"crashes", &Bounds::crashes}, {"partitions", &Bounds::partitions},     {"duplicates", &Bounds::duplicates},
-    {"drops", &Bounds::drops},     {"early-timers", &Bounds::early_timers}, {"denials", &Bounds::denials},
-    {"wounds", &Bounds::wounds},   {"restarts", &Bounds::restarts},
+    {"crashes", &Bounds::crashes},           {"partitions", &Bounds::partitions},
+    {"duplicates", &Bounds::duplicates},     {"drops", &Bounds::drops},
+    {"early-timers", &Bounds::early_timers}, {"early-firings", &Bounds::early_firings},
+    {"denials", &Bounds::denials},           {"wounds", &Bounds::wounds},
+    {"restarts", &Bounds::restarts},
 };
 
 std::string header(const Options& options) {
@@ -152,6 +154,7 @@ GoldenResult run_golden_trace(const std::string& file) {
   const Replayed replayed = replay(options, steps);
   result.error = replayed.understood ? "" : "a step is not possible";
   result.violation = replayed.violation;
+  result.diagram = replayed.diagram;
   result.text = kept + replayed.transcript;
   return result;
 }

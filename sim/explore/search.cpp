@@ -1,5 +1,6 @@
 // Breadth first, so that the first trace of a violation is a shortest one.
 #include <algorithm>
+#include <set>
 #include <utility>
 
 #include "sim/explore/diagram.h"
@@ -13,8 +14,10 @@ constexpr std::uint64_t kProbeStates = 5'000;
 
 class Search {
  public:
-  Search(Options options, std::function<bool()> stop)
-      : options_(std::move(options)), stop_(std::move(stop)), world_(options_) {}
+  Search(Options options, Stop stop, std::set<std::string> not_inert = {})
+      : options_(std::move(options)), stop_(std::move(stop)), world_(options_, std::move(not_inert)) {
+    world_.leave_out_inert(options_.reduce);
+  }
 
   [[nodiscard]] const NodeModel& model() { return world_.model(); }
 
@@ -23,7 +26,8 @@ class Search {
     world_.canonical(world_.initial(), bytes);
     visited_.insert(bytes, 0, {});
     std::uint32_t layer_end = 1;
-    for (std::uint32_t number = 0; number < visited_.size() && !enough() && !world_.model().seen_asymmetric();
+    for (std::uint32_t number = 0;
+         number < visited_.size() && !enough() && !world_.model().seen_asymmetric() && !world_.model().inert_refuted();
          ++number) {
       if (number == layer_end) {
         layer_end = visited_.size();
@@ -32,6 +36,7 @@ class Search {
       if (!within_limits(number)) {
         break;
       }
+      ++report_.expanded;
       const State state = decode(visited_.bytes_of(number), world_.nodes());
       if (world_.at_rest(state)) {
         judge(state, number);
@@ -58,7 +63,8 @@ class Search {
       report_.ending = Ending::states;
     } else if (visited_.memory() + world_.memory() > limits.bytes) {
       report_.ending = Ending::bytes;
-    } else if (number % 1024 == 0 && stop_ && stop_()) {
+    } else if (number % 1024 == 0 && stop_ &&
+               stop_({visited_.size(), number, report_.depth, visited_.memory() + world_.memory()})) {
       report_.ending = Ending::seconds;
     } else {
       return true;
@@ -125,33 +131,31 @@ class Search {
     std::reverse(way.begin(), way.end());
     Finding result;
     result.what = what;
+    std::vector<std::string> labels;
+    if (!retrace(way, violates, labels)) {
+      return result;  // Not symmetric after all: the report will be thrown away.
+    }
+    world_.leave_out_inert(false);
     Diagram diagram(world_.model());
     State state = world_.initial();
     diagram.start(state);
+    std::vector<Successor> all;
     const auto take = [&](const Successor& next) {
       result.steps.push_back(world_.label(state, next.action));
       diagram.step(state, next, result.steps.back());
       state = next.state;
+      if (!next.violation.empty()) {
+        result.what = next.violation;
+      }
     };
-    std::vector<Successor> all;
-    for (const std::uint32_t at : way) {
+    for (const std::string& label : labels) {
+      deliver_inert(state, take);
       world_.successors(state, all);
-      const auto next = std::find_if(all.begin(), all.end(), [&](const Successor& s) {
-        world_.canonical(s.state, bytes_);
-        return s.violation.empty() && bytes_ == visited_.bytes_of(at);
-      });
+      const auto next = std::find_if(all.begin(), all.end(),
+                                     [&](const Successor& s) { return world_.label(state, s.action) == label; });
       if (next == all.end()) {
-        return result;  // Not symmetric after all: the report will be thrown away.
+        break;
       }
-      take(*next);
-    }
-    if (violates) {
-      world_.successors(state, all);
-      const auto next = std::find_if(all.begin(), all.end(), [](const Successor& s) { return !s.violation.empty(); });
-      if (next == all.end()) {
-        return result;
-      }
-      result.what = next->violation;
       take(*next);
     }
     if (settles) {
@@ -161,14 +165,59 @@ class Search {
         take(world_.perform(state, action));
       }
     }
+    world_.leave_out_inert(options_.reduce);
     diagram.end(result.what);
     result.diagram = diagram.text();
     return result;
   }
 
+  /// From the first state on: the labels of the steps that lead along `way`, and of one that violates.
+  bool retrace(const std::vector<std::uint32_t>& way, bool violates, std::vector<std::string>& labels) {
+    State state = world_.initial();
+    std::vector<Successor> all;
+    for (const std::uint32_t at : way) {
+      world_.successors(state, all);
+      const auto next = std::find_if(all.begin(), all.end(), [&](const Successor& s) {
+        world_.canonical(s.state, bytes_);
+        return s.violation.empty() && bytes_ == visited_.bytes_of(at);
+      });
+      if (next == all.end()) {
+        return false;
+      }
+      labels.push_back(world_.label(state, next->action));
+      state = next->state;
+    }
+    if (violates) {
+      world_.successors(state, all);
+      const auto next = std::find_if(all.begin(), all.end(), [](const Successor& s) { return !s.violation.empty(); });
+      if (next == all.end()) {
+        return false;
+      }
+      labels.push_back(world_.label(state, next->action));
+    }
+    return true;
+  }
+
+  /// What the search left out arrives at once, where it can.
+  template <class Take>
+  void deliver_inert(State& state, const Take& take) {
+    for (std::size_t i = 0; i < state.in_flight;) {
+      const MessageNumber number = state.message[i];
+      const std::size_t to = (number & kStale) != 0 ? 0 : world_.model().message(number).to;
+      if ((number & kStale) == 0 && world_.model().inert(number) && world_.properties(state, to).up) {
+        take(world_.perform(state, {ActionKind::deliver, static_cast<std::uint8_t>(to), 0, number, 0}));
+        i = 0;
+      } else {
+        ++i;
+      }
+    }
+  }
+
   void finish() {
-    report_.symmetric = world_.model().renamings().size() > 1 && world_.model().steps_are_symmetric();
+    report_.symmetric = world_.model().renamings().size() > 1 && !world_.model().inert_refuted() &&
+                        world_.model().steps_are_symmetric() && world_.model().inert_is_symmetric();
     report_.states = visited_.size();
+    report_.complete = report_.ending == Ending::exhausted ? report_.depth : report_.depth > 0 ? report_.depth - 1 : 0;
     report_.node_states = world_.model().state_count();
     report_.node_steps = world_.model().step_count();
     report_.messages = world_.model().message_count();
@@ -176,7 +225,7 @@ class Search {
   }
 
   const Options options_;
-  const std::function<bool()> stop_;
+  const Stop stop_;
   World world_;
   Visited visited_;
   Report report_;
@@ -204,23 +253,41 @@ std::string_view name_of(Ending ending) {
   return "?";
 }
 
-Report explore_tables(const Options& options, const std::function<void(const NodeModel&)>& inspect) {
-  Search search(options, {});
-  Report report = search.run();
-  inspect(search.model());
-  return report;
+namespace {
+
+/// Searches until no message that was left out as inert has turned out not to be.
+Report settled_search(const Options& options, const Stop& stop,
+                      const std::function<void(const NodeModel&)>& inspect = {}) {
+  std::set<std::string> not_inert;
+  for (;;) {  // Each time with one message more that counts: as often as there are messages, at most.
+    Search search(options, stop, not_inert);
+    Report report = search.run();
+    if (!search.model().inert_refuted()) {
+      if (inspect) {
+        inspect(search.model());
+      }
+      return report;
+    }
+    not_inert = search.model().not_inert();
+  }
 }
 
-Report explore(const Options& options, const std::function<bool()>& stop) {
+}  // namespace
+
+Report explore_tables(const Options& options, const std::function<void(const NodeModel&)>& inspect) {
+  return settled_search(options, {}, inspect);
+}
+
+Report explore(const Options& options, const Stop& stop) {
   if (options.symmetry && options.participants > 1) {
     // Cheaply first: a protocol that is not symmetric shows it without faults, or with one early timer.
     Options probe = options;
     probe.bounds = {};
-    probe.bounds.early_timers = 1;
+    probe.bounds.early_firings = 1;
     probe.limits.states = std::min<std::uint64_t>(options.limits.states, kProbeStates);
-    bool symmetric = Search(probe, {}).run().symmetric;
+    const bool symmetric = settled_search(probe, {}).symmetric;
     if (symmetric) {
-      Report report = Search(options, stop).run();
+      Report report = settled_search(options, stop);
       if (report.symmetric) {
         return report;
       }
@@ -228,7 +295,7 @@ Report explore(const Options& options, const std::function<bool()>& stop) {
   }
   Options without = options;
   without.symmetry = false;
-  return Search(without, stop).run();
+  return settled_search(without, stop);
 }
 
 }  // namespace geocommit::explore

@@ -91,6 +91,7 @@ std::string World::settle(State state, std::vector<Action>* steps) {
     return next.violation;
   };
   state.left = {};
+  state.slow = 0;
   if (state.cut != 0) {
     act({ActionKind::heal, 0, 0, 0, 0});
   }
@@ -167,6 +168,7 @@ bool World::blocks(State state) {
     return false;
   }
   state.left = {};
+  state.slow = 0;
   std::string violation;
   run_out(state, false, violation, nullptr);
   return in_doubt();

@@ -3,7 +3,7 @@
 namespace geocommit::explore {
 
 void encode(const State& state, std::size_t nodes, Bytes& out) {
-  out.resize(nodes * 3 + 5 + std::size_t{state.in_flight} * 2);
+  out.resize(nodes * 3 + 7 + std::size_t{state.in_flight} * 2);
   char* at = out.data();
   const auto put16 = [&at](std::uint32_t value) {
     *at++ = static_cast<char>(value & 0xffU);
@@ -18,6 +18,8 @@ void encode(const State& state, std::size_t nodes, Bytes& out) {
   put16(static_cast<std::uint32_t>(left.early_timers << 12U | left.denials << 8U | left.wounds << 4U |
                                    (left.restarts & 3U) << 2U | (state.commit ? 2U : 0U) | (state.abort ? 1U : 0U)));
   *at++ = static_cast<char>(state.cut);
+  *at++ = static_cast<char>(state.slow);
+  *at++ = static_cast<char>(left.early_firings);
   for (std::size_t i = 0; i < state.in_flight; ++i) {
     put16(state.message[i]);
   }
@@ -40,12 +42,14 @@ State decode(std::string_view bytes, std::size_t nodes) {
   const auto nibble = [](std::uint32_t value, unsigned shift) {
     return static_cast<std::uint8_t>((value >> shift) & 0xfU);
   };
-  state.left = {
-      nibble(first, 12),  nibble(first, 8),  nibble(first, 4),  nibble(first, 0),
-      nibble(second, 12), nibble(second, 8), nibble(second, 4), static_cast<std::uint8_t>((second >> 2U) & 3U)};
+  state.left = {nibble(first, 12), nibble(first, 8),   nibble(first, 4),
+                nibble(first, 0),  nibble(second, 12), 0,
+                nibble(second, 8), nibble(second, 4),  static_cast<std::uint8_t>((second >> 2U) & 3U)};
   state.commit = (second & 2U) != 0;
   state.abort = (second & 1U) != 0;
   state.cut = static_cast<std::uint8_t>(get8());
+  state.slow = static_cast<std::uint8_t>(get8());
+  state.left.early_firings = static_cast<std::uint8_t>(get8());
   while (at < bytes.size()) {
     state.message[state.in_flight++] = static_cast<MessageNumber>(get16());
   }

@@ -18,7 +18,7 @@ inline constexpr std::size_t kInFlightMax = 48;
 
 /// What is left of each bound.
 struct Left {
-  std::uint8_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, denials{}, wounds{};
+  std::uint8_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, early_firings{}, denials{}, wounds{};
   std::uint8_t restarts{};  ///< Bounds::kEveryRestart is not counted down.
 };
 
@@ -26,11 +26,18 @@ struct State {
   std::array<StateNumber, kNodesMax> node{};
   Left left;
   std::uint8_t cut{};      ///< Bit per node: one side of the cut; 0: none. The coordinator's bit is never set.
+  std::uint8_t slow{};     ///< Bit per node: its messages may outlast every timeout, to the end of the search: a slow
+                           ///< one may always be quick, so that it gets well would add nothing.
   bool commit{}, abort{};  ///< Has been decided, made durable or told, somewhere, at some time.
   std::uint8_t in_flight{};
   std::array<MessageNumber, kInFlightMax> message{};  ///< Ascending, each once; those with kStale last.
 
   [[nodiscard]] bool apart(std::size_t a, std::size_t b) const { return ((cut >> a) & 1U) != ((cut >> b) & 1U); }
+  [[nodiscard]] bool is_slow(std::size_t n) const { return ((slow >> n) & 1U) != 0; }
+  /// Neither awaits anything of the other within its timeouts.
+  [[nodiscard]] bool far(std::size_t a, std::size_t b) const {
+    return apart(a, b) || (a != b && (is_slow(a) || is_slow(b)));
+  }
   /// A copy of what is in flight already adds nothing: second copies are what Bounds::duplicates is for.
   void add(MessageNumber number) {
     std::size_t at = 0;
@@ -73,7 +80,7 @@ enum class ActionKind : std::uint8_t {
 struct Action {
   ActionKind kind{};
   std::uint8_t node{};
-  std::uint8_t keep{};    ///< crash: records that survive.
+  std::uint8_t keep{};    ///< crash: records that survive. timer: nodes that are slow from now on, which explains it.
   std::uint16_t value{};  ///< Message, timer, or the cut's mask.
   std::uint16_t lost{};   ///< crash, restart: which of the node's own (its incoming) messages in flight are lost.
 };

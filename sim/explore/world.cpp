@@ -1,6 +1,7 @@
 #include "sim/explore/world.h"
 
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 namespace geocommit::explore {
@@ -13,39 +14,44 @@ MessageNumber plain(MessageNumber number) { return number & static_cast<MessageN
 
 }  // namespace
 
-World::World(const Options& options) : options_(options), model_(options) {}
+World::World(const Options& options, std::set<std::string> not_inert)
+    : options_(options), model_(options, std::move(not_inert)) {}
 
 State World::initial() {
   State state;
   const Bounds& b = options_.bounds;
   const auto most = [](std::uint32_t value) { return static_cast<std::uint8_t>(std::min(value, 15U)); };
-  state.left = {most(b.crashes),      most(b.partitions),
-                most(b.duplicates),   most(b.drops),
-                most(b.early_timers), most(b.denials),
-                most(b.wounds),       static_cast<std::uint8_t>(std::min(b.restarts, Bounds::kEveryRestart))};
+  state.left = {
+      most(b.crashes), most(b.partitions),   most(b.duplicates),
+      most(b.drops),   most(b.early_timers), most(b.early_firings),
+      most(b.denials), most(b.wounds),       static_cast<std::uint8_t>(std::min(b.restarts, Bounds::kEveryRestart))};
   for (std::size_t node = 0; node < nodes(); ++node) {
     const NodeStep& step = model_.initial()[node];
     state.node[node] = step.next;
     for (const MessageNumber number : step.sent) {
-      state.add(number);
+      if (!(leave_out_inert_ && model_.inert(number))) {
+        state.add(number);
+      }
     }
   }
   return state;
 }
 
+/// Nothing that `node` awaits can still arrive in time.
 bool World::side_at_rest(const State& state, std::size_t node) const {
-  if (frozen_ < nodes() && !state.apart(frozen_, node)) {
+  if (frozen_ < nodes() && !state.far(frozen_, node)) {
     return false;
   }
   for (std::size_t other = 0; other < nodes(); ++other) {
     const NodeProperties& p = properties(state, other);
-    if (p.up && p.forcing && !state.apart(node, other)) {
+    if (p.up && p.forcing && !state.far(node, other)) {
       return false;
     }
   }
   for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
-    const std::size_t to = model_.message(state.message[i]).to;
-    if (properties(state, to).up && !state.apart(node, to)) {
+    const FlightMessage& message = model_.message(state.message[i]);
+    const bool late = state.is_slow(message.from) || state.is_slow(message.to);
+    if (properties(state, message.to).up && !late && !state.far(node, message.to)) {
       return false;
     }
   }
@@ -58,7 +64,7 @@ bool World::is_due(const State& state, std::size_t node, std::size_t timer) cons
   const std::uint8_t patience = properties(state, node).patience[timer];
   for (std::size_t other = 0; other < nodes() && patience > 1; ++other) {
     const NodeProperties& p = properties(state, other);
-    if (!p.up || state.apart(node, other)) {
+    if (!p.up || state.far(node, other)) {
       continue;
     }
     if (std::any_of(p.patience.begin(), p.patience.end(),
@@ -69,7 +75,8 @@ bool World::is_due(const State& state, std::size_t node, std::size_t timer) cons
   return true;
 }
 
-bool World::at_rest(const State& state) const {
+bool World::at_rest(State state) const {
+  state.slow = 0;  // Late is not lost: it still arrives.
   for (std::size_t node = 0; node < nodes(); ++node) {
     if (!side_at_rest(state, node)) {
       return false;
@@ -79,6 +86,44 @@ bool World::at_rest(const State& state) const {
     }
   }
   return true;
+}
+
+/// The smallest sets of slow nodes that explain why a timer fires that is not due.
+void World::early_timer_actions(const State& state, std::size_t node, std::size_t timer,
+                                std::vector<Action>& out) const {
+  std::vector<std::uint8_t> found;
+  for (int size = 1; size <= state.left.early_timers; ++size) {
+    for (std::uint8_t mask = 1; mask < (1U << nodes()); ++mask) {
+      const bool larger = std::any_of(found.begin(), found.end(), [mask](std::uint8_t f) { return (f & mask) == f; });
+      if (std::popcount(mask) != size || (mask & state.slow) != 0 || larger) {
+        continue;
+      }
+      State late = state;
+      late.slow = static_cast<std::uint8_t>(state.slow | mask);
+      if (side_at_rest(late, node) && is_due(late, node, timer)) {
+        found.push_back(mask);
+        out.push_back(
+            {ActionKind::timer, static_cast<std::uint8_t>(node), mask, properties(state, node).timers[timer], 0});
+      }
+    }
+  }
+}
+
+void World::timer_actions(const State& state, std::size_t node, std::vector<Action>& out) const {
+  const NodeProperties& p = properties(state, node);
+  if (p.timers.empty()) {
+    return;
+  }
+  const bool rest = side_at_rest(state, node);
+  for (std::size_t i = 0; i < p.timers.size(); ++i) {
+    const bool due = rest && is_due(state, node, i);
+    if (due || state.left.early_firings > 0) {
+      out.push_back({ActionKind::timer, static_cast<std::uint8_t>(node), 0, p.timers[i], 0});
+    }
+    if (!due && state.left.early_timers > 0) {
+      early_timer_actions(state, node, i, out);
+    }
+  }
 }
 
 void World::node_actions(const State& state, std::size_t node, std::vector<Action>& out) const {
@@ -112,14 +157,7 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
   if (p.forcing) {
     out.push_back({ActionKind::force, to, 0, 0, 0});
   }
-  if (!p.timers.empty()) {
-    const bool rest = side_at_rest(state, node);
-    for (std::size_t i = 0; i < p.timers.size() && (rest || state.left.early_timers > 0); ++i) {
-      if (state.left.early_timers > 0 || is_due(state, node, i)) {
-        out.push_back({ActionKind::timer, to, 0, p.timers[i], 0});
-      }
-    }
-  }
+  timer_actions(state, node, out);
   if (node == 0 && state.left.wounds > 0 && p.open) {
     out.push_back({ActionKind::wound, to, 0, 0, 0});
   }
@@ -173,7 +211,7 @@ void World::take(State& state, std::size_t node, NodeInput input, std::string& v
   state.commit = state.commit || step.commits;
   state.abort = state.abort || step.aborts;
   for (const MessageNumber number : step.sent) {
-    if (!state.apart(node, model_.message(number).to)) {
+    if (!state.apart(node, model_.message(number).to) && !(leave_out_inert_ && model_.inert(number))) {
       state.add(number);
     }
   }
@@ -235,8 +273,10 @@ Successor World::perform(const State& from, const Action& action) {
     case ActionKind::timer: {
       const auto& timers = properties(from, node).timers;
       const auto which = std::find(timers.begin(), timers.end(), action.value) - timers.begin();
-      if (!side_at_rest(from, node) || !is_due(from, node, static_cast<std::size_t>(which))) {
-        spend(s.left.early_timers);
+      s.slow = static_cast<std::uint8_t>(s.slow | action.keep);
+      s.left.early_timers = static_cast<std::uint8_t>(s.left.early_timers - std::popcount(action.keep));
+      if (!side_at_rest(s, node) || !is_due(s, node, static_cast<std::size_t>(which))) {
+        spend(s.left.early_firings);
       }
       take(s, node, {InputKind::timer, action.value}, next.violation);
       break;
@@ -283,6 +323,7 @@ void World::canonical(const State& state, Bytes& out) {
     for (std::size_t node = 0; node < nodes(); ++node) {
       other.node[renamings[r][node]] = model_.renamed_state(node, state.node[node], r);
       other.cut = static_cast<std::uint8_t>(other.cut | ((state.cut >> node) & 1U) << renamings[r][node]);
+      other.slow = static_cast<std::uint8_t>(other.slow | ((state.slow >> node) & 1U) << renamings[r][node]);
     }
     other.in_flight = state.in_flight;
     for (std::size_t i = 0; i < state.in_flight; ++i) {

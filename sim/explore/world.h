@@ -1,6 +1,7 @@
 // What can happen in a state, what it leads to, and how a state comes to rest. Holds no search strategy.
 #pragma once
 
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <unordered_set>
@@ -18,7 +19,10 @@ struct Successor {
 
 class World {
  public:
-  explicit World(const Options& options);
+  explicit World(const Options& options, std::set<std::string> not_inert = {});
+
+  /// Whether inert messages are left out of what is in flight. The search does; what people read has them.
+  void leave_out_inert(bool yes) { leave_out_inert_ = yes; }
 
   [[nodiscard]] State initial();
   /// All successors, in a fixed order.
@@ -32,7 +36,7 @@ class World {
   void canonical(const State& state, Bytes& out);
 
   /// Nothing is under way to or in any node that is up: only timers and faults are left.
-  [[nodiscard]] bool at_rest(const State& state) const;
+  [[nodiscard]] bool at_rest(State state) const;
   /// Heals, restarts, and lets everything run out, deterministically; then judges. Empty: all is well.
   /// steps: where to put the actions taken (may be nullptr).
   [[nodiscard]] std::string settle(State state, std::vector<Action>* steps);
@@ -51,6 +55,8 @@ class World {
 
  private:
   void node_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
+  void timer_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
+  void early_timer_actions(const State& state, std::size_t node, std::size_t timer, std::vector<Action>& out) const;
   void crash_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
   void network_actions(const State& state, std::vector<Action>& out) const;
   void take(State& state, std::size_t node, NodeInput input, std::string& violation);
@@ -66,6 +72,7 @@ class World {
 
   Options options_;
   NodeModel model_;
+  bool leave_out_inert_{};
   static constexpr std::size_t kEntryBytes = 120;  // A short string in a hash table.
   static constexpr std::uint8_t kMeddles = 0xff;
   std::unordered_map<std::string, std::uint8_t> alone_;  ///< others_without, by what it depends on.

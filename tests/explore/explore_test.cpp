@@ -50,7 +50,7 @@ TEST_CASE("2PC keeps its promises under one fault of each kind") {
       clean(options);
     }
     SECTION("early timers, drop, wound, sites " + std::to_string(participants)) {
-      options.bounds.early_timers = 2;
+      options.bounds.early_firings = 2;
       options.bounds.drops = options.bounds.wounds = 1;
       clean(options);
     }
@@ -115,14 +115,38 @@ TEST_CASE("3PC splits under one partition; the trace is short, and replays") {
   CHECK(golden.text == golden_trace(options, split));
 }
 
-TEST_CASE("3PC: one early timer alone is survived, two split it") {
+TEST_CASE("3PC splits under one early timer, that is: one node whose messages outlast the timeouts") {
+  for (const std::uint32_t participants : {1U, 2U}) {
+    Options options = options_of("3pc", participants);
+    options.bounds.early_timers = 1;
+    const Report report = explore(options);
+    CHECK(report.ending == Ending::violation);
+    REQUIRE(report.violations.size() == 1);
+    CHECK(report.violations[0].what == "both outcomes");
+    const Replayed again = replay(options, report.violations[0].steps);
+    CHECK(again.understood);
+    CHECK(again.violation == "both outcomes");
+  }
+}
+
+TEST_CASE("3PC: a single early firing with everything else on time is survived, two split it") {
   Options options = options_of("3pc", 2);
-  options.bounds.early_timers = 1;
+  options.bounds.early_firings = 1;
   clean(options);
-  options.bounds.early_timers = 2;
+  options.bounds.early_firings = 2;
   const Report report = explore(options);
   REQUIRE(report.violations.size() == 1);
   CHECK(report.violations[0].what == "both outcomes");
+}
+
+TEST_CASE("2PC: early timers hurt nobody") {
+  Options options = options_of("2pc", 2);
+  options.bounds.early_timers = 1;
+  options.bounds.crashes = 1;
+  clean(options);
+  options.bounds.crashes = 0;
+  options.bounds.early_timers = 2;
+  clean(options);
 }
 
 TEST_CASE("the reductions leave out nothing that a check can see") {
@@ -163,7 +187,10 @@ TEST_CASE("run_explore: what it prints, and its exit codes") {
   const Host host{out,
                   [&clock] { return clock += 0.25; },
                   {},
-                  [&kept](const std::string&, const std::string& text) { kept = text; }};
+                  [&kept](const std::string& name, const std::string& text) {
+                    kept = text;
+                    return "replay " + name;
+                  }};
   Options options = options_of("3pc", 2);
   CHECK(run_explore(options, host) == kClean);
   options.limits.depth = 3;
@@ -176,6 +203,7 @@ TEST_CASE("run_explore: what it prints, and its exit codes") {
   options.bounds.partitions = 1;
   CHECK(run_explore(options, host) == kViolation);
   CHECK(out.str().find("VIOLATION: both outcomes") != std::string::npos);
+  CHECK(out.str().find("replay it: replay 3pc-violation-1.explored") != std::string::npos);
   CHECK(run_golden_trace(kept).violation == "both outcomes");
 }
 

@@ -47,7 +47,7 @@ Options within(const Bound& bound) {
   options.read_only = bound.read_only;
   options.lost_tail = true;
   options.bounds = {
-      bound.crashes, bound.partitions, bound.duplicates, bound.drops, bound.early_timers, bound.denials, 0};
+      bound.crashes, bound.partitions, bound.duplicates, bound.drops, bound.denials, 0, bound.early_timers, 0};
   return options;
 }
 
