@@ -300,10 +300,26 @@ TEST_CASE("a node's configuration survives JSON, and mistakes are named") {
   config.client.workload_json = "{\"kind\": \"transfer\"}";
   config.client.warmup = 2s;
   config.seed = UINT64_MAX;
+  FaultOrder order;
+  order.id = 3;
+  order.kind = FaultKind::drop;
+  order.on = "votes-collected";
+  order.occurrence = 0;
+  order.by_runner = true;
+  order.length = 7s;
+  order.to = {NodeId{1}, NodeId{1001}};
+  order.probability = 0.25;
+  order.classes = kShipClass | 3U;
+  order.seed = UINT64_MAX;
+  order.extra = -1h;
+  order.listener = "ipc:///x";
+  config.faults = {order, FaultOrder{}};
+  config.faults[1].id = 4;
   const Result<NodeConfig> got = parse_node_config(to_json(config), "x");
   INFO((got ? "" : got.error().message));
   REQUIRE(got.ok());
   CHECK(to_json(got.value()) == to_json(config));
+  CHECK(got.value().faults == config.faults);
   const auto problem = [&](const std::string& from, const std::string& to) {
     std::string text = to_json(config);
     const std::size_t at = text.find(from);
@@ -318,6 +334,8 @@ TEST_CASE("a node's configuration survives JSON, and mistakes are named") {
   CHECK(problem("\"self\"", "\"selfish\"").find("self") != std::string::npos);
   CHECK(problem("\"seed\": 18446744073709551615", "\"seed\": -1").find("seed") != std::string::npos);
   CHECK(problem("\"insecure\": false", "\"insecure\": 0").find("true or false") != std::string::npos);
+  CHECK(problem("\"probability\": 0.25", "\"probability\": 2.5").find("faults[0].to") != std::string::npos);
+  CHECK(problem("\"kind\": 7", "\"kind\": 99").find("faults[0].kind") != std::string::npos);
   CHECK(parse_node_config("{", "file.json").error().message == "file.json: is not JSON");
 }
 
