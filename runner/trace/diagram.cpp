@@ -11,6 +11,7 @@ namespace {
 
 constexpr std::size_t kMargin = 12;  // "  123.456 ms"
 constexpr std::size_t kColumnLeast = 26, kColumnMost = 40;
+constexpr std::size_t kRepetitionsMost = 12;
 constexpr std::int64_t kTogetherNs = 50'000;  // At one node, within this: one row.
 
 void write(std::string& row, std::size_t at, const std::string& text) {
@@ -21,7 +22,7 @@ void write(std::string& row, std::size_t at, const std::string& text) {
 /// What a row shows: something at a node, an arrival, or a fault.
 struct Row {
   std::int64_t t_ns{};
-  enum class What : std::uint8_t { mark, arrival, step, loss } what{};  ///< At one time: causes first.
+  enum class What : std::uint8_t { mark, fold, arrival, step, loss } what{};  ///< At one time: causes first.
   const Step* step{};
   const Flight* flight{};
   std::string text;  ///< mark
@@ -29,7 +30,8 @@ struct Row {
 
 class Drawing {
  public:
-  Drawing(const Cell& cell, const Timeline& timeline, std::size_t width) : cell_(cell), timeline_(timeline) {
+  Drawing(const Cell& cell, const Timeline& timeline, std::size_t width, bool all)
+      : cell_(cell), timeline_(timeline), all_(all) {
     const std::size_t nodes = std::max<std::size_t>(timeline.nodes.size(), 1);
     column_width_ = std::clamp((std::max(width, kMargin + 2) - kMargin - 2) / nodes, kColumnLeast, kColumnMost);
     for (std::size_t i = 0; i < timeline.nodes.size(); ++i) columns_[timeline.nodes[i]] = i;
@@ -39,7 +41,7 @@ class Drawing {
     std::string heads;
     for (const auto& [node, column] : columns_) write(heads, at(node), cell_.nodes[node].name);
     line("", heads);
-    for (const Row& row : rows()) add(row);
+    for (const Row& row : folded(rows())) add(row);
     flush();
     if (!in_doubt_.empty()) legend_ = true;
     if (legend_) out_ += std::string(kMargin + 2, ' ') + "# in doubt: voted YES, the outcome is not known there\n";
@@ -77,6 +79,42 @@ class Drawing {
     return out;
   }
 
+  /// Asking again and again fills pages: of a long stretch of nothing else the beginning and the end are shown.
+  std::vector<Row> folded(std::vector<Row> rows) const {
+    if (all_) return rows;
+    std::vector<Row> out;
+    for (std::size_t i = 0; i < rows.size();) {
+      std::size_t end = i;
+      while (end < rows.size() && is_repetition(rows[end])) ++end;
+      if (end - i <= kRepetitionsMost) {
+        end = std::max(end, i + 1);
+        out.insert(out.end(), rows.begin() + static_cast<std::ptrdiff_t>(i),
+                   rows.begin() + static_cast<std::ptrdiff_t>(end));
+      } else {
+        const auto head = rows.begin() + static_cast<std::ptrdiff_t>(i);
+        out.insert(out.end(), head, head + kRepetitionsMost / 2);
+        out.push_back({rows[i + kRepetitionsMost / 2].t_ns, Row::What::fold, nullptr, nullptr,
+                       std::to_string(end - i - kRepetitionsMost / 2) + " more lines of asking again, until " +
+                           time(rows[end - 1].t_ns) + " (--all shows them)"});
+      }
+      i = end;
+    }
+    return out;
+  }
+  static bool is_repetition(const Row& row) {
+    switch (row.what) {
+      case Row::What::mark:
+      case Row::What::fold:
+        return false;
+      case Row::What::arrival:
+      case Row::What::loss:
+        return row.flight->sent.flag != 0;
+      case Row::What::step:
+        return row.step->event.type == EventType::timer || row.step->event.type == EventType::note;
+    }
+    return false;
+  }
+
   [[nodiscard]] std::string lifelines() const {
     std::string row;
     for (const auto& [node, column] : columns_) write(row, at(node), in_doubt_.contains(node) ? "#" : "|");
@@ -104,6 +142,12 @@ class Drawing {
       case Row::What::loss:
         lost(*row.flight);
         break;
+      case Row::What::fold: {
+        std::string text = lifelines();
+        write(text, 2, " ... " + row.text + " ");
+        line("", text);
+        break;
+      }
       case Row::What::mark:
         line(time(row.t_ns), "======== " + row.text + " " + std::string(20, '='));
         break;
@@ -138,7 +182,7 @@ class Drawing {
 
   void lost(const Flight& flight) {
     std::string row = lifelines();
-    const std::string why = flight.sent.value == 0 ? " DROPPED" : " not seen to arrive";
+    const std::string why = flight.sent.value == 0 ? " DROPPED" : " no arrival";
     stroke(row, flight, kind_of(flight.sent) + (flight.sent.flag != 0 ? " again" : "") + why);
     if (flight.from != flight.to) row[at(flight.from) < at(flight.to) ? at(flight.to) - 1 : at(flight.to) + 1] = 'x';
     line(time(flight.sent.t_ns), row);
@@ -171,6 +215,7 @@ class Drawing {
 
   const Cell& cell_;
   const Timeline& timeline_;
+  bool all_;
   std::size_t column_width_{};
   std::map<std::size_t, std::size_t> columns_;  ///< Node -> column.
   std::set<std::size_t> in_doubt_;
@@ -201,8 +246,8 @@ std::string headline(const Timeline& t) {
   return out;
 }
 
-std::string draw(const Cell& cell, const Timeline& timeline, std::size_t width) {
-  return Drawing(cell, timeline, width).text();
+std::string draw(const Cell& cell, const Timeline& timeline, std::size_t width, bool all) {
+  return Drawing(cell, timeline, width, all).text();
 }
 
 }  // namespace geocommit::trace

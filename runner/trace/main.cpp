@@ -24,7 +24,7 @@ constexpr const char* kExamples =
     "Examples:\n"
     "  ./geocommit trace results/quickstart-2026-11-21T08-00-00                      what was traced, slowest first\n"
     "  ./geocommit trace results/... --txn 1001.1.42                                 one transaction\n"
-    "  ./geocommit trace results/... --cell 2pc-r1-s0 --slowest 3                    the three slowest of a cell\n"
+    "  ./geocommit trace results/... --cell 2pc-r1 --slowest 3                       the three slowest of a cell\n"
     "  ./geocommit trace results/... --blocked                                       who was in doubt for too long\n"
     "  ./geocommit trace results/... --violations                                    what the verdict names\n"
     "  ./geocommit trace results/... --slowest 50 --perfetto /tmp/trace.json         for https://ui.perfetto.dev\n\n"
@@ -36,7 +36,7 @@ struct Options {
   std::filesystem::path results, perfetto;
   std::string cell, txn;
   std::size_t slowest{}, most{5}, width{};
-  bool blocked{}, violations{};
+  bool blocked{}, violations{}, all{};
   [[nodiscard]] bool chosen() const { return !txn.empty() || slowest > 0 || blocked || violations; }
 };
 
@@ -90,7 +90,7 @@ void show(const Cell& cell, const std::vector<Timeline>& chosen, const Options& 
       std::cout << "... and " << chosen.size() - i << " more in " << cell.name << " (--most N shows more of them)\n";
       break;
     }
-    std::cout << cell.name << "  " << headline(chosen[i]) << "\n" << draw(cell, chosen[i], width) << "\n";
+    std::cout << cell.name << "  " << headline(chosen[i]) << "\n" << draw(cell, chosen[i], width, options.all) << "\n";
   }
 }
 
@@ -144,7 +144,7 @@ int trace_main(int argc, char** argv) {
   Options options;
   CLI::App app{"Timelines of single transactions, from the event logs of every node.", "geocommit trace"};
   app.add_option("RESULTS", options.results, "The results folder of a run")->required();
-  app.add_option("--cell", options.cell, "Only this cell, such as 2pc-r1-s0");
+  app.add_option("--cell", options.cell, "Only this cell, such as 2pc-r1");
   auto* txn = app.add_option("--txn", options.txn, "This transaction: COORDINATOR.EPOCH.NUMBER");
   auto* slowest = app.add_option("--slowest", options.slowest, "The N slowest at their coordinator")
                       ->check(CLI::Range(std::size_t{1}, std::size_t{1'000'000}));
@@ -157,6 +157,7 @@ int trace_main(int argc, char** argv) {
   }
   app.add_option("--perfetto", options.perfetto, "Write Chrome trace JSON there instead of drawing");
   app.add_option("--most", options.most, "Diagrams to draw at most, for each cell")->default_str("5");
+  app.add_flag("--all", options.all, "Do not fold stretches of repeated questions");
   app.add_option("--width", options.width, "Columns to draw in (default: the terminal's)")
       ->check(CLI::Range(std::size_t{40}, std::size_t{1000}));
   app.footer(kExamples);

@@ -160,12 +160,30 @@ TEST_CASE("the diagram has a column per node, arrows that arrive, marks of fault
   CHECK(text.find("agent@us") < text.find("agent@eu"));
   CHECK(count(text, "PREPARE") == 2);
   CHECK(count(text, "DROPPED") == 1);
-  CHECK(count(text, "not seen to arrive") == 2);
+  CHECK(count(text, "no arrival") == 2);
   CHECK(text.find("partition us | eu BEGINS") < text.find("partition us | eu ends"));
   CHECK(text.find("was BLOCKED for 3000.0 ms, decides commit, locks released") != std::string::npos);
   CHECK(text.find("\n 4100.000 ms") != std::string::npos);
   CHECK(count(text, "#") > 5);
   CHECK(trace::headline(all.front()) == "1001.1.42  2pc  commit  104.0 ms  blocked 3000.0 ms");
+}
+
+TEST_CASE("asking again and again is folded, and nothing else is") {
+  const Results results;
+  const auto P = Role::participant;
+  std::vector<Event> events{received(50, P, "PREPARE", 1001, 1)};
+  for (std::int64_t ms = 1000; ms < 1040; ++ms) events.push_back(sent(ms, P, "INQUIRY", 1001, 2, true));
+  events.push_back(with_outcome(event(4100, EventType::decided, P), Outcome::commit));
+  results.node("agent@eu", 2, events);
+  const auto cells = trace::load_cells(results.path, "");
+  REQUIRE(cells.ok());
+  const auto t = trace::timelines(cells->front()).front();
+  const std::string text = trace::draw(cells->front(), t, 100);
+  INFO(text);
+  CHECK(count(text, "INQUIRY again") == 6 + 1);  // One arrives, after the partition.
+  CHECK(text.find("... 33 more lines of asking again, until 1038.000 ms") != std::string::npos);
+  CHECK(count(text, "decides commit") == 3);
+  CHECK(count(trace::draw(cells->front(), t, 100, true), "INQUIRY again") == 40);
 }
 
 TEST_CASE("Perfetto JSON: well-formed events, flows with two ends inside slices, tracks whose slices nest") {
