@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "base/time.h"
@@ -19,8 +20,9 @@ enum class EventKind : std::uint8_t {
   client,       ///< node: the client, which has something to do.
   fault_begin,  ///< arg: index into the plan.
   fault_end,
-  restart,  ///< node: starts again.
-  resume,   ///< node: SIGCONT.
+  restart,      ///< node: starts again; arg: index of the fault that is over.
+  resume,       ///< node: SIGCONT; arg: likewise.
+  disk_failed,  ///< A write of the node has failed; arg: index of the fault.
 };
 
 struct Event {
@@ -50,6 +52,18 @@ class EventQueue {
   /// The earliest event if it is due at or before `until_ns`, else kNoEvent. The slot stays valid until release().
   [[nodiscard]] EventSlot pop(std::int64_t until_ns);
   void release(EventSlot slot);
+  /// The events that will be popped next, and after that, if they are near and nothing comes between; null: not known.
+  [[nodiscard]] std::pair<const Event*, const Event*> look_ahead() const {
+    if (heap_.empty()) {
+      return {};
+    }
+    std::size_t second = 1;
+    for (std::size_t i = 1; i < heap_.size() && i < 5; ++i) {
+      second = heap_[i].before(heap_[second]) ? i : second;
+      __builtin_prefetch(&nodes_[heap_[i].slot]);
+    }
+    return {&nodes_[heap_.front().slot].event, second < heap_.size() ? &nodes_[heap_[second].slot].event : nullptr};
+  }
   [[nodiscard]] const Event& at(EventSlot slot) const { return nodes_[slot].event; }
 
   [[nodiscard]] std::size_t size() const { return live_; }  ///< Queued and not cancelled.

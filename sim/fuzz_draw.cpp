@@ -118,14 +118,18 @@ class Draw {
 
   void draw_faults() {
     std::vector<FaultKind> kinds;
-    for (const FaultKind kind : {FaultKind::crash, FaultKind::pause, FaultKind::disk_stall, FaultKind::cut,
-                                 FaultKind::drop, FaultKind::duplicate, FaultKind::reorder, FaultKind::link}) {
-      if (fault_random_.chance(0.4)) {
+    for (const FaultKind kind : {FaultKind::crash, FaultKind::pause, FaultKind::disk_stall, FaultKind::disk_fail_sync,
+                                 FaultKind::disk_full, FaultKind::clock_step, FaultKind::cut, FaultKind::drop,
+                                 FaultKind::duplicate, FaultKind::reorder, FaultKind::link}) {
+      if (fault_random_.chance(kind == FaultKind::clock_step ? 0.1 : 0.35)) {
         kinds.push_back(kind);
       }
     }
-    if (fault_random_.chance(0.3)) {
-      kinds = {FaultKind::crash};  // 3PC must stand this.
+    if (fault_random_.chance(0.3)) {  // 3PC must stand these.
+      kinds = {FaultKind::crash};
+      if (fault_random_.chance(0.5)) {
+        kinds.insert(kinds.end(), {FaultKind::disk_fail_sync, FaultKind::disk_full});
+      }
     }
     const std::size_t count = kinds.empty() ? 0 : fault_random_.below(10);
     FaultPlan plan;
@@ -162,8 +166,7 @@ class Draw {
     const Duration longest = 3 * case_.spec.timeouts.vote + 20ms;
     fault.length = fault_random_.chance(0.1) ? kForever : between(1ms, longest, fault_random_);
     fault.node = any_server();
-    const bool node_fault = kind == FaultKind::crash || kind == FaultKind::pause || kind == FaultKind::disk_stall;
-    if (node_fault) {
+    if (at_node(kind)) {
       fault.tail = static_cast<Tail>(fault_random_.below(3));
     } else {
       draw_ends(fault);
@@ -175,14 +178,42 @@ class Draw {
       fault.extra = between(100us, longest, fault_random_);
     }
     if (kind == FaultKind::drop && fault_random_.chance(0.5)) {
-      fault.classes = 1U << fault_random_.below(7);
+      const std::uint64_t drawn = fault_random_.below(8);
+      fault.classes = drawn < 7 ? 1U << drawn : kShipClass;
+    }
+    if (kind == FaultKind::link) {
+      draw_link(fault);
     }
     const Protocol& points = *find_protocol(inner_protocol());
     if (fault_random_.chance(0.4) && !points.points.empty()) {
       fault.on = std::string(points.points[fault_random_.below(points.points.size())]);
-      fault.occurrence = static_cast<std::uint32_t>(1 + fault_random_.below(5));
+      fault.occurrence = static_cast<std::uint32_t>(fault_random_.chance(0.1) ? 0 : 1 + fault_random_.below(5));
+      if (fault_random_.chance(0.3)) {
+        fault.trigger = any_server();
+      }
+      if (fault_random_.chance(0.2)) {
+        fault.since = fault.at;
+      }
     }
     return fault;
+  }
+
+  [[nodiscard]] static bool at_node(FaultKind kind) {
+    return kind == FaultKind::crash || kind == FaultKind::pause || kind == FaultKind::disk_stall ||
+           kind == FaultKind::disk_fail_sync || kind == FaultKind::disk_full || kind == FaultKind::clock_step;
+  }
+
+  void draw_link(Fault& fault) {
+    if (fault_random_.chance(0.3)) {
+      fault.jitter =
+          Duration{static_cast<std::int64_t>(static_cast<double>(fault.extra.count()) * fault_random_.unit())};
+    }
+    if (fault_random_.chance(0.3)) {
+      fault.probability = 0.2 * fault_random_.unit();
+    }
+    if (fault_random_.chance(0.3)) {
+      fault.rate = 50'000 + fault_random_.below(10'000'000);
+    }
   }
 
   /// A router's machines are another row's.

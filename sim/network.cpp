@@ -80,13 +80,14 @@ Network::Transit Network::send(std::uint32_t from, std::uint32_t to, std::size_t
                                std::int64_t now_ns) {
   const std::uint32_t a = nodes_[from].region;
   const std::uint32_t b = nodes_[to].region;
-  const LinkSpec& link = links_[a][b];
-  Transit transit{link.up, now_ns + link.delay.count(), false, 0};
+  const LinkSpec& healthy = links_[a][b];
+  Transit transit{healthy.up, now_ns + healthy.delay.count(), false, 0};
   if (!ordered_ && active_.empty()) {
     return transit;
   }
+  LinkSpec link = healthy;
   bool overtakes = false;
-  if (!transit.sent || (!active_.empty() && !afflict(from, to, message_class, transit, overtakes))) {
+  if (!transit.sent || (!active_.empty() && !afflict(from, to, message_class, link, transit, overtakes))) {
     return {};
   }
   Pair& pair = pairs_[key(from, to)];
@@ -115,8 +116,8 @@ Network::Transit Network::send(std::uint32_t from, std::uint32_t to, std::size_t
   return transit;
 }
 
-bool Network::afflict(std::uint32_t from, std::uint32_t to, std::uint32_t message_class, Transit& transit,
-                      bool& overtakes) {
+bool Network::afflict(std::uint32_t from, std::uint32_t to, std::uint32_t message_class, LinkSpec& link,
+                      Transit& transit, bool& overtakes) {
   for (const Active& active : active_) {
     const Fault& fault = active.fault;
     if (!active.concerns(from, to)) {
@@ -146,6 +147,10 @@ bool Network::afflict(std::uint32_t from, std::uint32_t to, std::uint32_t messag
         break;
       case FaultKind::link:
         transit.due_ns += fault.extra.count();
+        link.delay += fault.extra;
+        link.jitter = fault.jitter.value_or(link.jitter);
+        link.rate_bits_per_second = fault.rate.value_or(link.rate_bits_per_second);
+        link.loss = fault.probability < 1.0 ? fault.probability : link.loss;
         break;
       case FaultKind::crash:
       case FaultKind::pause:

@@ -61,8 +61,9 @@ class Network {
   struct Pair {
     std::int64_t last_due_ns{}, busy_until_ns{};
   };
-  /// Adds what faults do; false: lost.
-  bool afflict(std::uint32_t from, std::uint32_t to, std::uint32_t message_class, Transit& transit, bool& overtakes);
+  /// Adds what faults do, to the link as it is now and to this message; false: lost.
+  bool afflict(std::uint32_t from, std::uint32_t to, std::uint32_t message_class, LinkSpec& link, Transit& transit,
+               bool& overtakes);
 
   LinkMatrix links_;
   std::vector<Node> nodes_;

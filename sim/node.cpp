@@ -90,9 +90,18 @@ void Node::write(const DurableRecord& record, WriteToken token) {
   if (dying) {
     return;
   }
+  if (failing != nullptr && failing->kind == FaultKind::disk_full) {
+    world_.queue().push(world_.now_ns(), EventKind::disk_failed, index_, life, failing_index);
+    return;
+  }
   disk.write(record, token);
   if (token != 0) {
-    world_.queue().push(world_.now_ns() + world_.force().count(), EventKind::forced, index_, life, token);
+    const std::int64_t done = world_.now_ns() + world_.force().count();
+    if (failing != nullptr) {
+      world_.queue().push(done, EventKind::disk_failed, index_, life, failing_index);
+    } else {
+      world_.queue().push(done, EventKind::forced, index_, life, token);
+    }
   }
 }
 
@@ -101,7 +110,12 @@ void Node::write_checkpoint(Checkpoint checkpoint) {
     return;
   }
   disk.begin_checkpoint(std::move(checkpoint));
-  world_.queue().push(world_.now_ns() + world_.force().count(), EventKind::checkpoint, index_, life, 0);
+  const std::int64_t done = world_.now_ns() + world_.force().count();
+  if (failing != nullptr) {
+    world_.queue().push(done, EventKind::disk_failed, index_, life, failing_index);
+  } else {
+    world_.queue().push(done, EventKind::checkpoint, index_, life, 0);
+  }
 }
 
 void Node::set_timer(TimerToken token, Instant deadline) {

@@ -55,12 +55,16 @@ class Node final : public Environment {
   Disk disk;
   std::unique_ptr<NodeEngine> engine;  ///< Null: the process is down.
   TimerTable timers;
-  std::uint32_t life{};   ///< Counts processes; events of an earlier one are ignored.
-  std::uint32_t epoch{};  ///< Of this process.
-  bool dying{};           ///< Crashed within the step under way: nothing of the rest of it happens.
+  std::uint32_t life{};    ///< Counts processes; events of an earlier one are ignored.
+  std::uint32_t epoch{};   ///< Of this process.
+  bool dying{};            ///< Crashed within the step under way: nothing of the rest of it happens ...
+  std::size_t dying_of{};  ///< ... because of this fault.
   bool paused{};
   std::int64_t paused_until_ns{};
-  bool stalled{};               ///< Its disk completes nothing.
+  bool stalled{};          ///< Its disk completes nothing.
+  const Fault* failing{};  ///< What fails its writes now, and that fault's index. Null: they succeed.
+  std::size_t failing_index{};
+  bool waits_for_disk{};        ///< Down until its disk works again.
   std::vector<EventSlot> held;  ///< Popped while it was paused or stalled, in order.
 
  private:

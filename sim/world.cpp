@@ -12,7 +12,6 @@ namespace geocommit::sim {
 namespace {
 
 constexpr std::int64_t kStart = 1'000'000'000;  // Virtual time begins here: an age of 0 would be older than any.
-constexpr Duration kDrainStep = 50ms;
 
 std::vector<Network::Node> places(const Directory& directory) {
   std::vector<Network::Node> out;
@@ -27,6 +26,9 @@ bool any_of_kind(const FaultPlan& plan, FaultKind kind) {
 }
 
 std::uint32_t class_bit(const PeerPayload& payload) {
+  if (std::holds_alternative<Ship>(payload) || std::holds_alternative<ShipAck>(payload)) {
+    return kShipClass;
+  }
   const auto* wire = std::get_if<ProtocolMessage>(&payload);
   const Protocol* protocol = wire != nullptr ? find_protocol(wire->message.protocol) : nullptr;
   return protocol == nullptr ? 0U : 1U << static_cast<std::uint32_t>(protocol->kind_class(wire->message.kind));
@@ -79,7 +81,9 @@ World::Impl::Impl(WorldSpec spec, const ObserverOf& observers)
       spec_.origins.push_back(RegionId{r});
     }
   }
-  const bool keep = spec_.keep_history || any_of_kind(spec_.faults, FaultKind::crash);
+  const bool keep = spec_.keep_history || any_of_kind(spec_.faults, FaultKind::crash) ||
+                    any_of_kind(spec_.faults, FaultKind::disk_fail_sync) ||
+                    any_of_kind(spec_.faults, FaultKind::disk_full);
   const std::vector<NodeInfo>& infos = spec_.directory.nodes();
   nodes_.resize(infos.size());
   client_at_.resize(infos.size());
@@ -105,6 +109,11 @@ World::Impl::Impl(WorldSpec spec, const ObserverOf& observers)
 
 void World::Impl::start(Node& node) {
   GC_CHECK(!node.engine);
+  if (node.stalled || node.failing != nullptr) {
+    node.waits_for_disk = true;  // It could not even force its epoch.
+    return;
+  }
+  node.waits_for_disk = false;
   ++node.life;
   node.epoch = node.disk.next_start();
   node.dying = false;
@@ -119,6 +128,9 @@ void World::Impl::start(Node& node) {
   options.locking = spec_.locking;
   options.initial_balance = spec_.initial_balance;
   options.checkpoint_bytes = spec_.checkpoint_bytes;
+  options.home = spec_.home;
+  options.unreachable_home = spec_.unreachable_home;
+  options.unreachable_wait = spec_.unreachable_wait;
   node.engine = std::make_unique<NodeEngine>(options, node, node.observer());
   node.engine->recover(node.disk.recover());
   node.engine->start();
@@ -152,6 +164,7 @@ bool World::Impl::become_ready(Duration most) {
 void World::Impl::start_load() {
   GC_CHECK(load_start_ns_ < 0);
   load_start_ns_ = now_ns_;
+  in_force_.assign(spec_.faults.size(), kNone);
   for (std::size_t i = 0; i < spec_.faults.size(); ++i) {
     const Fault& fault = spec_.faults[i];
     if (fault.on.empty()) {
@@ -174,9 +187,32 @@ void World::Impl::run_until(std::int64_t until_ns) {
       now_ns_ = until_ns;
       return;
     }
+    look_ahead();
     dispatch(slot);
   }
   now_ns_ = std::max(now_ns_, until_ns);  // Exhausted: time goes on, nothing happens in it.
+}
+
+// A thousand nodes do not fit into a cache: what the next two events will touch is fetched while this one is handled.
+void World::Impl::look_ahead() {
+  const auto [next, second] = queue_.look_ahead();
+  if (next != nullptr && next->kind == EventKind::message) {
+    if (const Node* node = nodes_[next->node].get(); node != nullptr && node->engine) {
+      node->engine->prefetch(messages_.at(static_cast<std::uint32_t>(next->arg)));
+    }
+  }
+  if (second == nullptr) {
+    return;
+  }
+  if (second->kind == EventKind::message) {
+    const auto* const message = reinterpret_cast<const char*>(&messages_.at(static_cast<std::uint32_t>(second->arg)));
+    for (std::size_t at = 0; at < sizeof(PeerMessage); at += 64) {
+      __builtin_prefetch(message + at);
+    }
+  }
+  if (const Node* node = nodes_[second->node].get(); node != nullptr && node->engine) {
+    node->engine->prefetch();
+  }
 }
 
 void World::Impl::dispatch(EventSlot slot) {
@@ -187,8 +223,9 @@ void World::Impl::dispatch(EventSlot slot) {
     case EventKind::timer:
     case EventKind::forced:
     case EventKind::checkpoint:
+    case EventKind::disk_failed:
       if (Node* node = nodes_[event.node].get()) {
-        const bool disk = event.kind == EventKind::forced || event.kind == EventKind::checkpoint;
+        const bool disk = event.kind != EventKind::message && event.kind != EventKind::timer;
         if (node->paused || (disk && node->stalled && event.life == node->life)) {
           node->held.push_back(slot);
           return;
@@ -212,6 +249,8 @@ void World::Impl::dispatch(EventSlot slot) {
     case EventKind::forced:
     case EventKind::checkpoint:
       return dispatch_to(*nodes_[event.node], event);
+    case EventKind::disk_failed:
+      return disk_failed(*nodes_[event.node], event);
     case EventKind::client:
       return client_at_[event.node]->on_wake();
     case EventKind::fault_begin:
@@ -220,11 +259,13 @@ void World::Impl::dispatch(EventSlot slot) {
       return end_fault(event.arg);
     case EventKind::restart:
       if (nodes_[event.node]->life == event.life && !nodes_[event.node]->engine) {
+        end_span(event.arg);
         start(*nodes_[event.node]);
       }
       return;
     case EventKind::resume:
       if (nodes_[event.node]->life == event.life) {
+        end_span(event.arg);
         resume(*nodes_[event.node]);
       }
       return;
@@ -309,7 +350,7 @@ void World::Impl::digest(const Event& event) {
   mix(static_cast<std::uint64_t>(event.time_ns));
   mix(std::uint64_t{event.node} << 8U | static_cast<std::uint64_t>(event.kind));
   if (event.kind != EventKind::message) {
-    mix(event.arg);
+    mix(event.kind == EventKind::restart || event.kind == EventKind::resume ? 0 : event.arg);
     return;
   }
   const PeerMessage& message = messages_.at(static_cast<std::uint32_t>(event.arg));
@@ -320,118 +361,6 @@ void World::Impl::digest(const Event& event) {
     mix(std::uint64_t{m.txn.epoch.value} << 16U ^ std::uint64_t{m.depth} << 8U ^
         static_cast<std::uint64_t>(m.outcome) << 4U ^ static_cast<std::uint64_t>(m.vote));
   }
-}
-
-// ---- What there is to know ------------------------------------------------------------------------------------------
-
-EngineStatus World::Impl::status() const {
-  EngineStatus sum;
-  for (const auto& node : nodes_) {
-    if (!node || !node->engine) {
-      continue;
-    }
-    const EngineStatus one = node->engine->status();
-    sum.open_coordinator += one.open_coordinator;
-    sum.open_participant += one.open_participant;
-    sum.in_doubt += one.in_doubt;
-    sum.blocked += one.blocked;
-    sum.oldest_blocked = std::max(sum.oldest_blocked, one.oldest_blocked);
-    sum.locks_held += one.locks_held;
-    sum.lock_waiters += one.lock_waiters;
-    sum.finished_remembered += one.finished_remembered;
-    sum.unshipped += one.unshipped;
-    sum.peers_expected += one.peers_expected;
-    sum.peers_known += one.peers_known;
-    sum.balance_total += one.balance_total;
-  }
-  return sum;
-}
-
-std::string World::Impl::why_not_quiet() const {
-  std::string why;
-  for (const auto& [region, client] : clients_) {
-    if (!client.finished()) {
-      why += spec_.directory.find(client.self())->name + " waits for " + std::to_string(client.counts().outstanding) +
-             " outcomes; ";
-    }
-  }
-  for (const auto& node : nodes_) {
-    if (!node) {
-      continue;
-    }
-    const std::string& name = spec_.directory.find(node->id())->name;
-    if (!node->engine) {
-      why += name + " is down; ";
-      continue;
-    }
-    const EngineStatus s = node->engine->status();
-    if (s.open_coordinator + s.open_participant + s.locks_held + s.lock_waiters + s.unshipped != 0) {
-      why += name + " coordinates " + std::to_string(s.open_coordinator) + ", participates in " +
-             std::to_string(s.open_participant) + ", holds " + std::to_string(s.locks_held) + " locks, " +
-             std::to_string(s.lock_waiters) + " wait, " + std::to_string(s.unshipped) + " unshipped; ";
-    }
-  }
-  return why;
-}
-
-bool World::Impl::quiet() {
-  for (const auto& [region, client] : clients_) {
-    if (!client.finished()) {
-      return false;
-    }
-  }
-  // Begins with the node that was busy last time: mostly it still is.
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const std::size_t at = (busy_ + i) % nodes_.size();
-    const Node* one = nodes_[at].get();
-    if (one == nullptr) {
-      continue;
-    }
-    const EngineStatus s = one->engine ? one->engine->status() : EngineStatus{};
-    if (!one->engine || s.open_coordinator + s.open_participant + s.locks_held + s.lock_waiters + s.unshipped != 0) {
-      busy_ = at;
-      return false;
-    }
-  }
-  return true;
-}
-
-bool World::Impl::drain(Duration most) {
-  const std::int64_t until = now_ns_ + most.count();
-  while (now_ns_ < until && events_ < spec_.events_most) {
-    run_until(now_ns_ + kDrainStep.count());
-    if (quiet()) {
-      return true;
-    }
-  }
-  return false;
-}
-
-History World::Impl::history(bool drained) const {
-  GC_CHECK(spec_.keep_history);
-  History history;
-  history.directory = &spec_.directory;
-  history.protocol = spec_.protocol->name;
-  history.initial_balance = spec_.initial_balance;
-  history.drained = drained;
-  for (const auto& node : nodes_) {
-    if (!node) {
-      continue;
-    }
-    NodeHistory one;
-    one.node = node->id();
-    // A machine that runs on writes its buffers out; the logs of a real run are read after its processes have ended.
-    one.facts = node->disk.facts(node->engine != nullptr);
-    if (node->engine && spec_.directory.find(node->id())->kind == NodeKind::agent) {
-      one.has_balances = true;
-      one.balances = node->engine->balances();
-    }
-    history.nodes.emplace(node->id(), std::move(one));
-  }
-  for (const auto& [region, client] : clients_) {
-    history.outcomes.insert(history.outcomes.end(), client.outcomes().begin(), client.outcomes().end());
-  }
-  return history;
 }
 
 // ---- World ----------------------------------------------------------------------------------------------------------
@@ -470,6 +399,7 @@ LoadCounts World::client_counts() const {
 }
 History World::history(bool drained) const { return impl_->history(drained); }
 const std::map<std::string, std::uint64_t, std::less<>>& World::alarms() const { return impl_->alarms_; }
+const std::vector<FaultSpan>& World::fault_spans() const { return impl_->spans_; }
 std::uint64_t World::messages_lost() const { return impl_->lost_; }
 std::uint64_t World::events() const { return impl_->events_; }
 bool World::exhausted() const { return impl_->events_ >= impl_->spec_.events_most; }

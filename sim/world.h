@@ -8,15 +8,16 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "engine/engine.h"
+#include "faults/fault_plan.h"
 #include "sim/client.h"
 #include "sim/event_queue.h"
-#include "faults/fault_plan.h"
 #include "sim/network.h"
 #include "verdict/history.h"
 #include "workload/generator.h"
@@ -34,6 +35,9 @@ struct WorldSpec {
   std::int64_t initial_balance{1000};
   Duration force{2ms};  ///< Each forced write completes this long after it was asked, without a queue.
   std::size_t checkpoint_bytes{64U << 20U};
+  HomeRules home;  ///< Home region.
+  UnreachableHome unreachable_home{UnreachableHome::wait};
+  Duration unreachable_wait{10s};
   WorkloadSpec workload;
   std::vector<RegionId> origins;  ///< Empty: all regions.
   Duration warmup{}, duration{10s};
@@ -42,6 +46,13 @@ struct WorldSpec {
   FaultPlan faults;
   bool keep_history{true};  ///< For a verdict; without it memory is bounded by what is in flight.
   std::uint64_t events_most{~std::uint64_t{0}};
+};
+
+/// One time that a fault was in force.
+struct FaultSpan {
+  std::size_t fault{};            ///< Index into the plan.
+  Duration began{};               ///< Since the load began.
+  std::optional<Duration> ended;  ///< Not set: it still is.
 };
 
 class World {
@@ -80,6 +91,8 @@ class World {
   [[nodiscard]] History history(bool drained) const;
   /// Alarms of all engines, by what.
   [[nodiscard]] const std::map<std::string, std::uint64_t, std::less<>>& alarms() const;
+  /// In the order in which they began. A fault that found nothing to do (a crash of what is down) has none.
+  [[nodiscard]] const std::vector<FaultSpan>& fault_spans() const;
   /// Messages that faults have lost.
   [[nodiscard]] std::uint64_t messages_lost() const;
 

@@ -1,4 +1,5 @@
-// The inside of World. Split over world.cpp (events, load), node.cpp (a node's environment) and world_faults.cpp.
+// The inside of World. Split over world.cpp (events, load), node.cpp (a node's environment), world_faults.cpp and
+// world_state.cpp.
 #pragma once
 
 #include <array>
@@ -29,6 +30,9 @@ class MessageStore {
   std::deque<PeerMessage> slots_;
   std::array<std::vector<std::uint32_t>, kKinds> free_;
 };
+
+/// Between two looks at whether all is quiet, or ready.
+inline constexpr Duration kDrainStep = 50ms;
 
 class World::Impl final : public ClientWorld {
  public:
@@ -62,11 +66,13 @@ class World::Impl final : public ClientWorld {
 
  private:
   friend class World;
+  static constexpr std::size_t kNone = SIZE_MAX;
   struct Trigger {
     std::size_t fault{};
     std::uint32_t seen{};
   };
 
+  void look_ahead();
   void dispatch(EventSlot slot);
   void dispatch_to(Node& node, const Event& event);
   void deliver(const Event& event);
@@ -75,9 +81,14 @@ class World::Impl final : public ClientWorld {
   [[nodiscard]] std::uint32_t index_of(NodeId id) const;
   void start(Node& node);
   // world_faults.cpp
-  void begin_fault(std::size_t index);
+  void begin_fault(std::size_t index, const Node* stepping = nullptr);
+  bool begin_at_node(std::size_t index, const Node* stepping);
   void end_fault(std::size_t index);
-  void crash(Node& node, const Fault& fault);
+  void end_span(std::size_t index);
+  void die(Node& node, Tail tail);
+  void crash(Node& node, std::size_t index);
+  void disk_failed(Node& node, const Event& event);
+  void disk_works(Node& node);
   void resume(Node& node);
   void after_step(Node& node);
 
@@ -93,7 +104,8 @@ class World::Impl final : public ClientWorld {
   bool healed_{};
   std::size_t busy_{};  ///< Index of a node that was not quiet when last asked.
   std::vector<Trigger> triggers_;
-  std::vector<bool> stepped_;  ///< Faults that began in the step under way.
+  std::vector<FaultSpan> spans_;
+  std::vector<std::size_t> in_force_;  ///< By fault: its span, kNone while it is not in force.
   Random disk_random_;
   std::map<std::string, std::uint64_t, std::less<>> alarms_;
   std::uint64_t lost_{}, events_{}, hash_{0xcbf29ce484222325ULL};

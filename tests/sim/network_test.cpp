@@ -109,3 +109,35 @@ TEST_CASE("cuts have a direction and an end; drops take classes; duplicates come
   CHECK(transit.second_due_ns >= transit.due_ns);
   CHECK(transit.second_due_ns <= transit.due_ns + 5'000'000);
 }
+
+TEST_CASE("a poor link: delay, jitter, loss and rate while it lasts, and in order after it") {
+  Network network(two(link_of(10ms)), nodes(), true, 5);
+  Fault poor;
+  poor.kind = FaultKind::link;
+  poor.from = {NodeId{1}};
+  poor.to = {NodeId{2}};
+  poor.extra = 30ms;
+  poor.rate = 8'000'000;
+  network.begin(poor);
+  CHECK(network.send(0, 1, 900, 0, 0).due_ns == 41'000'000);
+  CHECK(network.send(0, 1, 900, 0, 0).due_ns == 42'000'000);
+  CHECK(network.send(1, 0, 900, 0, 0).due_ns == 10'000'000);  // One way.
+  CHECK(network.send(0, 2, 900, 0, 0).due_ns == 10'000'000);
+  network.end(poor);
+  CHECK(network.send(0, 1, 900, 0, 0).due_ns == 42'000'000);  // Behind the others.
+  CHECK(network.send(0, 1, 900, 0, 50'000'000).due_ns == 60'000'000);
+  poor.rate.reset();
+  poor.jitter = 5ms;
+  poor.probability = 0.2;
+  network.begin(poor);
+  int late = 0;
+  int other = 0;
+  for (int i = 1; i <= 1000; ++i) {
+    const std::int64_t now = std::int64_t{i} * 100'000'000'000;
+    const std::int64_t took = network.send(0, 1, 100, 0, now).due_ns - now;
+    late += took >= 200'000'000 ? 1 : 0;
+    other += took != 40'000'000 ? 1 : 0;
+  }
+  CHECK(late == Approx(200).margin(50));
+  CHECK(other > 900);
+}

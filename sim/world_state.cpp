@@ -1,0 +1,120 @@
+// What there is to know of the virtual world, and when it is quiet.
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "sim/world_impl.h"
+
+namespace geocommit::sim {
+
+EngineStatus World::Impl::status() const {
+  EngineStatus sum;
+  for (const auto& node : nodes_) {
+    if (!node || !node->engine) {
+      continue;
+    }
+    const EngineStatus one = node->engine->status();
+    sum.open_coordinator += one.open_coordinator;
+    sum.open_participant += one.open_participant;
+    sum.in_doubt += one.in_doubt;
+    sum.blocked += one.blocked;
+    sum.oldest_blocked = std::max(sum.oldest_blocked, one.oldest_blocked);
+    sum.locks_held += one.locks_held;
+    sum.lock_waiters += one.lock_waiters;
+    sum.finished_remembered += one.finished_remembered;
+    sum.unshipped += one.unshipped;
+    sum.peers_expected += one.peers_expected;
+    sum.peers_known += one.peers_known;
+    sum.balance_total += one.balance_total;
+  }
+  return sum;
+}
+
+std::string World::Impl::why_not_quiet() const {
+  std::string why;
+  for (const auto& [region, client] : clients_) {
+    if (!client.finished()) {
+      why += spec_.directory.find(client.self())->name + " waits for " + std::to_string(client.counts().outstanding) +
+             " outcomes; ";
+    }
+  }
+  for (const auto& node : nodes_) {
+    if (!node) {
+      continue;
+    }
+    const std::string& name = spec_.directory.find(node->id())->name;
+    if (!node->engine) {
+      why += name + " is down; ";
+      continue;
+    }
+    const EngineStatus s = node->engine->status();
+    if (s.open_coordinator + s.open_participant + s.locks_held + s.lock_waiters + s.unshipped != 0) {
+      why += name + " coordinates " + std::to_string(s.open_coordinator) + ", participates in " +
+             std::to_string(s.open_participant) + ", holds " + std::to_string(s.locks_held) + " locks, " +
+             std::to_string(s.lock_waiters) + " wait, " + std::to_string(s.unshipped) + " unshipped; ";
+    }
+  }
+  return why;
+}
+
+bool World::Impl::quiet() {
+  for (const auto& [region, client] : clients_) {
+    if (!client.finished()) {
+      return false;
+    }
+  }
+  // Begins with the node that was busy last time: mostly it still is.
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const std::size_t at = (busy_ + i) % nodes_.size();
+    const Node* one = nodes_[at].get();
+    if (one == nullptr) {
+      continue;
+    }
+    const EngineStatus s = one->engine ? one->engine->status() : EngineStatus{};
+    if (!one->engine || s.open_coordinator + s.open_participant + s.locks_held + s.lock_waiters + s.unshipped != 0) {
+      busy_ = at;
+      return false;
+    }
+  }
+  return true;
+}
+
+bool World::Impl::drain(Duration most) {
+  const std::int64_t until = now_ns_ + most.count();
+  while (now_ns_ < until && events_ < spec_.events_most) {
+    run_until(now_ns_ + kDrainStep.count());
+    if (quiet()) {
+      return true;
+    }
+  }
+  return false;
+}
+
+History World::Impl::history(bool drained) const {
+  GC_CHECK(spec_.keep_history);
+  History history;
+  history.directory = &spec_.directory;
+  history.protocol = spec_.protocol->name;
+  history.initial_balance = spec_.initial_balance;
+  history.drained = drained;
+  for (const auto& node : nodes_) {
+    if (!node) {
+      continue;
+    }
+    NodeHistory one;
+    one.node = node->id();
+    // A machine that runs on writes its buffers out; the logs of a real run are read after its processes have ended.
+    one.facts = node->disk.facts(node->engine != nullptr);
+    if (node->engine && spec_.directory.find(node->id())->kind == NodeKind::agent) {
+      one.has_balances = true;
+      one.balances = node->engine->balances();
+    }
+    history.nodes.emplace(node->id(), std::move(one));
+  }
+  for (const auto& [region, client] : clients_) {
+    history.outcomes.insert(history.outcomes.end(), client.outcomes().begin(), client.outcomes().end());
+  }
+  return history;
+}
+
+}  // namespace geocommit::sim

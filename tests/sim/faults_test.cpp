@@ -1,0 +1,172 @@
+// Faults in the virtual world: when they begin and end, and what they leave.
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "sim/world.h"
+#include "verdict/check.h"
+
+using namespace geocommit;
+using namespace geocommit::sim;
+
+namespace {
+
+const NodeId kAgentB{2}, kCoordinatorA{1001};
+
+WorldSpec small(const std::string& protocol) {
+  WorldSpec spec;
+  spec.protocol = find_protocol(protocol);
+  spec.directory = Directory({"a", "b", "c"}, 1, Placement::partitioned, 1000);
+  for (std::uint32_t from = 0; from < 3; ++from) {
+    std::vector<LinkSpec> row(3);
+    for (std::uint32_t to = 0; to < 3; ++to) {
+      row[to].delay = from == to ? 250us : 40ms;
+    }
+    spec.links.push_back(row);
+  }
+  spec.timeouts = {600ms, 600ms, 300ms};
+  spec.lock_wait = 600ms;
+  spec.workload.rate_per_s = 20;
+  spec.workload.local = 0;
+  spec.duration = 4s;
+  spec.outcome_timeout = 2s;
+  return spec;
+}
+
+Fault fault(FaultKind kind, NodeId node, Duration at, Duration length) {
+  Fault out;
+  out.kind = kind;
+  out.node = node;
+  out.at = at;
+  out.length = length;
+  return out;
+}
+
+Verdict finish(World& world) {
+  world.run_load();
+  world.heal();
+  const bool drained = world.drain(120s);
+  INFO(world.why_not_quiet());
+  CHECK(drained);
+  return check(world.history(drained));
+}
+
+}  // namespace
+
+TEST_CASE("a node whose disk fails ends itself, without a YES, and comes back when the disk does") {
+  for (const FaultKind kind : {FaultKind::disk_fail_sync, FaultKind::disk_full}) {
+    for (const Tail tail : {Tail::kept, Tail::lost, Tail::torn}) {
+      WorldSpec spec = small("2pc");
+      spec.faults = {fault(kind, kAgentB, 1s, 1s)};
+      spec.faults[0].tail = tail;
+      World world(spec);
+      REQUIRE(world.become_ready());
+      world.start_load();
+      world.run_for(999ms);
+      CHECK(world.up(kAgentB));
+      world.run_for(401ms);  // Sixty transactions a second want it to force something.
+      CHECK_FALSE(world.up(kAgentB));
+      const std::uint64_t committed = world.client_counts().committed;
+      world.run_for(590ms);
+      CHECK_FALSE(world.up(kAgentB));
+      CHECK(world.client_counts().committed == committed);  // All of them need all three sites.
+      world.run_for(20ms);
+      CHECK(world.up(kAgentB));
+      const Verdict verdict = finish(world);
+      CHECK(verdict.judgement == Judgement::pass);
+      CHECK(world.client_counts().committed > committed + 50);
+      REQUIRE(world.fault_spans().size() == 1);
+      CHECK(world.fault_spans()[0].began == 1s);
+      CHECK(world.fault_spans()[0].ended == Duration{2s});
+    }
+  }
+}
+
+TEST_CASE("a node that starts while its disk fails waits for it") {
+  WorldSpec spec = small("2pc");
+  spec.faults = {fault(FaultKind::crash, kAgentB, 1s, 200ms), fault(FaultKind::disk_full, kAgentB, 1100ms, 1s),
+                 fault(FaultKind::crash, kAgentB, 1150ms, 5s)};
+  World world(spec);
+  REQUIRE(world.become_ready());
+  world.start_load();
+  world.run_for(2s);
+  CHECK_FALSE(world.up(kAgentB));
+  world.run_for(200ms);
+  CHECK(world.up(kAgentB));
+  CHECK(finish(world).judgement == Judgement::pass);
+  REQUIRE(world.fault_spans().size() == 2);  // What was down already could not be killed.
+  CHECK(world.fault_spans()[0].ended == Duration{1200ms});
+}
+
+TEST_CASE("at a protocol point of another node, and every time it comes while the fault is over") {
+  WorldSpec spec = small("2pc");
+  Fault crash = fault(FaultKind::crash, kAgentB, 0s, 300ms);
+  crash.on = "votes-collected";
+  crash.trigger = kCoordinatorA;
+  crash.occurrence = 0;
+  crash.since = 1s;
+  crash.tail = Tail::lost;
+  spec.faults = {crash};
+  World world(spec);
+  REQUIRE(world.become_ready());
+  world.start_load();
+  world.run_for(1s);
+  CHECK(world.fault_spans().empty());
+  CHECK(finish(world).judgement == Judgement::pass);
+  REQUIRE(world.fault_spans().size() >= 3);
+  for (std::size_t i = 0; i < world.fault_spans().size(); ++i) {
+    const FaultSpan& span = world.fault_spans()[i];
+    CHECK(span.began >= (i == 0 ? Duration{1s} : *world.fault_spans()[i - 1].ended));
+    REQUIRE(span.ended);
+    CHECK(*span.ended <= span.began + 300ms);
+  }
+}
+
+TEST_CASE("a cut at a protocol point stops what that very step sends") {
+  WorldSpec spec = small("2pc");
+  Fault cut = fault(FaultKind::cut, kCoordinatorA, 0s, kForever);
+  cut.on = "votes-collected";
+  cut.from = {kCoordinatorA};
+  cut.to = {NodeId{1}, NodeId{2}, NodeId{3}};
+  cut.both_ways = true;
+  spec.faults = {cut};
+  spec.origins = {RegionId{0}};
+  World world(spec);
+  REQUIRE(world.become_ready());
+  world.start_load();
+  world.run_load();
+  // The first transaction's votes came in; after that no participant heard of any decision: all that had voted are in
+  // doubt until the end, and no log but the coordinator's knows of a commit.
+  CHECK(world.status().in_doubt >= 3);
+  const History history = world.history(false);
+  for (const auto& [id, node] : history.nodes) {
+    for (const Fact& fact : node.facts) {
+      CHECK((id == kCoordinatorA || fact.kind != FactKind::committed));
+    }
+  }
+  CHECK(finish(world).judgement == Judgement::pass);
+}
+
+TEST_CASE("3PC splits under a partition, and the checker says that it is expected there, and only there") {
+  WorldSpec spec = small("3pc");
+  spec.duration = 6s;
+  for (int i = 0; i < 8; ++i) {  // The coordinator's side has sent PRECOMMIT to some, and not to all.
+    Fault cut = fault(FaultKind::cut, kCoordinatorA, Duration{0}, 2s);
+    cut.at = 500ms + i * 80ms;
+    cut.from = {NodeId{1}, NodeId{2}, kCoordinatorA, NodeId{1002}};
+    cut.to = {NodeId{3}, NodeId{1003}};
+    cut.both_ways = true;
+    spec.faults.push_back(cut);
+  }
+  World world(spec);
+  REQUIRE(world.become_ready());
+  world.start_load();
+  world.run_load();
+  world.heal();
+  const bool drained = world.drain(120s);
+  CheckOptions apart;
+  apart.partitions_occurred = true;
+  const Verdict verdict = check(world.history(drained), apart);
+  CHECK(verdict.judgement == Judgement::violation);
+  CHECK(verdict.expected);
+  CHECK_FALSE(check(world.history(drained)).expected);
+}
