@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "engine/environment.h"
+#include "engine/mastership.h"
 #include "engine/observer.h"
 #include "protocols/directory.h"
 #include "protocols/registry.h"
@@ -15,6 +16,12 @@
 namespace geocommit {
 
 enum class LockingPolicy : std::uint8_t { wound_wait, no_wait };
+
+/// Home region: what becomes of a request whose home cannot be reached, or has no master that may accept it.
+enum class UnreachableHome : std::uint8_t {
+  wait,  ///< It is tried again until it is decided or EngineOptions::unreachable_wait has passed.
+  fail,  ///< It aborts at once, reason `unavailable`.
+};
 
 struct EngineOptions {
   NodeId self;
@@ -28,6 +35,9 @@ struct EngineOptions {
   std::int64_t initial_balance{1000};
   Duration ship_interval{10ms};  ///< Home region: batching of writes outward.
   Duration heartbeat_interval{100ms};
+  HomeRules home;                                           ///< guard 0: the vote timeout.
+  UnreachableHome unreachable_home{UnreachableHome::wait};  ///< Home region.
+  Duration unreachable_wait{10s};
   std::size_t checkpoint_bytes{64U << 20U};  ///< Log growth that triggers a checkpoint.
   std::size_t requests_remembered{200'000};  ///< Outcomes kept for OutcomeQuery.
   std::uint64_t clock{};  ///< Names Environment::now()'s clock: times of an earlier start count only if it is the same.
@@ -40,7 +50,8 @@ struct EngineStatus {
   Duration oldest_blocked{};
   std::uint64_t locks_held{}, lock_waiters{};
   std::uint64_t finished_remembered{};
-  std::uint64_t unshipped{};                      ///< Home site: writes not yet applied at every replica.
+  std::uint64_t unshipped{};                      ///< Home region: writes not yet applied at every replica, and
+                                                  ///< homes that this site is handing over or taking over.
   std::uint64_t peers_expected{}, peers_known{};  ///< By hello.
   std::int64_t balance_total{};                   ///< Sum of this site's balances (committed).
 };
@@ -72,6 +83,9 @@ class NodeEngine {
   /// Hints for who runs many engines: this one has something to do soon; the message after that. Changes nothing.
   void prefetch() const;
   void prefetch(const PeerMessage& message) const;
+  /// Home region, an operator's order, given to every agent: the entities of `home` (Directory::home_of) get their
+  /// master in `successor`. By plan the current master acts on it, forced the successor does; the others ignore it.
+  void move_home(RegionId home, RegionId successor, bool forced);
 
   /// The coordinator's own watermark, which the transport stamps on everything that it sends.
   [[nodiscard]] Watermark watermark() const;

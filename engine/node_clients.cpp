@@ -8,7 +8,6 @@
 namespace geocommit {
 namespace {
 constexpr std::size_t kOperationsMax = 1024;
-constexpr std::size_t kForwardedMax = 100'000;
 }  // namespace
 
 bool NodeEngine::Impl::request_is_valid(const Request& request) const {
@@ -32,29 +31,19 @@ void NodeEngine::Impl::take_request(const Request& request, NodeId reply_to, boo
     reply(reply_to, forwarded, {request.id, finished->txn, finished->outcome, reason});
     return;
   }
-  if (open_requests_.contains(request.id) || forwarded_.contains(request.id)) {
-    return;  // Asked twice: the answer is on its way (PITFALLS 12).
+  if (open_requests_.contains(request.id) || forwarded_.contains(request.id) || parked_.contains(request.id) ||
+      asked_.contains(request.id)) {
+    return;  // Asked twice: the answer is on its way (PITFALLS 12). Or asked about: too late to begin.
   }
   if (!request_is_valid(request)) {
     reply(reply_to, forwarded, {request.id, {}, Outcome::abort, Reason::invalid_request});
     return;
   }
-  const Route route = options_.protocol->route(request, directory_);
-  const NodeId coordinator = directory_.coordinator(route.coordinator_region);
-  if (coordinator == options_.self) {
-    begin(request, route, reply_to, forwarded);
-  } else if (forwarded) {
-    reply(reply_to, true, {request.id, {}, Outcome::abort, Reason::unavailable});  // Never passed on twice.
-  } else {
-    if (forwarded_.size() >= kForwardedMax) {
-      forwarded_.erase(forwarded_.begin());  // Its client asks for the outcome by itself.
-    }
-    forwarded_.emplace(request.id, reply_to);
-    send(coordinator, Forward{request}, Traffic::forward, "FORWARD");
-  }
+  place(request, reply_to, forwarded, environment_.now() + options_.unreachable_wait, {});
 }
 
-void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded) {
+void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded,
+                             Instant patience) {
   const Protocol* protocol = find_row(route.protocol);
   GC_CHECK(protocol != nullptr && protocol->make != nullptr && !route.sites.empty());
   TxnDescriptor descriptor;
@@ -73,6 +62,7 @@ void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId 
   entry.begun = environment_.now();
   entry.reply_to = reply_to;
   entry.reply_to_forwarder = forwarded;
+  entry.patience = patience;
   open_requests_[request.id] = entry.descriptor.txn;
   observer_.transaction_begun(entry.descriptor);
   feed({entry.descriptor.txn, Role::coordinator}, Begin{});
@@ -90,40 +80,55 @@ void NodeEngine::Impl::reply(NodeId to, bool to_forwarder, const ClientReply& re
 }
 
 void NodeEngine::Impl::receive(const PeerMessage& from, const ForwardReply& forwarded) {
-  (void)from;
-  const auto it = forwarded_.find(forwarded.reply.id);
+  const ClientReply& answer = forwarded.reply;
+  const auto it = forwarded_.find(answer.id);
   if (it == forwarded_.end()) {
+    take_gathered(from, answer);
     return;
   }
-  const NodeId client = it->second;
-  forwarded_.erase(it);
-  if (forwarded.reply.outcome != Outcome::undecided) {
-    requests_.remember({forwarded.reply.id, forwarded.reply.txn, forwarded.reply.outcome});
+  if (it->second.to != from.from || answer.outcome == Outcome::undecided) {
+    return;
   }
-  reply(client, false, forwarded.reply);
+  Forwarded own = std::move(it->second);
+  forwarded_.erase(it);
+  if (answer.outcome == Outcome::abort && answer.reason == Reason::unavailable &&
+      options_.unreachable_home == UnreachableHome::wait && environment_.now() < own.patience) {
+    park(std::move(own.request), own.client, false, own.patience, own.pause);  // Its home has gone elsewhere.
+    return;
+  }
+  requests_.remember({answer.id, answer.txn, answer.outcome});
+  reply(own.client, false, answer);
 }
 
 void NodeEngine::Impl::receive(const PeerMessage& from, const OutcomeQuery& query) {
   ClientReply answer{query.id, {}, Outcome::undecided, Reason::none};
+  const bool from_client = from.from == query.id.client;
   if (const FinishedRequest* finished = requests_.find(query.id)) {
     answer.txn = finished->txn;
     answer.outcome = finished->outcome;
     answer.reason = finished->outcome == Outcome::abort ? Reason::recovery : Reason::none;
-  } else if (!open_requests_.contains(query.id) && query.request && request_is_valid(*query.request)) {
-    const Route route = options_.protocol->route(*query.request, directory_);
-    const NodeId responsible = directory_.coordinator(route.coordinator_region);
-    if (responsible == options_.self) {
-      // Never seen, or begun by an earlier start without a durable decision. Should it still be under way, it is
-      // refused from now on (presumed abort towards the client).
-      answer.outcome = Outcome::abort;
-      answer.reason = Reason::recovery;
-      requests_.remember({query.id, {}, Outcome::abort});
-    } else if (from.from == query.id.client) {
-      send(responsible, query, Traffic::client, "OUTCOME_QUERY");  // Which tells the client itself.
+  } else if (const auto passed_on = forwarded_.find(query.id); passed_on != forwarded_.end()) {
+    if (from_client) {
+      send(passed_on->second.to, query, Traffic::client, "OUTCOME_QUERY");  // Which tells the client itself.
       return;
     }
+  } else if (!open_requests_.contains(query.id) && !parked_.contains(query.id) && query.request &&
+             request_is_valid(*query.request)) {
+    if (from_client && routes_homes() && directory_.region_count() > 1) {
+      ask_everybody(query);
+      return;
+    }
+    // Never seen, or begun by an earlier start without a durable decision. Should it still be under way, it is refused
+    // from now on (presumed abort towards the client).
+    answer.outcome = Outcome::abort;
+    answer.reason = Reason::recovery;
+    requests_.remember({query.id, {}, Outcome::abort});
   }
-  reply(query.id.client, false, answer);
+  if (query.gather && !from_client) {
+    send(from.from, ForwardReply{answer}, Traffic::client, "OUTCOME");
+  } else {
+    reply(query.id.client, false, answer);
+  }
 }
 
 void NodeEngine::Impl::receive(const PeerMessage& /*from*/, const ClientReply& /*reply*/) {

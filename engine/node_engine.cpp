@@ -7,19 +7,6 @@
 #include "base/check.h"
 
 namespace geocommit {
-namespace {
-
-std::vector<NodeId> replicas_of_site(const Directory& directory, const NodeInfo& self) {
-  std::vector<NodeId> replicas;
-  for (std::uint32_t r = 0; r < directory.region_count(); ++r) {
-    if (RegionId{r} != self.region) {
-      replicas.push_back(directory.agent(RegionId{r}, self.site));
-    }
-  }
-  return replicas;
-}
-
-}  // namespace
 
 NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer& observer)
     : options_(options),
@@ -29,6 +16,7 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
       resources_(make_embedded_resource_manager(*options.directory, options.initial_balance)),
       locks_(options.locking),
       requests_(options.requests_remembered),
+      masters_(directory_),
       peer_epochs_(directory_) {
   GC_CHECK(options_.protocol != nullptr && options_.epoch != Epoch{});
   const NodeInfo* self = directory_.find(options_.self);
@@ -43,9 +31,13 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
   if (peers_.size() <= kHelloBatch) {
     first_hello_ = 0;
   }
-  if (options_.protocol->ships_to_replicas && directory_.placement() == Placement::replicated &&
-      self->kind == NodeKind::agent) {
-    home_ = std::make_unique<ShippingHome>(replicas_of_site(directory_, *self));
+  if (options_.home.guard == Duration::zero()) {
+    options_.home.guard = options_.timeouts.vote;
+  }
+  keeps_homes_ = routes_homes() && directory_.placement() == Placement::replicated && self->kind == NodeKind::agent &&
+                 directory_.region_count() > 1;
+  if (keeps_homes_) {
+    (void)home_site(options_.self);
   }
 }
 
@@ -57,10 +49,15 @@ const Protocol* NodeEngine::Impl::find_row(std::uint8_t wire_id) const {
 
 void NodeEngine::Impl::start() {
   say_hello();
-  if (home_ && home_->has_replicas()) {
-    next_heartbeat_ = environment_.now();
-    ship_tick();
-    sample_staleness();
+  if (routes_homes()) {
+    heard_.assign(directory_.nodes().size(), environment_.now());
+    if (directory_.find(options_.self)->kind == NodeKind::coordinator &&
+        options_.unreachable_home == UnreachableHome::fail) {
+      ping();
+    }
+  }
+  if (keeps_homes_) {
+    start_homes();
   }
   for (const Key& key : to_wake_) {
     if (TxnEntry* entry = find_entry(key)) {
@@ -114,6 +111,21 @@ void NodeEngine::Impl::on_timer(TimerToken token) {
       case Service::staleness:
         sample_staleness();
         break;
+      case Service::homes:
+        homes_timer_ = 0;
+        tick_homes();
+        break;
+      case Service::announce:
+        announcing_ = false;
+        announce_moved();
+        break;
+      case Service::waiting:
+        waiting_timer_ = 0;
+        try_waiting();
+        break;
+      case Service::ping:
+        ping();
+        break;
     }
   }
   drain();
@@ -124,15 +136,12 @@ void NodeEngine::Impl::on_forced(WriteToken token) {
     const ForceUse use = forces_.front().second;
     forces_.pop_front();
     if (const auto* machine = std::get_if<MachineForce>(&use)) {
-      if (machine->ship_sequence != 0) {
-        home_->durable(machine->ship_sequence);
-        schedule_ship(options_.ship_interval);
-      }
+      forced_places(machine->ships);
       feed(machine->key, LogForced{machine->kind});
+    } else if (const auto* shipped = std::get_if<ShippedForce>(&use)) {
+      forced_shipped(*shipped);
     } else {
-      const auto& shipped = std::get<ShippedForce>(use);
-      replica_.durable(shipped.home, shipped.sequence);
-      send(shipped.home, replica_.ack(shipped.home), Traffic::ship, "SHIP_ACK");
+      forced_homes(std::get<HomeForce>(use));
     }
   }
   drain();
@@ -147,6 +156,9 @@ void NodeEngine::Impl::on_message(const PeerMessage& message) {
   }
   peer_epochs_.raise(from, message.from_epoch);
   memory_.raise(message.from, message.watermark);
+  if (!heard_.empty()) {
+    heard_[static_cast<std::size_t>(from - directory_.nodes().data())] = environment_.now();
+  }
   std::visit([&](const auto& payload) { receive(message, payload); }, message.payload);
   drain();
   maybe_checkpoint();
@@ -164,6 +176,15 @@ void NodeEngine::Impl::prefetch(const PeerMessage& message) const {
 void NodeEngine::Impl::receive(const PeerMessage& from, const Hello& hello) {
   if (hello.answer) {
     send(from.from, Hello{false}, Traffic::hello, "HELLO");
+    for (const auto& [home, site] : homes_) {  // It may have missed, or forgotten, who is master.
+      if (site.mastership.is_master() && site.log.history().size() > 1) {
+        HomeMessage open;
+        open.kind = HomeMessageKind::open;
+        open.home = home;
+        open.epoch = site.mastership.epoch();
+        send(from.from, open, Traffic::heartbeat, "OPEN");
+      }
+    }
   }
 }
 
@@ -276,6 +297,9 @@ void NodeEngine::prefetch() const {
   for (std::size_t at = 0; at < sizeof(Impl); at += kLine) {
     __builtin_prefetch(begin + at);
   }
+}
+void NodeEngine::move_home(RegionId home, RegionId successor, bool forced) {
+  impl_->move_home(home, successor, forced);
 }
 Watermark NodeEngine::watermark() const { return impl_->watermark(); }
 EngineStatus NodeEngine::status() const { return impl_->status(); }

@@ -1,5 +1,6 @@
 // The inside of NodeEngine: the table of machines and all that surrounds them. Split over node_engine.cpp (messages),
-// node_clients.cpp, node_services.cpp, node_machines.cpp (one machine's step and its outputs) and node_recovery.cpp.
+// node_clients.cpp, node_waiting.cpp (requests whose home is away), node_services.cpp, node_homes.cpp (home region),
+// node_machines.cpp (one machine's step and its outputs) and node_recovery.cpp.
 #pragma once
 
 #include <array>
@@ -14,11 +15,11 @@
 
 #include "engine/containers.h"
 #include "engine/engine.h"
+#include "engine/home_site.h"
 #include "engine/lock_manager.h"
 #include "engine/memory.h"
 #include "engine/peer_epochs.h"
 #include "engine/resource_manager.h"
-#include "engine/shipping.h"
 #include "engine/txn_table.h"
 
 namespace geocommit {
@@ -42,6 +43,7 @@ struct TxnEntry {
   Instant begun{};
   NodeId reply_to;  ///< The client, or the coordinator that forwarded; 0 after a crash.
   bool reply_to_forwarder{};
+  Instant patience{};  ///< Home region: until then an attempt that found no master is followed by another.
   // Participant.
   bool refused{};   ///< PREPARE was fenced: Execute is answered NO.
   bool executed{};  ///< Executed was delivered: the vote is settled here.
@@ -53,8 +55,8 @@ struct TxnEntry {
   std::string_view refusal{"aborted"};  ///< Why it was denied its locks, if it was.
   bool in_doubt{};
   Instant in_doubt_since{};
-  bool applied{};  ///< Its operations are in the balances.
-  std::uint64_t ship_sequence{};
+  bool applied{};                 ///< Its operations are in the balances.
+  std::vector<ShipPlace> places;  ///< Home region: the homes it writes to here; the term in which it was accepted.
 };
 
 class NodeEngine::Impl {
@@ -67,6 +69,7 @@ class NodeEngine::Impl {
   void on_forced(WriteToken token);
   void on_timer(TimerToken token);
   void prefetch(const PeerMessage& message) const;
+  void move_home(RegionId home, RegionId successor, bool forced);
   [[nodiscard]] Watermark watermark() const;
   [[nodiscard]] EngineStatus status() const;
   [[nodiscard]] std::vector<OpenInDoubt> open_in_doubt() const;
@@ -76,7 +79,7 @@ class NodeEngine::Impl {
 
  private:
   using Key = std::pair<TxnId, Role>;
-  enum class Service : std::uint8_t { hello, ship, staleness };
+  enum class Service : std::uint8_t { hello, ship, staleness, homes, announce, waiting, ping };
   struct MachineTimer {
     Key key;
     std::uint8_t timer{};
@@ -88,13 +91,36 @@ class NodeEngine::Impl {
   struct MachineForce {
     Key key;
     std::uint8_t kind{};
-    std::uint64_t ship_sequence{};
+    std::vector<ShipPlace> ships;
   };
   struct ShippedForce {
-    NodeId home;
-    std::uint64_t sequence{};
+    ShipPlace place;
   };
-  using ForceUse = std::variant<MachineForce, ShippedForce>;
+  struct HomeForce {
+    NodeId home;
+    HomeRecordKind kind{};
+    HomeEpoch epoch;
+  };
+  using ForceUse = std::variant<MachineForce, ShippedForce, HomeForce>;
+  /// A request that was passed on; its client waits here. Only its coordinator's answer frees it.
+  struct Forwarded {
+    NodeId client, to;
+    Request request;
+    Instant retry_at{}, patience{};
+    Duration pause{};
+  };
+  /// A request without a master that may accept it, under the policy `wait`. It is open nowhere.
+  struct Parked {
+    Request request;
+    NodeId reply_to;
+    bool to_forwarder{};
+    Instant retry_at{}, patience{};
+    Duration pause{};
+  };
+  /// An outcome that every coordinator is asked for.
+  struct Asked {
+    std::set<NodeId> silent;
+  };
 
   // node_engine.cpp
   [[nodiscard]] const Protocol* find_row(std::uint8_t wire_id) const;
@@ -108,13 +134,61 @@ class NodeEngine::Impl {
   void receive(const PeerMessage& from, const ForwardReply& reply);
   void receive(const PeerMessage& from, const Ship& ship);
   void receive(const PeerMessage& from, const ShipAck& ack);
+  void receive(const PeerMessage& from, const HomeMessage& message);
   void receive_prepare(const ProtocolMessage& message, const Protocol& protocol);
   void receive_orphan(const Message& message, const Protocol& protocol);
   void take_request(const Request& request, NodeId reply_to, bool forwarded);
-  void begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded);
+  void begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded, Instant patience);
   [[nodiscard]] bool request_is_valid(const Request& request) const;
   void reply(NodeId to, bool to_forwarder, const ClientReply& reply);
   void say_hello();
+
+  // node_waiting.cpp
+  [[nodiscard]] bool routes_homes() const { return options_.protocol->ships_to_replicas; }
+  [[nodiscard]] Route route_now(const Request& request) const;
+  void place(const Request& request, NodeId reply_to, bool forwarded, Instant patience, Duration pause);
+  void park(Request request, NodeId reply_to, bool to_forwarder, Instant patience, Duration pause);
+  /// An attempt found no master, or none that answered; true: it will be tried again, say nothing to anybody.
+  [[nodiscard]] bool try_again(TxnEntry& entry, Reason& reason);
+  void try_waiting();
+  void schedule_waiting();
+  void ask_everybody(const OutcomeQuery& query);
+  void take_gathered(const PeerMessage& from, const ClientReply& reply);
+  [[nodiscard]] bool silent_for(NodeId node, Duration length) const;
+  void ping();
+
+  // node_homes.cpp
+  [[nodiscard]] HomeSite* home_site(NodeId home);
+  [[nodiscard]] std::vector<NodeId> sites_of_homes() const;
+  [[nodiscard]] NodeId home_of(const Operation& operation) const {
+    return home_region::home_site(directory_, operation.entity);
+  }
+  void start_homes();
+  void become_sender(NodeId home, HomeSite& site);
+  [[nodiscard]] bool accept_writes(TxnEntry& entry);
+  void give_places(TxnEntry& entry, MachineRecord& record);
+  [[nodiscard]] std::vector<Operation> kept_operations(const std::vector<Operation>& operations,
+                                                       const std::vector<ShipPlace>& places) const;
+  [[nodiscard]] std::vector<Operation> operations_of(const std::vector<Operation>& operations, NodeId home) const;
+  void perform(NodeId home, HomeSite& site, HomeEffects& effects);
+  void tell(HomeEventKind kind, NodeId home, const HomeSite& site, Duration gap = {}, std::uint64_t writes = 0);
+  void announce(NodeId home, const HomeSite& site);
+  void announce_moved();
+  void schedule_announce();
+  void adopt(NodeId home, HomeSite& site, const HomeHistory& history);
+  void undo(const ShippedWrite& write);
+  void check_drained(NodeId home, HomeSite& site);
+  void check_drained();
+  void forced_homes(const HomeForce& force);
+  void forced_shipped(const ShippedForce& force);
+  void forced_places(const std::vector<ShipPlace>& places);
+  void tick_homes();
+  void schedule_homes();
+  void replay_home(const HomeRecord& record);
+  void replay_shipped(const ShippedRecord& record);
+  void replay_places(const MachineRecord& commit, const MachineRecord& prepared);
+  void restore_homes(std::vector<HomeState> homes);
+  [[nodiscard]] std::vector<HomeState> homes_for_checkpoint() const;
   void ship_tick();
   void sample_staleness();
   TimerToken schedule(Service service, Duration after);
@@ -168,7 +242,12 @@ class NodeEngine::Impl {
 
   TxnTable coordinators_{TxnTable::Order::by_id}, participants_{TxnTable::Order::arrival};
   FlatMap<RequestId, TxnId> open_requests_;
-  std::map<RequestId, NodeId> forwarded_;  ///< Home region: passed on, the client waits here.
+  std::map<RequestId, Forwarded> forwarded_;  ///< Home region.
+  std::map<RequestId, Parked> parked_;        ///< Home region.
+  std::map<RequestId, Asked> asked_;          ///< Home region.
+  home_region::Masters masters_;
+  std::vector<Instant> heard_;  ///< Home region: of each node, by index in the directory, when it was last heard of.
+  TimerToken waiting_timer_{};  ///< 0: none is armed.
   std::uint64_t next_counter_{1};
   PeerEpochs peer_epochs_;
   std::vector<NodeId> peers_;
@@ -185,17 +264,17 @@ class NodeEngine::Impl {
   WriteToken last_write_{};
   std::deque<std::pair<WriteToken, ForceUse>> forces_;  ///< Complete in order.
 
-  std::unique_ptr<ShippingHome> home_;
-  ShippingReplica replica_;
+  bool keeps_homes_{};                ///< Home region, an agent, copies elsewhere.
+  std::map<NodeId, HomeSite> homes_;  ///< Made when first heard of; the own one from the start.
   Instant next_heartbeat_{};
   TimerToken ship_timer_{};  ///< 0: none is armed.
   Instant ship_timer_at_{};
-  std::uint64_t reported_confirmed_{};
+  bool announcing_{};
+  TimerToken homes_timer_{};
+  Instant homes_timer_at_{};
 
   std::map<Key, std::vector<MachineRecord>> recovered_;  ///< Between recover() and its end.
-  std::vector<ShippedWrite> recovered_writes_;
-  std::uint64_t recovered_sequence_{};
-  std::vector<Key> to_wake_;  ///< Recovered machines, stepped by start().
+  std::vector<Key> to_wake_;                             ///< Recovered machines, stepped by start().
 };
 
 }  // namespace geocommit

@@ -104,14 +104,13 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
 }
 
 MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& record) {
-  MachineRecord result{entry.descriptor.txn, entry.role, entry.protocol->wire_id, record, std::nullopt, 0};
+  MachineRecord result{entry.descriptor.txn, entry.role, entry.protocol->wire_id, record, std::nullopt, {}};
   if (record.with_descriptor) {
     result.written = environment_.now();
     result.clock = options_.clock;
   }
-  if (home_ && home_->has_replicas() && entry.role == Role::participant && record.outcome == Outcome::commit &&
-      !entry.read_only && entry.ship_sequence == 0) {
-    entry.ship_sequence = result.ship_sequence = home_->next_sequence();
+  if (!entry.places.empty()) {
+    give_places(entry, result);
   }
   entry.records.reserve(4);
   entry.records.push_back(result);  // Without the descriptor, which the entry has.
@@ -125,7 +124,7 @@ void NodeEngine::Impl::perform(TxnEntry& entry, ForceLog& output) {
   const MachineRecord record = make_record(entry, output.record);
   const WriteToken token = ++last_write_;
   forces_.emplace_back(token,
-                       MachineForce{{entry.descriptor.txn, entry.role}, output.record.kind, record.ship_sequence});
+                       MachineForce{{entry.descriptor.txn, entry.role}, output.record.kind, record.ships});
   ++entry.cost.forced_writes;
   observer_.forced_write();
   environment_.write(record, token);
@@ -198,6 +197,9 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Execute& /*output*/) {
 
 void NodeEngine::Impl::execute_with_locks(TxnEntry& entry) {
   observer_.locks_granted(entry.descriptor, entry.lock_timer != 0);
+  if (keeps_homes_ && !accept_writes(entry)) {
+    return deny(entry, Reason::unavailable);
+  }
   const Executed result = resources_->execute(entry.descriptor);
   entry.executed = true;
   entry.read_only = result.vote == Vote::read_only;
@@ -271,14 +273,19 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Decide& output) {
   const Instant now = environment_.now();
   if (entry.role == Role::coordinator) {
     const RequestId id = entry.descriptor.request;
+    Reason reason = output.reason;
+    const bool again = routes_homes() && output.outcome == Outcome::abort && try_again(entry, reason);
     if (!entry.recovered) {
-      observer_.transaction_decided(entry.descriptor, output.outcome, output.reason, now - entry.begun, entry.depth);
+      observer_.transaction_decided(entry.descriptor, output.outcome, reason, now - entry.begun, entry.depth);
+    }
+    open_requests_.erase(id);
+    if (again) {
+      return;
     }
     requests_.remember({id, entry.descriptor.txn, output.outcome});
-    open_requests_.erase(id);
     const bool lost = entry.reply_to == NodeId{};
     reply(lost ? id.client : entry.reply_to, !lost && entry.reply_to_forwarder,
-          {id, entry.descriptor.txn, output.outcome, output.reason});
+          {id, entry.descriptor.txn, output.outcome, reason});
     return;
   }
   if (entry.in_doubt) {
@@ -288,11 +295,12 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Decide& output) {
     entry.in_doubt = false;
   }
   if (output.outcome == Outcome::commit && !entry.applied && !entry.read_only) {
-    resources_->commit(entry.descriptor.operations);
-    entry.applied = true;
-    if (entry.ship_sequence != 0) {
-      home_->committed({entry.ship_sequence, entry.descriptor.txn, entry.descriptor.operations});
+    if (entry.places.empty()) {
+      resources_->commit(entry.descriptor.operations);
+    } else {
+      resources_->commit(kept_operations(entry.descriptor.operations, entry.places));
     }
+    entry.applied = true;
   }
 }
 
@@ -313,7 +321,11 @@ void NodeEngine::Impl::remove(TxnEntry& entry) {
   }
   release_locks(entry);
   memory_.remember({txn, entry.outcome, entry.read_only});
+  const bool home = !entry.places.empty();
   participants_.erase(txn);
+  if (home) {
+    check_drained();
+  }
 }
 
 }  // namespace geocommit

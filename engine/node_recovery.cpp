@@ -14,23 +14,20 @@ void NodeEngine::Impl::recover(DurableState state) {
   for (DurableRecord& durable : state.records) {
     if (auto* record = std::get_if<MachineRecord>(&durable)) {
       replay(std::move(*record), true);
-    } else if (auto* shipped = std::get_if<ShippedRecord>(&durable)) {
-      auto applied = replica_.applied();
-      if (shipped->write.sequence > applied[shipped->home]) {
-        resources_->commit(shipped->write.operations);
-        applied[shipped->home] = shipped->write.sequence;
-        replica_.restore(std::move(applied));
-      }
+    } else if (const auto* shipped = std::get_if<ShippedRecord>(&durable)) {
+      replay_shipped(*shipped);
+    } else if (const auto* home = std::get_if<HomeRecord>(&durable)) {
+      replay_home(*home);
     } else if (const auto* acked = std::get_if<ShipAckedRecord>(&durable)) {
-      reported_confirmed_ = std::max(reported_confirmed_, acked->sequence);
+      if (HomeSite* site = home_site(acked->home == NodeId{} ? options_.self : acked->home)) {
+        site->reported_confirmed = std::max(site->reported_confirmed, acked->sequence);
+        site->log.confirm(acked->sequence);
+      }
     }
     // EpochRecord: the runtime has read it.
   }
-  if (home_) {  // What a replica may lack is sent again; it drops what it has.
-    std::erase_if(recovered_writes_, [&](const ShippedWrite& w) { return w.sequence <= reported_confirmed_; });
-    const std::uint64_t last = recovered_writes_.empty() ? std::max(recovered_sequence_, reported_confirmed_)
-                                                         : recovered_writes_.back().sequence;
-    home_->restore(last, std::move(recovered_writes_));
+  for (auto& [home, site] : homes_) {  // What was read is durable; what a replica may lack is sent again.
+    site.log.set_durable(site.log.last());
   }
   rebuild_machines();
 }
@@ -49,11 +46,7 @@ void NodeEngine::Impl::restore_checkpoint(Checkpoint checkpoint) {
   for (const FinishedRequest& request : checkpoint.requests) {
     requests_.remember(request);
   }
-  replica_.restore(std::move(checkpoint.applied));
-  if (home_) {
-    recovered_sequence_ = checkpoint.shipped;
-    recovered_writes_ = std::move(checkpoint.unshipped);
-  }
+  restore_homes(std::move(checkpoint.homes));
   for (MachineRecord& record : checkpoint.open) {
     replay(std::move(record), false);
   }
@@ -67,10 +60,8 @@ void NodeEngine::Impl::replay(MachineRecord record, bool after_checkpoint) {
     const bool again = std::any_of(records.begin(), records.end(),
                                    [](const MachineRecord& r) { return r.record.outcome == Outcome::commit; });
     if (prepared != records.end() && !again) {
-      resources_->commit(prepared->descriptor->operations);
-      if (home_ && record.ship_sequence != 0) {
-        recovered_writes_.push_back({record.ship_sequence, record.txn, prepared->descriptor->operations});
-      }
+      resources_->commit(kept_operations(prepared->descriptor->operations, record.ships));
+      replay_places(record, *prepared);
     }
   }
   records.push_back(std::move(record));
@@ -100,6 +91,17 @@ void NodeEngine::Impl::rebuild_machines() {
     entry.recovered = true;
     if (key.second == Role::participant) {
       entry.executed = true;
+      entry.places = described->ships;
+      if (entry.places.empty() && keeps_homes_) {  // Accepted in the first terms of its homes.
+        for (const Operation& operation : entry.descriptor.operations) {
+          const NodeId home = home_of(operation);
+          if (!operation.read && std::none_of(entry.places.begin(), entry.places.end(),
+                                              [&](const ShipPlace& place) { return place.home == home; })) {
+            entry.places.push_back(
+                {home, home_region::first_epoch(directory_.region_of(home), directory_.region_count()), 0});
+          }
+        }
+      }
       // Of another clock (a reboot), or none: from now on, a lower bound.
       const bool known = described->written != Instant{} && described->clock == options_.clock;
       const Instant since = known ? std::min(described->written, now) : now;

@@ -8,7 +8,6 @@ namespace geocommit {
 namespace {
 constexpr Duration kHelloInterval = 200ms;
 constexpr Duration kHelloPause = 20ms;
-constexpr Duration kStalenessInterval = 37ms;  // No divisor of the heartbeat's: the samples fall on all its phases.
 }  // namespace
 
 void NodeEngine::Impl::say_hello() {
@@ -31,25 +30,6 @@ void NodeEngine::Impl::say_hello() {
   }
 }
 
-void NodeEngine::Impl::ship_tick() {
-  const Instant now = environment_.now();
-  const bool heartbeat = now >= next_heartbeat_;
-  if (heartbeat) {
-    next_heartbeat_ = now + options_.heartbeat_interval;
-  }
-  home_->tick(now, options_.timeouts.decision, heartbeat, [&](NodeId to, Ship ship) {
-    const bool empty = ship.writes.empty();
-    send(to, ship, empty ? Traffic::heartbeat : Traffic::ship, empty ? "HEARTBEAT" : "SHIP");
-  });
-  const Duration until_heartbeat = next_heartbeat_ - now;
-  schedule_ship(home_->has_work() ? std::min(options_.ship_interval, until_heartbeat) : until_heartbeat);
-}
-
-void NodeEngine::Impl::sample_staleness() {
-  home_->ages(environment_.now(), [&](NodeId replica, Duration age) { observer_.staleness(replica, age); });
-  schedule(Service::staleness, kStalenessInterval);
-}
-
 void NodeEngine::Impl::schedule_ship(Duration after) {
   const Instant at = environment_.now() + after;
   if (ship_timer_ != 0) {
@@ -61,39 +41,6 @@ void NodeEngine::Impl::schedule_ship(Duration after) {
   }
   ship_timer_ = schedule(Service::ship, after);
   ship_timer_at_ = at;
-}
-
-void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
-  if (!home_) {
-    observer_.alarm("a shipped write reached a node that is not a replica");
-    return;
-  }
-  std::vector<ShippedWrite> fresh = replica_.accept(from.from, ship);
-  for (std::size_t i = 0; i < fresh.size(); ++i) {
-    const std::uint64_t sequence = fresh[i].sequence;
-    resources_->commit(fresh[i].operations);
-    WriteToken token = 0;
-    if (i + 1 == fresh.size()) {
-      token = ++last_write_;
-      forces_.emplace_back(token, ShippedForce{from.from, sequence});
-    }
-    environment_.write(ShippedRecord{from.from, std::move(fresh[i])}, token);
-  }
-  if (fresh.empty()) {
-    send(from.from, replica_.ack(from.from), Traffic::ship, "SHIP_ACK");
-  }
-}
-
-void NodeEngine::Impl::receive(const PeerMessage& from, const ShipAck& ack) {
-  if (!home_ || !home_->acknowledged(from.from, ack, environment_.now())) {
-    return;
-  }
-  constexpr std::uint64_t kEvery = 1000;  // Lazily: it only bounds what a restart sends again.
-  const std::uint64_t confirmed = home_->confirmed_everywhere();
-  if (confirmed >= reported_confirmed_ + kEvery) {
-    reported_confirmed_ = confirmed;
-    environment_.write(ShipAckedRecord{confirmed}, 0);
-  }
 }
 
 void NodeEngine::Impl::maybe_checkpoint() {
@@ -122,11 +69,7 @@ Checkpoint NodeEngine::Impl::make_checkpoint() const {
   checkpoint.finished = memory_.all();
   checkpoint.requests.assign(requests_.all().begin(), requests_.all().end());
   checkpoint.watermarks = memory_.watermarks();
-  if (home_) {
-    checkpoint.shipped = home_->last_sequence();
-    checkpoint.unshipped.assign(home_->retained().begin(), home_->retained().end());
-  }
-  checkpoint.applied = replica_.applied();
+  checkpoint.homes = homes_for_checkpoint();
   return checkpoint;
 }
 
@@ -160,7 +103,11 @@ EngineStatus NodeEngine::Impl::status() const {
   status.locks_held = locks_.held();
   status.lock_waiters = locks_.waiting();
   status.finished_remembered = memory_.size();
-  status.unshipped = home_ ? home_->unconfirmed() : 0;
+  for (const auto& [home, site] : homes_) {
+    status.unshipped += site.sender ? site.sender->unconfirmed() : 0;
+    const HomeRole role = site.mastership.role();
+    status.unshipped += role == HomeRole::replica || role == HomeRole::master ? 0 : 1;
+  }
   status.peers_expected = peers_.size();
   status.peers_known = static_cast<std::uint64_t>(
       std::count_if(peers_.begin(), peers_.end(), [&](NodeId peer) { return peer_epochs_.knows(peer); }));

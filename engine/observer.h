@@ -31,6 +31,28 @@ struct BlockingCost {
   std::uint32_t aborted{};  ///< ... and those that gave up before that, or were refused (no-wait).
 };
 
+/// What happens to the mastership of a home at one of its sites.
+enum class HomeEventKind : std::uint8_t {
+  opened,          ///< This site is the master of `epoch` now. gap: since a failover was ordered here (0: no failover).
+  deposed,         ///< It was the master, or on the way to be.
+  transferred,     ///< Its successor is open. gap: no write accepted since then, on this (the old master's) clock, which
+                   ///< includes the news' way back.
+  called_off,      ///< A planned transfer could not be drained; it goes on as master.
+  lease_expired,   ///< It may accept no writes until the lease is renewed.
+  order_refused,   ///< A fenced failover where there are no leases.
+  writes_lost,     ///< Accepted here, and not in the new master's history: `writes` transactions; gap: between the oldest
+                   ///< of them and the newest.
+  writes_undone,   ///< The same at a site that had only applied them.
+};
+[[nodiscard]] std::string_view name_of(HomeEventKind kind);
+struct HomeEvent {
+  HomeEventKind kind{};
+  NodeId home;
+  std::uint64_t round{};  ///< Of the epoch: 1, 2, 3, ...
+  Duration gap{};
+  std::uint64_t writes{};
+};
+
 class Observer {
  public:
   virtual ~Observer() = default;
@@ -70,6 +92,7 @@ class Observer {
   virtual void noted(const TxnDescriptor&, std::string_view /*event*/) {}
   /// Home site: age, on the home's clock, of the newest heartbeat that `replica` has confirmed as applied.
   virtual void staleness(NodeId /*replica*/, Duration /*age*/) {}
+  virtual void home_changed(const HomeEvent&) {}
   virtual void alarm(std::string_view /*what*/) {}
 };
 
@@ -112,6 +135,7 @@ class ForwardingObserver : public Observer {
   }
   void noted(const TxnDescriptor& d, std::string_view event) override { each(&Observer::noted, d, event); }
   void staleness(NodeId replica, Duration age) override { each(&Observer::staleness, replica, age); }
+  void home_changed(const HomeEvent& event) override { each(&Observer::home_changed, event); }
   void alarm(std::string_view what) override { each(&Observer::alarm, what); }
 
  private:

@@ -8,6 +8,7 @@
 #include <variant>
 #include <vector>
 
+#include "engine/home_message.h"
 #include "protocols/transaction.h"
 
 namespace geocommit {
@@ -50,6 +51,7 @@ struct ClientReply {
 struct OutcomeQuery {
   RequestId id;
   std::optional<Request> request{};
+  bool gather{};  ///< Coordinator to coordinator: answer me (ForwardReply), not the client; I ask all of you.
 };
 /// Home region: the origin's coordinator passes a request to the coordinator of the home, and gets the reply back.
 struct Forward {
@@ -58,27 +60,33 @@ struct Forward {
 struct ForwardReply {
   ClientReply reply;
 };
-/// Home region: one committed transaction's writes at its home site, in commit order.
+/// Home region: one committed transaction's writes to one home, in commit order.
 struct ShippedWrite {
-  std::uint64_t sequence{};  ///< 1, 2, 3, ... per home site
+  std::uint64_t sequence{};  ///< 1, 2, 3, ... per home
   TxnId txn;
   std::vector<Operation> operations;
+  Instant committed{};  ///< At the master, by its own clock; does not travel. Instant{}: accepted elsewhere.
 };
-/// Home site -> replica: the writes after what the replica has, oldest first; none: a heartbeat alone.
+/// Master of a home -> replica: the writes after what the replica has, oldest first; none: a heartbeat alone.
 struct Ship {
   std::uint64_t heartbeat{};  ///< Numbered by the home, which keeps the time of issue (same-host clocks only). 0: none.
   std::uint64_t through{};    ///< With a heartbeat: the last sequence that was committed when it was issued.
   std::vector<ShippedWrite> writes;
+  NodeId home{};              ///< Which home: named by the agent that was its first master.
+  HomeHistory history{};      ///< Of the master's log; empty: it is in its first term.
+  std::uint64_t confirmed{};  ///< Every site has confirmed up to here.
 };
-/// Replica -> home site: applied up to here (written to its log, in order), and the newest heartbeat whose writes are
+/// Replica -> master: applied up to here (written to its log, in order), and the newest heartbeat whose writes are
 /// all applied.
 struct ShipAck {
   std::uint64_t applied{};
   std::uint64_t heartbeat{};
+  NodeId home{};
+  HomeEpoch epoch{};  ///< Whose log this is a prefix of.
 };
 
 using PeerPayload = std::variant<ProtocolMessage, Hello, Wound, ClientRequest, ClientReply, OutcomeQuery, Forward,
-                                 ForwardReply, Ship, ShipAck>;
+                                 ForwardReply, Ship, ShipAck, HomeMessage>;
 
 /// One item on the wire. from and from_epoch come from the transport's envelope.
 struct PeerMessage {

@@ -16,6 +16,13 @@ namespace geocommit {
 struct EpochRecord {
   Epoch epoch;
 };
+/// A transaction's place in the order of one home's writes.
+struct ShipPlace {
+  NodeId home;
+  HomeEpoch epoch;           ///< The term in which the site voted YES.
+  std::uint64_t sequence{};  ///< With a commit: 0 if the site was no longer that term's master: the write is lost.
+  auto operator<=>(const ShipPlace&) const = default;
+};
 /// A machine's record. `descriptor` where the machine asked for it (LogRecord::with_descriptor).
 struct MachineRecord {
   TxnId txn;
@@ -23,22 +30,47 @@ struct MachineRecord {
   std::uint8_t protocol{};  ///< wire_id
   LogRecord record;
   std::optional<TxnDescriptor> descriptor;
-  std::uint64_t ship_sequence{};  ///< Home site, a commit that is shipped: its place in the order. Else 0.
-  /// With a descriptor: when it was written, on the writer's steady clock, and which clock that was (a reboot begins
+  /// Home region. With a commit: its place in the order of each home that it wrote to. With a prepared record: the terms
+  /// in which it was accepted, where one is not the home's first.
+  std::vector<ShipPlace> ships;
+  /// With a descriptor or a place in an order: when it was written, on the writer's steady clock, and which clock that was (a reboot begins
   /// another). In-doubt time goes on across a crash from here. Instant{}: not known.
   Instant written{};
   std::uint64_t clock{};
 };
-/// A replica has applied a write shipped from `home`.
+/// A replica has applied a write of `home`.
 struct ShippedRecord {
   NodeId home;
   ShippedWrite write;
 };
-/// The home has learnt that every replica has applied up to here (lazy; bounds what it must keep).
+/// The master has learnt that every replica has applied up to here (lazy; bounds what it must keep).
 struct ShipAckedRecord {
   std::uint64_t sequence{};
+  NodeId home;
 };
-using DurableRecord = std::variant<EpochRecord, MachineRecord, ShippedRecord, ShipAckedRecord>;
+/// How a site became master.
+enum class HomeOpening : std::uint8_t {
+  planned,   ///< The old master handed over: nothing can be lost.
+  fenced,    ///< By force, after the old master's lease had surely ended: what was not shipped is lost.
+  unfenced,  ///< By force, and nobody was asked: there may be two masters.
+};
+enum class HomeRecordKind : std::uint8_t {
+  promised,     ///< Grants nothing below `epoch` any more. If that is this node's own epoch: it claims the home.
+  handed_over,  ///< Was the master and is none any more: `epoch` is the successor's, from the end of this log on.
+  opened,       ///< Is the master of `epoch`, from the start in `history` on.
+  adopted,      ///< Follows the master of `epoch`: its own log was cut back to `keep`, and is a prefix of the master's.
+};
+/// Mastership of a home at one of its sites. Durable before the node acts on it.
+struct HomeRecord {
+  HomeRecordKind kind{};
+  NodeId home;
+  HomeEpoch epoch;
+  HomeOpening opening{};              ///< opened
+  std::uint64_t keep{};               ///< adopted
+  HomeHistory history;                ///< opened, adopted: from now on.
+  std::vector<ShippedWrite> lost;     ///< adopted: what was cut off, newest first.
+};
+using DurableRecord = std::variant<EpochRecord, MachineRecord, ShippedRecord, ShipAckedRecord, HomeRecord>;
 
 /// What a finished transaction leaves behind until its coordinator's watermark passes it.
 struct FinishedTxn {
@@ -53,6 +85,15 @@ struct FinishedRequest {
   Outcome outcome{Outcome::undecided};
 };
 
+/// One home at one of its sites.
+struct HomeState {
+  NodeId home;
+  HomeHistory history;                 ///< Of its log; empty: the first term.
+  std::uint64_t last{};                ///< Last sequence in its log.
+  std::vector<ShippedWrite> retained;  ///< The end of its log: not yet known to be applied everywhere.
+  HomeEpoch epoch, promised, handoff;  ///< engine/mastership.h
+};
+
 /// The state of a node as of a point in its log: recovery = checkpoint + the records after it.
 struct Checkpoint {
   Epoch epoch;                         ///< Of the writer.
@@ -60,10 +101,8 @@ struct Checkpoint {
   std::vector<MachineRecord> open;     ///< All records of transactions that still have a machine, in log order.
   std::vector<FinishedTxn> finished;
   std::vector<FinishedRequest> requests;
-  std::map<NodeId, Watermark> watermarks;   ///< By coordinator.
-  std::uint64_t shipped{};                  ///< Home site: last ship sequence given out.
-  std::vector<ShippedWrite> unshipped;      ///< Home site: not yet known to be applied everywhere.
-  std::map<NodeId, std::uint64_t> applied;  ///< Replica: by home site, last sequence applied.
+  std::map<NodeId, Watermark> watermarks;  ///< By coordinator.
+  std::vector<HomeState> homes;            ///< Home region, an agent: ascending by home.
 };
 
 /// What the log gives back after a crash; both empty on a first start.

@@ -12,37 +12,43 @@ constexpr std::uint64_t kInFlightMax = 20'000;  // Writes sent and not confirmed
 constexpr std::size_t kHeartbeatsRemembered = 10'000;
 }  // namespace
 
-ShippingHome::ShippingHome(std::vector<NodeId> replicas) {
+ShippingHome::ShippingHome(NodeId home, std::vector<NodeId> replicas, HomeLog& log) : home_(home), log_(log) {
+  const bool first_term = log.history().size() == 1;
   for (const NodeId node : replicas) {
-    replicas_.push_back({node, 0, 0, {}, 0, {}, false});
+    Replica replica;
+    replica.node = node;
+    replica.sent = replica.acked = log.confirmed();
+    replica.follows = first_term;
+    replicas_.push_back(replica);
   }
 }
-
-void ShippingHome::restore(std::uint64_t last_sequence, std::vector<ShippedWrite> unshipped) {
-  last_ = durable_ = last_sequence;
-  retained_.assign(std::make_move_iterator(unshipped.begin()), std::make_move_iterator(unshipped.end()));
-  const std::uint64_t before = retained_.empty() ? last_ : retained_.front().sequence - 1;
-  for (Replica& replica : replicas_) {
-    replica.sent = replica.acked = before;
-  }
-}
-
-void ShippingHome::durable(std::uint64_t sequence) { durable_ = std::max(durable_, sequence); }
 
 std::uint64_t ShippingHome::confirmed_everywhere() const {
-  std::uint64_t lowest = last_;
+  std::uint64_t lowest = log_.last();
   for (const Replica& replica : replicas_) {
     lowest = std::min(lowest, replica.acked);
   }
   return lowest;
 }
 
+std::uint64_t ShippingHome::unconfirmed() const {
+  return log_.last() - confirmed_everywhere() +
+         static_cast<std::uint64_t>(
+             std::count_if(replicas_.begin(), replicas_.end(), [](const Replica& r) { return !r.follows; }));
+}
+
+bool ShippingHome::has_all(NodeId node) const {
+  return std::any_of(replicas_.begin(), replicas_.end(),
+                     [&](const Replica& r) { return r.node == node && r.follows && r.acked == log_.last(); });
+}
+
 bool ShippingHome::acknowledged(NodeId node, const ShipAck& ack, Instant now) {
   const auto replica =
       std::find_if(replicas_.begin(), replicas_.end(), [&](const Replica& r) { return r.node == node; });
-  if (replica == replicas_.end() || ack.applied > last_) {
-    return false;  // Not a replica of ours, or from another world.
+  if (replica == replicas_.end() || ack.epoch != log_.epoch() || ack.applied > log_.last()) {
+    return false;  // Not a replica of ours, of another term, or from another world.
   }
+  replica->follows = true;
   if (ack.applied > replica->acked) {
     replica->acked = ack.applied;
     replica->sent = std::max(replica->sent, ack.applied);
@@ -60,16 +66,22 @@ bool ShippingHome::acknowledged(NodeId node, const ShipAck& ack, Instant now) {
     oldest = std::min(oldest, r.heartbeat_acked);
   }
   issued_.erase(issued_.begin(), issued_.lower_bound(oldest));
-  const std::uint64_t everywhere = confirmed_everywhere();
-  bool shrunk = false;
-  while (!retained_.empty() && retained_.front().sequence <= everywhere) {
-    retained_.pop_front();
-    shrunk = true;
-  }
-  return shrunk;
+  const std::size_t before = log_.retained().size();
+  log_.confirm(confirmed_everywhere());
+  return log_.retained().size() < before;
 }
 
-bool ShippingHome::has_work() const { return !replicas_.empty() && confirmed_everywhere() < durable_; }
+bool ShippingHome::has_work() const { return !replicas_.empty() && confirmed_everywhere() < log_.durable(); }
+
+Ship ShippingHome::empty_ship() const {
+  Ship ship;
+  ship.home = home_;
+  if (log_.history().size() > 1) {
+    ship.history = log_.history();
+  }
+  ship.confirmed = log_.confirmed();
+  return ship;
+}
 
 void ShippingHome::tick(Instant now, Duration silence, bool heartbeat, const SendShip& send) {
   if (heartbeat) {
@@ -91,24 +103,28 @@ void ShippingHome::tick(Instant now, Duration silence, bool heartbeat, const Sen
       replica.last_progress = now;
     }
     bool sent_any = false;
-    while (replica.sent < durable_ && replica.sent - replica.acked < kInFlightMax) {
-      GC_CHECK(!retained_.empty() && retained_.front().sequence <= replica.sent + 1);
-      Ship ship;
-      const std::size_t first = static_cast<std::size_t>(replica.sent + 1 - retained_.front().sequence);
+    const auto& retained = log_.retained();
+    while (replica.sent < log_.durable() && replica.sent - replica.acked < kInFlightMax) {
+      GC_CHECK(!retained.empty() && retained.front().sequence <= replica.sent + 1);
+      Ship ship = empty_ship();
+      const std::size_t first = static_cast<std::size_t>(replica.sent + 1 - retained.front().sequence);
       for (std::size_t i = first;
-           i < retained_.size() && ship.writes.size() < kWritesPerShip && retained_[i].sequence <= durable_; ++i) {
-        ship.writes.push_back(retained_[i]);
+           i < retained.size() && ship.writes.size() < kWritesPerShip && retained[i].sequence <= log_.durable(); ++i) {
+        ship.writes.push_back(retained[i]);
       }
       replica.sent = ship.writes.back().sequence;
-      if (heartbeat && replica.sent == durable_) {
+      if (heartbeat && replica.sent == log_.durable()) {
         ship.heartbeat = heartbeat_;
-        ship.through = durable_;
+        ship.through = log_.durable();
         sent_any = true;
       }
       send(replica.node, std::move(ship));
     }
     if (heartbeat && !sent_any) {
-      send(replica.node, Ship{heartbeat_, durable_, {}});
+      Ship ship = empty_ship();
+      ship.heartbeat = heartbeat_;
+      ship.through = log_.durable();
+      send(replica.node, std::move(ship));
     }
   }
 }
@@ -121,9 +137,9 @@ void ShippingHome::ages(Instant now, const std::function<void(NodeId, Duration)>
   }
 }
 
-std::vector<ShippedWrite> ShippingReplica::accept(NodeId home, const Ship& ship) {
+std::vector<ShippedWrite> ShippingReplica::accept(const HomeLog& log, const Ship& ship) {
   std::vector<ShippedWrite> fresh;
-  std::uint64_t& received = received_[home];
+  std::uint64_t received = log.last();
   for (const ShippedWrite& write : ship.writes) {
     if (write.sequence == received + 1) {
       received = write.sequence;
@@ -131,26 +147,23 @@ std::vector<ShippedWrite> ShippingReplica::accept(NodeId home, const Ship& ship)
     }
   }
   if (ship.heartbeat != 0) {
-    std::uint64_t& newest = heartbeats_[home][ship.through];
+    std::uint64_t& newest = waiting_[ship.through];
     newest = std::max(newest, ship.heartbeat);
   }
   return fresh;
 }
 
-void ShippingReplica::durable(NodeId home, std::uint64_t sequence) {
-  std::uint64_t& durable = durable_[home];
-  durable = std::max(durable, sequence);
-}
-
-ShipAck ShippingReplica::ack(NodeId home) {
-  const std::uint64_t durable = durable_[home];
-  auto& waiting = heartbeats_[home];
-  std::uint64_t& covered = heartbeat_covered_[home];
-  const auto end = waiting.upper_bound(durable);
-  for (auto it = waiting.begin(); it != end; it = waiting.erase(it)) {
-    covered = std::max(covered, it->second);
+ShipAck ShippingReplica::ack(NodeId home, const HomeLog& log) {
+  const auto end = waiting_.upper_bound(log.durable());
+  for (auto it = waiting_.begin(); it != end; it = waiting_.erase(it)) {
+    covered_ = std::max(covered_, it->second);
   }
-  return {durable, covered};
+  ShipAck ack;
+  ack.home = home;
+  ack.epoch = log.epoch();
+  ack.applied = log.durable();
+  ack.heartbeat = covered_;
+  return ack;
 }
 
 }  // namespace geocommit

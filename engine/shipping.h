@@ -1,31 +1,27 @@
-// Home region: ordered asynchronous replication from a home site to the same site of the other regions, and the
+// Home region: ordered asynchronous replication from a home's master to the same site of the other regions, and the
 // measurement of how far behind they are. A node service, not a per-transaction machine (DESIGN section 2).
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <functional>
 #include <map>
 #include <vector>
 
 #include "engine/environment.h"
+#include "engine/home_log.h"
 #include "engine/peer_message.h"
 
 namespace geocommit {
 
-/// The sending end. A write is shipped once its commit record is durable, in the order of the commit records; a replica
-/// confirms what it has applied and forced; what every replica has confirmed is dropped. Go-back-N on silence.
+/// The sending end, for one home during one term of its master. A write is shipped once its commit record is durable,
+/// in the order of the commit records; a replica confirms what it has applied and forced; what every replica has
+/// confirmed is dropped from the log. Go-back-N on silence.
 class ShippingHome {
  public:
-  explicit ShippingHome(std::vector<NodeId> replicas);
+  /// `log` outlives it. Whatever is not confirmed everywhere is shipped again: replicas drop what they have.
+  ShippingHome(NodeId home, std::vector<NodeId> replicas, HomeLog& log);
 
-  void restore(std::uint64_t last_sequence, std::vector<ShippedWrite> unshipped);
-  /// Gives out the next place in the order, for the commit record that is being written.
-  [[nodiscard]] std::uint64_t next_sequence() { return ++last_; }
-  void committed(ShippedWrite write) { retained_.push_back(std::move(write)); }
-  /// Commit records up to this sequence are durable.
-  void durable(std::uint64_t sequence);
-  /// Returns true when what must be retained has shrunk.
+  /// Returns true when what must be retained has shrunk. An acknowledgement of another term says nothing of this one.
   bool acknowledged(NodeId replica, const ShipAck& ack, Instant now);
 
   using SendShip = std::function<void(NodeId, Ship)>;
@@ -37,10 +33,12 @@ class ShippingHome {
 
   [[nodiscard]] bool has_replicas() const { return !replicas_.empty(); }
   [[nodiscard]] bool has_work() const;  ///< Something durable that some replica has not confirmed.
-  [[nodiscard]] std::uint64_t unconfirmed() const { return retained_.size(); }
-  [[nodiscard]] std::uint64_t last_sequence() const { return last_; }
+  /// Writes not applied everywhere, and replicas that have not yet followed into this term (they may hold what is
+  /// lost).
+  [[nodiscard]] std::uint64_t unconfirmed() const;
   [[nodiscard]] std::uint64_t confirmed_everywhere() const;
-  [[nodiscard]] const std::deque<ShippedWrite>& retained() const { return retained_; }
+  /// Has this replica everything, durably?
+  [[nodiscard]] bool has_all(NodeId replica) const;
 
  private:
   struct Replica {
@@ -50,30 +48,29 @@ class ShippingHome {
     std::uint64_t heartbeat_acked{};
     Instant heartbeat_issued{};  // Of heartbeat_acked.
     bool seen{};
+    bool follows{};  // Has confirmed something of this term; before the first change of masters: from the start.
   };
+  [[nodiscard]] Ship empty_ship() const;
 
+  NodeId home_;
+  HomeLog& log_;
   std::vector<Replica> replicas_;
-  std::deque<ShippedWrite> retained_;  // Ascending and gapless; the front is the oldest not confirmed everywhere.
-  std::uint64_t last_{}, durable_{};
   std::uint64_t heartbeat_{};
   std::map<std::uint64_t, Instant> issued_;  // Of heartbeats not yet confirmed everywhere; bounded.
 };
 
-/// The receiving end, for all homes of this site's entities.
+/// The receiving end, for one home: which heartbeats are covered by what is durable.
 class ShippingReplica {
  public:
-  void restore(std::map<NodeId, std::uint64_t> applied) { received_ = applied, durable_ = std::move(applied); }
-  /// The writes that are new and next in order: apply them and write them to the log.
-  [[nodiscard]] std::vector<ShippedWrite> accept(NodeId home, const Ship& ship);
-  /// A write of `home` up to `sequence` is durable.
-  void durable(NodeId home, std::uint64_t sequence);
-  [[nodiscard]] ShipAck ack(NodeId home);
-  [[nodiscard]] const std::map<NodeId, std::uint64_t>& applied() const { return received_; }
+  /// The writes that are new and next in order: apply them, append them to `log` and write them.
+  [[nodiscard]] std::vector<ShippedWrite> accept(const HomeLog& log, const Ship& ship);
+  [[nodiscard]] ShipAck ack(NodeId home, const HomeLog& log);
+  /// Another master's heartbeats are numbered anew.
+  void new_term() { *this = {}; }
 
  private:
-  std::map<NodeId, std::uint64_t> received_, durable_;
-  std::map<NodeId, std::map<std::uint64_t, std::uint64_t>> heartbeats_;  // through -> newest heartbeat, not yet covered
-  std::map<NodeId, std::uint64_t> heartbeat_covered_;
+  std::map<std::uint64_t, std::uint64_t> waiting_;  // through -> newest heartbeat, not yet covered
+  std::uint64_t covered_{};
 };
 
 }  // namespace geocommit

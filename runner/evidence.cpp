@@ -9,13 +9,47 @@
 namespace geocommit {
 namespace {
 
+/// Home region: what a commit's places and a change of masters prove.
+void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts) {
+  if (const auto* machine = std::get_if<MachineRecord>(&record)) {
+    for (const ShipPlace& place : machine->ships) {
+      if (machine->record.outcome == Outcome::commit && place.sequence == 0) {
+        Fact fact;
+        fact.txn = machine->txn;
+        fact.kind = FactKind::discarded;
+        fact.home = place.home;
+        facts.push_back(std::move(fact));
+      }
+    }
+  } else if (const auto* home = std::get_if<HomeRecord>(&record)) {
+    for (const ShippedWrite& write : home->lost) {
+      Fact fact;
+      fact.txn = write.txn;
+      fact.kind = FactKind::discarded;
+      fact.operations = write.operations;
+      fact.home = home->home;
+      fact.sequence = write.sequence;
+      facts.push_back(std::move(fact));
+    }
+    if (home->kind == HomeRecordKind::opened) {
+      Fact fact;
+      fact.kind = FactKind::opened;
+      fact.home = home->home;
+      fact.sequence = home->history.empty() ? 0 : home->history.back().start;
+      fact.forced = home->opening != HomeOpening::planned;
+      fact.fenced = home->opening != HomeOpening::unfenced;
+      facts.push_back(std::move(fact));
+    }
+  }
+}
+
 /// What a durable record proves, if anything: a prepared record is a YES, a record with an outcome fixes it.
 void add_fact(const DurableRecord& record, std::vector<Fact>& facts) {
   if (const auto* machine = std::get_if<MachineRecord>(&record)) {
     Fact fact;
     fact.txn = machine->txn;
     fact.role = machine->role;
-    fact.sequence = machine->ship_sequence;
+    fact.sequence = machine->ships.empty() ? 0 : machine->ships.front().sequence;
     if (machine->descriptor) {
       for (const Member& member : machine->descriptor->cohort) fact.cohort.push_back(member.node);
       fact.operations = machine->descriptor->operations;
@@ -39,8 +73,10 @@ void add_fact(const DurableRecord& record, std::vector<Fact>& facts) {
       }
     }
     facts.push_back(std::move(fact));
+    add_home_facts(record, facts);
     return;
   }
+  add_home_facts(record, facts);
   if (const auto* shipped = std::get_if<ShippedRecord>(&record)) {
     Fact fact;
     fact.txn = shipped->write.txn;

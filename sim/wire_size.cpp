@@ -33,13 +33,14 @@ struct PayloadSize {
   std::size_t operator()(const Forward& f) const { return of(f.request); }
   std::size_t operator()(const ForwardReply&) const { return kReply; }
   std::size_t operator()(const Ship& ship) const {
-    std::size_t bytes = 10;
+    std::size_t bytes = 10 + 6 * ship.history.size();
     for (const ShippedWrite& write : ship.writes) {
       bytes += of(write);
     }
     return bytes;
   }
   std::size_t operator()(const ShipAck&) const { return 10; }
+  std::size_t operator()(const HomeMessage& m) const { return 14 + 6 * m.history.size(); }
 };
 
 struct RecordSize {
@@ -49,6 +50,13 @@ struct RecordSize {
   }
   std::size_t operator()(const ShippedRecord& r) const { return 4 + of(r.write); }
   std::size_t operator()(const ShipAckedRecord&) const { return 8; }
+  std::size_t operator()(const HomeRecord& r) const {
+    std::size_t bytes = 12 + 6 * r.history.size();
+    for (const ShippedWrite& write : r.lost) {
+      bytes += of(write);
+    }
+    return bytes;
+  }
 };
 
 }  // namespace

@@ -56,7 +56,7 @@ void World::Impl::begin_fault(std::size_t index, const Node* stepping) {
       break;
     case FaultKind::transfer:
     case FaultKind::failover:
-      // No virtual node takes such an order yet.
+      order_move(fault);
       break;
     case FaultKind::cut:
     case FaultKind::drop:
@@ -123,6 +123,15 @@ bool World::Impl::begin_at_node(std::size_t index, const Node* stepping) {
       break;
   }
   GC_CHECK(false);
+}
+
+// To every node; who is down or stands still does not hear of it.
+void World::Impl::order_move(const Fault& fault) {
+  for (const auto& one : nodes_) {
+    if (one && one->engine && !one->dying && !one->paused) {
+      one->engine->move_home(fault.home, fault.successor, fault.kind == FaultKind::failover);
+    }
+  }
 }
 
 void World::Impl::end_fault(std::size_t index) {

@@ -83,6 +83,7 @@ class World::Impl final : public ClientWorld {
   // world_faults.cpp
   void begin_fault(std::size_t index, const Node* stepping = nullptr);
   bool begin_at_node(std::size_t index, const Node* stepping);
+  void order_move(const Fault& fault);
   void end_fault(std::size_t index);
   void end_span(std::size_t index);
   void die(Node& node, Tail tail);

@@ -1,11 +1,13 @@
 #include "verdict/check.h"
 
 #include <algorithm>
+#include <map>
+#include <optional>
 #include <set>
 #include <unordered_map>
 #include <utility>
 
-#include "verdict/findings.h"
+#include "verdict/homes.h"
 
 namespace geocommit {
 namespace verdict {
@@ -46,6 +48,7 @@ class Checker {
     }
     look_at_logs();
     index_outcomes();
+    homes_.emplace(history_);
     const std::vector<Evidence> evidence = collect(history_);
     verdict_.transactions = evidence.size();
     if (evidence.empty() && history_.outcomes.empty()) {
@@ -56,7 +59,7 @@ class Checker {
     }
     judge_untraced();
     if (history_.drained) {
-      const bool follows = judge_money(history_, *protocol_, evidence, split_, findings_);
+      const bool follows = judge_money(history_, *protocol_, *homes_, split_, findings_);
       explained_ = explained_ && follows;
     } else {
       findings_.cannot_judge("the run was not drained: conservation and completeness were not judged");
@@ -122,6 +125,9 @@ class Checker {
     std::vector<Writer> writers;
     if (outcome != nullptr && !outcome->operations.empty()) {
       const Request request{outcome->request, outcome->origin, outcome->measured, outcome->operations};
+      if (protocol_->ships_to_replicas && homes_->moved()) {
+        return writers_at_masters(evidence, *outcome);
+      }
       auto work = protocol_->ships_to_replicas ? place_at_home(request, *history_.directory)
                                                : place_everywhere(request, *history_.directory);
       for (SiteWork& site : work) {
@@ -137,6 +143,38 @@ class Checker {
     if (any && evidence.cohort != nullptr) {
       for (const NodeId node : *evidence.cohort) {
         writers.push_back({node, {}});
+      }
+    }
+    return writers;
+  }
+
+  /// Homes have moved: of the sites that were master of an entity's home at some time, the one in the cohort that was
+  /// asked to write it.
+  [[nodiscard]] std::vector<Writer> writers_at_masters(const Evidence& evidence, const ClientOutcome& outcome) const {
+    const Directory& directory = *history_.directory;
+    std::map<NodeId, std::vector<Operation>> sites;
+    for (const Operation& operation : outcome.operations) {
+      const NodeId home = directory.agent(directory.home_of(operation.entity), directory.site_of(operation.entity));
+      NodeId writer = home;
+      bool asked = false;
+      for (const NodeId master : homes_->masters_of(home)) {
+        const SiteEvidence* site = evidence.at(master);
+        const bool has_it = site != nullptr && site->yes != nullptr &&
+                            std::any_of(site->yes->operations.begin(), site->yes->operations.end(),
+                                        [&](const Operation& o) { return o.entity == operation.entity; });
+        const bool member = evidence.cohort != nullptr && std::find(evidence.cohort->begin(), evidence.cohort->end(),
+                                                                    master) != evidence.cohort->end();
+        if (has_it || (member && !asked)) {
+          writer = master;
+          asked = asked || has_it;
+        }
+      }
+      sites[writer].push_back(operation);
+    }
+    std::vector<Writer> writers;
+    for (const auto& [site, operations] : sites) {
+      if (writes(operations)) {
+        writers.push_back({site, sorted_writes(operations)});
       }
     }
     return writers;
@@ -175,11 +213,38 @@ class Checker {
       add(ViolationClass::told_abort_but_committed, evidence.txn,
           "the client was told abort, " + name(commit) + " has commit", abort != nullptr);
     }
+    judge_lost(evidence.txn, told, outcome);
     if (commit != nullptr) {
       judge_commit(evidence, outcome, *commit);
     } else if (told == Outcome::commit && abort == nullptr && all_complete_) {
       add(ViolationClass::lost_acknowledged_write, evidence.txn,
           "the client was told commit; no log has a record of a commit", false);
+    }
+  }
+
+  /// Left behind by a failover: RPO if that was fenced.
+  void judge_lost(TxnId txn, Outcome told, const ClientOutcome* outcome) {
+    const auto found = homes_->lost().find(txn);
+    if (found == homes_->lost().end()) {
+      return;
+    }
+    std::size_t lost = 0;
+    bool fenced = true;
+    for (const LostPart& part : found->second) {
+      lost += part.operations.size();
+      fenced = fenced && part.fenced;
+    }
+    if (!fenced) {
+      if (told == Outcome::commit) {
+        add(ViolationClass::lost_acknowledged_write, txn,
+            "the client was told commit; a new master of the home never had it, and no fenced failover accounts for it",
+            false);
+      }
+      return;
+    }
+    ++(told == Outcome::commit ? verdict_.rpo.acknowledged : verdict_.rpo.unanswered);
+    if (outcome != nullptr && !outcome->operations.empty() && sorted_writes(outcome->operations).size() > lost) {
+      ++verdict_.rpo.torn;
     }
   }
 
@@ -273,6 +338,7 @@ class Checker {
   Findings findings_;
   Verdict verdict_;
   const Protocol* protocol_{};
+  std::optional<Homes> homes_;
   bool all_complete_{true};
   bool explained_{true};  // every violation so far follows from a transaction with both outcomes
   std::set<TxnId> split_;

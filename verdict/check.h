@@ -37,6 +37,14 @@ inline constexpr std::size_t kViolationClasses = 7;
 [[nodiscard]] std::string_view name_of(ViolationClass violation);  ///< "split_outcome"
 [[nodiscard]] std::string_view name_of(Judgement judgement);       ///< "pass"
 
+/// Writes that were committed at a home's master and that a fenced forced failover left behind: the price of shipping
+/// asynchronously, not a violation. Whole transactions, by their clients' or their logs' word.
+struct RecoveryPoint {
+  std::uint64_t acknowledged{};  ///< Their client was told commit.
+  std::uint64_t unanswered{};    ///< It was not (yet).
+  std::uint64_t torn{};          ///< Of both: written to several homes, and not lost in all of them.
+};
+
 struct Violation {
   ViolationClass violation{};
   TxnId txn;         ///< {} where it is not one transaction's (a sum).
@@ -61,6 +69,7 @@ struct Verdict {
   std::uint64_t committed{}, aborted{};      ///< Of those, by record (a split one counts in both).
   std::uint64_t unresolved{};                ///< A site has voted YES and has no outcome. Not a violation by itself.
   std::uint64_t unknown_to_client{};         ///< Clients that never learned the outcome. Not a violation.
+  RecoveryPoint rpo;
   [[nodiscard]] std::uint64_t count(ViolationClass violation) const {
     return counts[static_cast<std::size_t>(violation)];
   }

@@ -32,6 +32,8 @@ void take(SiteEvidence& site, const Fact& fact) {
       (coordinator ? site.coordinator_abort : site.abort) = true;
       return;
     case FactKind::applied_shipped:
+    case FactKind::discarded:
+    case FactKind::opened:
       return;  // a copy's business, not the commitment's
   }
 }
@@ -79,7 +81,7 @@ std::vector<Evidence> collect(const History& history) {
   entries.reserve(size);
   for (const auto& [id, node] : history.nodes) {
     for (const Fact& fact : node.facts) {
-      if (fact.kind != FactKind::applied_shipped) {
+      if (fact.kind == FactKind::voted_yes || fact.kind == FactKind::committed || fact.kind == FactKind::aborted) {
         entries.push_back({fact.txn, &node, &fact});
       }
     }

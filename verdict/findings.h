@@ -53,7 +53,8 @@ struct Evidence {
 
 /// After draining: balances against logs, sums and copies. `split` are transactions with both outcomes on record; the
 /// return value says whether what was found follows from them alone.
-[[nodiscard]] bool judge_money(const History& history, const Protocol& protocol, const std::vector<Evidence>& evidence,
+class Homes;
+[[nodiscard]] bool judge_money(const History& history, const Protocol& protocol, const Homes& homes,
                                const std::set<TxnId>& split, Findings& findings);
 
 [[nodiscard]] std::string to_text(TxnId txn);

@@ -16,7 +16,10 @@ enum class FactKind : std::uint8_t {
   voted_yes,  ///< Participant: a durable prepared record.
   committed,  ///< A durable record that fixes commit (coordinator or participant).
   aborted,
-  applied_shipped,  ///< Replica: a shipped write of `txn` from `home`, at `sequence`.
+  applied_shipped,  ///< Replica: a shipped write of `txn` to `home`, at `sequence`.
+  discarded,  ///< A write of `txn` to `home` was undone, or (sequence 0) committed without effect: its site was no
+              ///< longer the master that had accepted it, and the new one never had it.
+  opened,  ///< The node became master of `home`; what it has not got at `sequence` is lost.
 };
 
 struct Fact {
@@ -24,10 +27,13 @@ struct Fact {
   FactKind kind{FactKind::committed};
   Role role{Role::participant};
   std::vector<NodeId> cohort;         ///< Where the record carries it; else empty.
-  std::vector<Operation> operations;  ///< voted_yes and applied_shipped: this site's.
+  std::vector<Operation> operations;  ///< voted_yes, applied_shipped and discarded (unless sequence 0): this site's.
   RequestId request;                  ///< Where the record carries it.
   NodeId home;
-  std::uint64_t sequence{};  ///< Home: ship order of a commit. Replica: of the applied write.
+  std::uint64_t
+      sequence{};     ///< Home: ship order of a commit. Replica: of the applied write. discarded, opened: see there.
+  bool forced{};      ///< opened: without the old master.
+  bool fenced{true};  ///< opened: no other could still be master.
 };
 
 struct NodeHistory {

@@ -4,7 +4,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "verdict/findings.h"
+#include "verdict/homes.h"
 
 namespace geocommit::verdict {
 namespace {
@@ -20,12 +20,12 @@ struct Change {
 
 class Money {
  public:
-  Money(const History& history, const Protocol& protocol, const std::vector<Evidence>& evidence,
-        const std::set<TxnId>& split, Findings& findings)
+  Money(const History& history, const Protocol& protocol, const Homes& homes, const std::set<TxnId>& split,
+        Findings& findings)
       : history_(history),
         directory_(*history.directory),
         ships_(protocol.ships_to_replicas && directory_.placement() == Placement::replicated),
-        evidence_(evidence),
+        homes_(homes),
         split_(split),
         findings_(findings) {}
 
@@ -84,28 +84,16 @@ class Money {
   }
 
   void gather() {
-    for (const Evidence& evidence : evidence_) {
-      for (const SiteEvidence& site : evidence.sites) {
-        if (site.commit != nullptr && site.yes != nullptr) {
-          change(site.node->node, evidence.txn, site.yes->operations);
-        }
-      }
-    }
     for (const auto& [id, node] : history_.nodes) {
-      for (const Fact& fact : node.facts) {
-        if (fact.kind == FactKind::applied_shipped) {
-          change(id, fact.txn, fact.operations);
-        }
-      }
+      each_change(node, directory_,
+                  [&, node_id = id](TxnId txn, const Operation& operation) { change(node_id, txn, operation); });
     }
   }
 
-  void change(NodeId node, TxnId txn, const std::vector<Operation>& operations) {
-    for (const Operation& operation : operations) {
-      const std::uint64_t slot = directory_.slot_of(operation.entity);
-      if (!operation.read && operation.delta != 0 && slot < directory_.keys_per_participant()) {
-        changes_[node].push_back({slot, operation.delta, txn});
-      }
+  void change(NodeId node, TxnId txn, const Operation& operation) {
+    const std::uint64_t slot = directory_.slot_of(operation.entity);
+    if (slot < directory_.keys_per_participant()) {
+      changes_[node].push_back({slot, operation.delta, txn});
     }
   }
 
@@ -174,6 +162,13 @@ class Money {
       sum += balances.at(
           directory_.agent(directory_.home_of(entity), directory_.site_of(entity)))[directory_.slot_of(entity)];
     }
+    for (const auto& [txn, parts] : homes_.lost()) {  // One home's part of a transfer over two was left behind.
+      for (const LostPart& part : parts) {
+        for (const Operation& operation : part.operations) {
+          sum += part.fenced ? operation.delta : 0;
+        }
+      }
+    }
     compare_sum("over all homes", sum, findings);
   }
 
@@ -225,7 +220,7 @@ class Money {
   const History& history_;
   const Directory& directory_;
   bool ships_;
-  const std::vector<Evidence>& evidence_;
+  const Homes& homes_;
   const std::set<TxnId>& split_;
   Findings& findings_;
   std::unordered_set<TxnId> acknowledged_;
@@ -234,9 +229,9 @@ class Money {
 
 }  // namespace
 
-bool judge_money(const History& history, const Protocol& protocol, const std::vector<Evidence>& evidence,
-                 const std::set<TxnId>& split, Findings& findings) {
-  return Money(history, protocol, evidence, split, findings).judge();
+bool judge_money(const History& history, const Protocol& protocol, const Homes& homes, const std::set<TxnId>& split,
+                 Findings& findings) {
+  return Money(history, protocol, homes, split, findings).judge();
 }
 
 }  // namespace geocommit::verdict

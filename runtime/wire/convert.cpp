@@ -4,6 +4,7 @@ namespace geocommit {
 
 // The numbers on the wire are the C++ enumerators; a new enumerator needs a line in the .proto file too.
 static_assert(static_cast<int>(Reason::invalid_request) == wire::REASON_INVALID_REQUEST);
+static_assert(static_cast<int>(HomeMessageKind::open) == wire::HOME_OPEN);
 static_assert(static_cast<int>(Outcome::abort) == wire::OUTCOME_ABORT);
 static_assert(static_cast<int>(Vote::read_only) == wire::VOTE_READ_ONLY);
 static_assert(static_cast<int>(SiteState::aborted) == wire::STATE_ABORTED);
@@ -83,6 +84,26 @@ bool read_descriptor(const wire::Descriptor& in, TxnDescriptor& out) {
   out.priority = in.priority();
   out.request = read_request_id(in.request());
   out.measured = in.measured();
+  return true;
+}
+
+void write_history(const HomeHistory& history, wire::HomeHistory& out) {
+  for (const HomeTerm& term : history) {
+    out.add_epoch(term.epoch.value);
+    out.add_start(term.start);
+  }
+}
+
+bool read_history(const wire::HomeHistory& in, HomeHistory& out) {
+  if (in.epoch_size() > kHomeTermsMax || in.start_size() != in.epoch_size()) {
+    return false;
+  }
+  for (int i = 0; i < in.epoch_size(); ++i) {
+    if (i > 0 && (in.epoch(i) <= in.epoch(i - 1) || in.start(i) < in.start(i - 1))) {
+      return false;
+    }
+    out.push_back({HomeEpoch{in.epoch(i)}, in.start(i)});
+  }
   return true;
 }
 

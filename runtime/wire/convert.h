@@ -14,6 +14,7 @@ namespace geocommit {
 
 inline constexpr int kOperationsMax = 65'536;  ///< Per site of a transaction.
 inline constexpr int kCohortMax = 4'096;
+inline constexpr int kHomeTermsMax = 4'096;  ///< How often one home may change its master in a run.
 
 /// raw -> E, refused unless 0 <= raw <= last.
 template <class E>
@@ -42,6 +43,8 @@ void write_operations(const std::vector<Operation>& operations, wire::Operations
 [[nodiscard]] bool read_operations(const wire::Operations& in, std::vector<Operation>& out);
 void write_descriptor(const TxnDescriptor& descriptor, wire::Descriptor& out);
 [[nodiscard]] bool read_descriptor(const wire::Descriptor& in, TxnDescriptor& out);
+void write_history(const HomeHistory& history, wire::HomeHistory& out);
+[[nodiscard]] bool read_history(const wire::HomeHistory& in, HomeHistory& out);
 void write_shipped(const ShippedWrite& write, wire::ShippedWrite& out);
 [[nodiscard]] bool read_shipped(const wire::ShippedWrite& in, ShippedWrite& out);
 

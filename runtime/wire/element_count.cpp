@@ -24,9 +24,11 @@ constexpr std::array<Child, 2> kReplyChildren{{{1, &kLeaf}, {2, &kLeaf}}};
 constexpr MessageShape kReply{kReplyChildren};
 constexpr std::array<Child, 2> kShippedChildren{{{2, &kLeaf}, {3, &kLeaf}}};
 constexpr MessageShape kShipped{kShippedChildren};
-constexpr std::array<Child, 1> kShipChildren{{{3, &kShipped}}};
+constexpr std::array<Child, 2> kShipChildren{{{3, &kShipped}, {5, &kLeaf}}};
 constexpr MessageShape kShip{kShipChildren};
-constexpr std::array<Child, 10> kItemChildren{{{1, &kProtocol},
+constexpr std::array<Child, 1> kHomeChildren{{{7, &kLeaf}}};
+constexpr MessageShape kHome{kHomeChildren};
+constexpr std::array<Child, 11> kItemChildren{{{1, &kProtocol},
                                                {2, &kLeaf},
                                                {3, &kOneId},
                                                {4, &kRequest},
@@ -35,7 +37,8 @@ constexpr std::array<Child, 10> kItemChildren{{{1, &kProtocol},
                                                {7, &kRequest},
                                                {8, &kReply},
                                                {9, &kShip},
-                                               {10, &kLeaf}}};
+                                               {10, &kLeaf},
+                                               {11, &kHome}}};
 constexpr MessageShape kItem{kItemChildren};
 constexpr std::array<Child, 1> kEnvelopeChildren{{{7, &kItem}}};
 constexpr MessageShape kEnvelope{kEnvelopeChildren};

@@ -82,6 +82,7 @@ struct ItemWriter {
     if (in.request) {
       write_request(*in.request, *item.mutable_outcome_query()->mutable_request());
     }
+    item.mutable_outcome_query()->set_gather(in.gather);
   }
   void operator()(const Forward& in) const { write_request(in.request, *item.mutable_forward()); }
   void operator()(const ForwardReply& in) const { write_reply(in.reply, *item.mutable_forward_reply()); }
@@ -89,6 +90,11 @@ struct ItemWriter {
     wire::Ship& out = *item.mutable_ship();
     out.set_heartbeat(in.heartbeat);
     out.set_through(in.through);
+    out.set_home(in.home.value);
+    out.set_confirmed(in.confirmed);
+    if (!in.history.empty()) {
+      write_history(in.history, *out.mutable_history());
+    }
     for (const ShippedWrite& write : in.writes) {
       write_shipped(write, *out.add_writes());
     }
@@ -96,6 +102,20 @@ struct ItemWriter {
   void operator()(const ShipAck& in) const {
     item.mutable_ship_ack()->set_applied(in.applied);
     item.mutable_ship_ack()->set_heartbeat(in.heartbeat);
+    item.mutable_ship_ack()->set_home(in.home.value);
+    item.mutable_ship_ack()->set_epoch(in.epoch.value);
+  }
+  void operator()(const HomeMessage& in) const {
+    wire::HomeMessage& out = *item.mutable_home();
+    out.set_kind(static_cast<wire::HomeMessageKind>(in.kind));
+    out.set_home(in.home.value);
+    out.set_epoch(in.epoch.value);
+    out.set_number(in.number);
+    out.set_remaining_ns(static_cast<std::uint64_t>(in.remaining.count()));
+    out.set_opened(in.opened);
+    if (!in.history.empty()) {
+      write_history(in.history, *out.mutable_history());
+    }
   }
 };
 
@@ -136,6 +156,11 @@ bool read_reply(const wire::ClientReply& in, ClientReply& out) {
 bool read_ship(const wire::Ship& in, Ship& out) {
   out.heartbeat = in.heartbeat();
   out.through = in.through();
+  out.home = NodeId{in.home()};
+  out.confirmed = in.confirmed();
+  if (!read_history(in.history(), out.history)) {
+    return false;
+  }
   out.writes.resize(static_cast<std::size_t>(in.writes_size()));
   for (int i = 0; i < in.writes_size(); ++i) {
     if (!read_shipped(in.writes(i), out.writes[static_cast<std::size_t>(i)])) {
@@ -147,7 +172,21 @@ bool read_ship(const wire::Ship& in, Ship& out) {
 
 bool read_query(const wire::OutcomeQuery& in, OutcomeQuery& out) {
   out.id = read_request_id(in.id());
+  out.gather = in.gather();
   return in.has_id() && (!in.has_request() || read_request(in.request(), out.request.emplace()));
+}
+
+bool read_home(const wire::HomeMessage& in, HomeMessage& out) {
+  constexpr std::uint64_t kRemainingMax = 3'600'000'000'000;  // An hour: no lease is that long.
+  out.home = NodeId{in.home()};
+  out.epoch = HomeEpoch{in.epoch()};
+  out.number = in.number();
+  out.opened = in.opened();
+  if (in.remaining_ns() > kRemainingMax) {
+    return false;
+  }
+  out.remaining = Duration{static_cast<std::int64_t>(in.remaining_ns())};
+  return read_enum(in.kind(), HomeMessageKind::open, out.kind) && read_history(in.history(), out.history);
 }
 
 bool read_item(const wire::Item& in, NodeId from, NodeId self, PeerPayload& out) {
@@ -173,8 +212,11 @@ bool read_item(const wire::Item& in, NodeId from, NodeId self, PeerPayload& out)
     case wire::Item::kShip:
       return read_ship(in.ship(), out.emplace<Ship>());
     case wire::Item::kShipAck:
-      out = ShipAck{in.ship_ack().applied(), in.ship_ack().heartbeat()};
+      out = ShipAck{in.ship_ack().applied(), in.ship_ack().heartbeat(), NodeId{in.ship_ack().home()},
+                    HomeEpoch{in.ship_ack().epoch()}};
       return true;
+    case wire::Item::kHome:
+      return read_home(in.home(), out.emplace<HomeMessage>());
     case wire::Item::PAYLOAD_NOT_SET:
       return false;
   }

@@ -27,7 +27,11 @@ void write_machine(const MachineRecord& record, wire::MachineRecord& out) {
   if (record.descriptor) {
     write_descriptor(*record.descriptor, *out.mutable_descriptor());
   }
-  out.set_ship_sequence(record.ship_sequence);
+  for (const ShipPlace& place : record.ships) {
+    out.mutable_ships()->add_home(place.home.value);
+    out.mutable_ships()->add_epoch(place.epoch.value);
+    out.mutable_ships()->add_sequence(place.sequence);
+  }
   if (record.written != Instant{}) {
     out.set_written_ns(record.written.time_since_epoch().count());
     out.set_clock(record.clock);
@@ -38,7 +42,14 @@ bool read_machine(const wire::MachineRecord& in, MachineRecord& out) {
   out.txn = read_txn(in.txn());
   out.record.ballot = Ballot{in.ballot()};
   out.record.with_descriptor = in.with_descriptor();
-  out.ship_sequence = in.ship_sequence();
+  const wire::ShipPlaces& ships = in.ships();
+  if (ships.home_size() > kOperationsMax || ships.epoch_size() != ships.home_size() ||
+      ships.sequence_size() != ships.home_size()) {
+    return false;
+  }
+  for (int i = 0; i < ships.home_size(); ++i) {
+    out.ships.push_back({NodeId{ships.home(i)}, HomeEpoch{ships.epoch(i)}, ships.sequence(i)});
+  }
   out.written = Instant{Duration{in.written_ns()}};
   out.clock = in.clock();
   if (in.sites_size() > kCohortMax) {
@@ -63,8 +74,39 @@ struct RecordWriter {
     out.mutable_shipped()->set_home(record.home.value);
     write_shipped(record.write, *out.mutable_shipped()->mutable_write());
   }
-  void operator()(const ShipAckedRecord& record) const { out.mutable_ship_acked()->set_sequence(record.sequence); }
+  void operator()(const ShipAckedRecord& record) const {
+    out.mutable_ship_acked()->set_sequence(record.sequence);
+    out.mutable_ship_acked()->set_home(record.home.value);
+  }
+  void operator()(const HomeRecord& record) const {
+    wire::HomeRecord& home = *out.mutable_home();
+    home.set_kind(static_cast<wire::HomeRecordKind>(record.kind));
+    home.set_home(record.home.value);
+    home.set_epoch(record.epoch.value);
+    home.set_opening(static_cast<wire::HomeOpening>(record.opening));
+    home.set_keep(record.keep);
+    write_history(record.history, *home.mutable_history());
+    for (const ShippedWrite& write : record.lost) {
+      write_shipped(write, *home.add_lost());
+    }
+  }
 };
+
+static_assert(static_cast<int>(HomeRecordKind::adopted) == wire::HOME_ADOPTED);
+static_assert(static_cast<int>(HomeOpening::unfenced) == wire::OPENING_UNFENCED);
+
+bool read_home(const wire::HomeRecord& in, HomeRecord& out) {
+  out.home = NodeId{in.home()};
+  out.epoch = HomeEpoch{in.epoch()};
+  out.keep = in.keep();
+  for (const wire::ShippedWrite& write : in.lost()) {
+    if (!read_shipped(write, out.lost.emplace_back())) {
+      return false;
+    }
+  }
+  return read_enum(in.kind(), HomeRecordKind::adopted, out.kind) &&
+         read_enum(in.opening(), HomeOpening::unfenced, out.opening) && read_history(in.history(), out.history);
+}
 
 bool read_finished(const wire::Checkpoint& in, Checkpoint& out) {
   for (const wire::FinishedTxn& txn : in.finished()) {
@@ -97,14 +139,21 @@ bool read_checkpoint(const wire::Checkpoint& in, Checkpoint& out) {
   for (const wire::NodeWatermark& mark : in.watermarks()) {
     out.watermarks[NodeId{mark.node()}] = {Epoch{mark.epoch()}, mark.counter()};
   }
-  out.shipped = in.shipped();
-  for (const wire::ShippedWrite& write : in.unshipped()) {
-    if (!read_shipped(write, out.unshipped.emplace_back())) {
+  for (const wire::HomeState& home : in.homes()) {
+    HomeState& state = out.homes.emplace_back();
+    state.home = NodeId{home.home()};
+    state.last = home.last();
+    state.epoch = HomeEpoch{home.epoch()};
+    state.promised = HomeEpoch{home.promised()};
+    state.handoff = HomeEpoch{home.handoff()};
+    if (!read_history(home.history(), state.history)) {
       return false;
     }
-  }
-  for (const wire::Applied& applied : in.applied()) {
-    out.applied[NodeId{applied.home()}] = applied.sequence();
+    for (const wire::ShippedWrite& write : home.retained()) {
+      if (!read_shipped(write, state.retained.emplace_back())) {
+        return false;
+      }
+    }
   }
   return read_finished(in, out);
 }
@@ -157,7 +206,14 @@ Result<DurableRecord> decode_record(std::string_view bytes) {
       return DurableRecord{std::move(record)};
     }
     case wire::DurableRecord::kShipAcked:
-      return DurableRecord{ShipAckedRecord{in.ship_acked().sequence()}};
+      return DurableRecord{ShipAckedRecord{in.ship_acked().sequence(), NodeId{in.ship_acked().home()}}};
+    case wire::DurableRecord::kHome: {
+      HomeRecord record;
+      if (!read_home(in.home(), record)) {
+        return Error{"a mastership record with impossible contents"};
+      }
+      return DurableRecord{std::move(record)};
+    }
     case wire::DurableRecord::RECORD_NOT_SET:
       return Error{"a record of no known kind"};
   }
@@ -190,14 +246,17 @@ std::string encode_checkpoint(const Checkpoint& checkpoint) {
     added.set_epoch(mark.epoch.value);
     added.set_counter(mark.counter);
   }
-  out.set_shipped(checkpoint.shipped);
-  for (const ShippedWrite& write : checkpoint.unshipped) {
-    write_shipped(write, *out.add_unshipped());
-  }
-  for (const auto& [home, sequence] : checkpoint.applied) {
-    wire::Applied& added = *out.add_applied();
-    added.set_home(home.value);
-    added.set_sequence(sequence);
+  for (const HomeState& state : checkpoint.homes) {
+    wire::HomeState& added = *out.add_homes();
+    added.set_home(state.home.value);
+    added.set_last(state.last);
+    added.set_epoch(state.epoch.value);
+    added.set_promised(state.promised.value);
+    added.set_handoff(state.handoff.value);
+    write_history(state.history, *added.mutable_history());
+    for (const ShippedWrite& write : state.retained) {
+      write_shipped(write, *added.add_retained());
+    }
   }
   return out.SerializeAsString();
 }

@@ -4,11 +4,11 @@
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
-#include <unordered_map>
 
 #include "runner/evidence.h"
 #include "runner/plan.h"
 #include "verdict/check.h"
+#include "verdict/homes.h"
 #include "wan/topology.h"
 
 namespace geocommit {
@@ -54,34 +54,12 @@ void add_balances(History& history) {
     }
     node.has_balances = true;
     node.balances.assign(directory.keys_per_participant(), history.initial_balance);
-    std::unordered_map<TxnId, const Fact*> prepared;
-    const auto apply = [&, &balances = node.balances](const std::vector<Operation>& operations) {
-      for (const Operation& operation : operations) {
-        const std::uint64_t slot = directory.slot_of(operation.entity);
-        if (!operation.read && slot < balances.size()) {
-          balances[slot] += operation.delta;
-        }
+    verdict::each_change(node, directory, [&, &balances = node.balances](TxnId, const Operation& operation) {
+      const std::uint64_t slot = directory.slot_of(operation.entity);
+      if (slot < balances.size()) {
+        balances[slot] += operation.delta;
       }
-    };
-    for (const Fact& fact : node.facts) {
-      switch (fact.kind) {
-        case FactKind::voted_yes:
-          prepared.emplace(fact.txn, &fact);
-          break;
-        case FactKind::committed:
-          if (const auto yes = prepared.find(fact.txn); fact.role == Role::participant && yes != prepared.end()) {
-            apply(yes->second->operations);
-            prepared.erase(yes);
-          }
-          break;
-        case FactKind::aborted:
-          prepared.erase(fact.txn);
-          break;
-        case FactKind::applied_shipped:
-          apply(fact.operations);
-          break;
-      }
-    }
+    });
   }
 }
 

@@ -101,6 +101,9 @@ void World::start(NodeId id) {
   engine.lock_wait = options_.lock_wait;
   engine.locking = options_.locking;
   engine.checkpoint_bytes = options_.checkpoint_bytes;
+  engine.home = options_.home;
+  engine.unreachable_home = options_.unreachable_home;
+  engine.unreachable_wait = options_.unreachable_wait;
   engine.clock = options_.clock;
   node.engine = std::make_unique<NodeEngine>(engine, node, node.seen);
   node.engine->recover(

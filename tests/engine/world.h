@@ -27,6 +27,9 @@ struct WorldOptions {
   Duration lock_wait{1s};
   LockingPolicy locking{LockingPolicy::wound_wait};
   std::size_t checkpoint_bytes{std::size_t{1} << 30U};
+  HomeRules home{};
+  UnreachableHome unreachable_home{UnreachableHome::wait};
+  Duration unreachable_wait{10s};
   std::uint64_t clock{1};
 };
 
@@ -43,6 +46,7 @@ struct Seen : Observer {
   TxnCost cost;
   std::uint32_t delays{};
   std::map<Traffic, std::uint64_t> messages;
+  std::vector<HomeEvent> home_events;
 
   void transaction_decided(const TxnDescriptor&, Outcome outcome, Reason, Duration latency, std::uint32_t d) override;
   void locks_released(const TxnDescriptor&, Outcome, Duration held, Duration, bool) override {
@@ -62,6 +66,7 @@ struct Seen : Observer {
   void transaction_forgotten(const TxnDescriptor&, Role, Outcome, const TxnCost& c) override;
   void message_sent(Traffic traffic, std::string_view, bool, std::size_t) override { ++messages[traffic]; }
   void noted(const TxnDescriptor&, std::string_view event) override { ++notes[std::string(event)]; }
+  void home_changed(const HomeEvent& event) override { home_events.push_back(event); }
   void staleness(NodeId, Duration age) override { staleness_ages.push_back(age); }
   void alarm(std::string_view what) override { ++alarms[std::string(what)]; }
 };
@@ -100,7 +105,7 @@ class World {
   explicit World(WorldOptions options);
 
   void start(NodeId node);
-  void crash(NodeId node);  ///< Loses its memory and the unsynced tail of its log.
+  void crash(NodeId node);             ///< Loses its memory and the unsynced tail of its log.
   void reboot() { ++options_.clock; }  ///< Nodes that start from now on have another steady clock.
   [[nodiscard]] bool up(NodeId node) const { return nodes_.at(node)->engine != nullptr; }
   Node& node(NodeId id) { return *nodes_.at(id); }

@@ -54,6 +54,10 @@ inline Request request() { return {{NodeId{2001}, 12}, RegionId{2}, true, operat
 inline ClientReply reply() { return {{NodeId{2001}, 12}, txn(), Outcome::abort, Reason::constraint}; }
 inline ShippedWrite shipped(std::uint64_t sequence) { return {sequence, txn(sequence), operations()}; }
 
+inline HomeMessage home_message(HomeMessageKind kind) {
+  return {kind, NodeId{3}, HomeEpoch{8}, 17, 250ms, true, {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}}};
+}
+
 inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
   ProtocolMessage bare = prepare(from, to);
   bare.descriptor.reset();
@@ -68,7 +72,10 @@ inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
           ForwardReply{reply()},
           Ship{4, 9, {shipped(1), shipped(2)}},
           Ship{5, 2, {}},
-          ShipAck{6, 7},
+          ShipAck{6, 7, NodeId{2}, HomeEpoch{8}},
+          Ship{5, 2, {shipped(3)}, NodeId{3}, {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}}, 1},
+          home_message(HomeMessageKind::handoff),
+          home_message(HomeMessageKind::open),
           OutcomeQuery{{NodeId{2001}, 12}, Request{{NodeId{2001}, 12}, RegionId{1}, true, {{Entity{9}, -3, false}}}}};
 }
 
@@ -84,10 +91,20 @@ inline MachineRecord machine_record(std::uint64_t counter = 77) {
   result.record.with_descriptor = true;
   result.record.sites = {NodeId{1}, NodeId{3}};
   result.descriptor = descriptor(counter);
-  result.ship_sequence = 31;
+  result.ships = {{NodeId{2}, HomeEpoch{4}, 31}, {NodeId{3}, HomeEpoch{5}, 0}};
   result.written = Instant{Duration{123456789012}};
   result.clock = 0xfedcba9876543210ULL;
   return result;
+}
+
+inline HomeRecord home_record() {
+  return {HomeRecordKind::adopted,
+          NodeId{3},
+          HomeEpoch{8},
+          HomeOpening::fenced,
+          2,
+          {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},
+          {shipped(4), shipped(3)}};
 }
 
 inline std::vector<DurableRecord> records() {
@@ -95,7 +112,8 @@ inline std::vector<DurableRecord> records() {
   bare.descriptor.reset();
   bare.written = {};
   bare.clock = 0;
-  return {EpochRecord{Epoch{9}}, machine_record(), bare, ShippedRecord{NodeId{2}, shipped(5)}, ShipAckedRecord{12}};
+  return {EpochRecord{Epoch{9}}, machine_record(), bare, ShippedRecord{NodeId{2}, shipped(5)}, ShipAckedRecord{12, NodeId{2}},
+          home_record()};
 }
 
 inline Checkpoint checkpoint() {
@@ -106,9 +124,13 @@ inline Checkpoint checkpoint() {
   result.finished = {{txn(1), Outcome::commit, true}};
   result.requests = {{{NodeId{2001}, 4}, txn(2), Outcome::abort}};
   result.watermarks = {{NodeId{1001}, {Epoch{2}, 55}}};
-  result.shipped = 17;
-  result.unshipped = {shipped(16), shipped(17)};
-  result.applied = {{NodeId{2}, 15}};
+  result.homes = {{NodeId{2},
+                   {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},
+                   17,
+                   {shipped(16), shipped(17)},
+                   HomeEpoch{8},
+                   HomeEpoch{9},
+                   HomeEpoch{7}}};
   return result;
 }
 

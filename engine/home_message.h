@@ -1,0 +1,43 @@
+// What the sites of one home tell each other about its mastership: leases, claims, the hand-over, and who is open.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/time.h"
+#include "protocols/home_region/masters.h"
+
+namespace geocommit {
+
+using home_region::HomeEpoch;
+
+/// Writes after `start`, up to the start of the next term, were accepted under `epoch`.
+struct HomeTerm {
+  HomeEpoch epoch;
+  std::uint64_t start{};
+  auto operator<=>(const HomeTerm&) const = default;
+};
+/// Ascending by epoch; starts never fall. Two histories that share an epoch share everything before it.
+using HomeHistory = std::vector<HomeTerm>;
+
+enum class HomeMessageKind : std::uint8_t {
+  renew,    ///< Master -> site: renew my lease (`number`).
+  grant,    ///< ... granted: for a lease's length from now on no other master of this home opens with my help.
+  claim,    ///< Successor -> site: promise to grant nothing below `epoch`.
+  promise,  ///< ... promised, durably; my last grant may last for another `remaining`.
+  refuse,   ///< To a renewal, a claim or a hand-over that is too old: `epoch` is the newest that I know of.
+  handoff,  ///< Old master -> new: I have stopped; what I have ends at the start of `epoch` in `history`.
+  open,     ///< The master of `epoch` accepts writes. To everybody; also to who has asked the wrong site.
+};
+struct HomeMessage {
+  HomeMessageKind kind{};
+  NodeId home;
+  HomeEpoch epoch;
+  std::uint64_t number{};  ///< renew, grant: which renewal.
+  Duration remaining{};    ///< promise
+  bool opened{};           ///< refuse: that epoch's master is open; else it is only promised.
+  HomeHistory history{};   ///< handoff: of the log that is handed over, with the new term.
+  auto operator<=>(const HomeMessage&) const = default;
+};
+
+}  // namespace geocommit

@@ -1,0 +1,26 @@
+// One home at one of its sites: who is master, the log, and both ends of shipping.
+#pragma once
+
+#include <memory>
+
+#include "engine/home_log.h"
+#include "engine/mastership.h"
+#include "engine/shipping.h"
+
+namespace geocommit {
+
+struct HomeSite {
+  HomeSite(HomeRules rules, NodeId self, NodeId home, const std::vector<NodeId>& sites)
+      : mastership(rules, self, home, sites), log(mastership.epoch()) {}
+
+  Mastership mastership;
+  HomeLog log;
+  std::unique_ptr<ShippingHome> sender;  ///< As master.
+  ShippingReplica receiver;
+  std::uint64_t reported_confirmed{};
+  Instant last_commit{};  ///< As master.
+  Instant fenced_at{};    ///< A planned transfer was ordered.
+  Instant ordered_at{};   ///< A failover to this site was ordered; Instant{}: none under way.
+};
+
+}  // namespace geocommit

@@ -1,0 +1,355 @@
+// Mastership of homes, in virtual time: planned transfers, forced failovers with and without fencing, the return of the
+// old master, and what becomes of requests meanwhile.
+#include <algorithm>
+#include <catch2/catch.hpp>
+
+#include "tests/engine/world.h"
+
+using namespace geocommit;
+using namespace geocommit::test;
+
+namespace {
+
+constexpr HomeRules kLeased{.lease = 3s};
+
+WorldOptions options(HomeRules rules = {}, UnreachableHome policy = UnreachableHome::wait) {
+  WorldOptions out;
+  out.protocol = "home-region";
+  out.home = rules;
+  out.unreachable_home = policy;
+  return out;
+}
+
+void order(World& world, std::uint32_t home, std::uint32_t successor, bool forced) {
+  for (std::uint32_t r = 0; r < 3; ++r) {
+    if (world.up(world.agent(r))) {
+      world.engine(world.agent(r)).move_home(RegionId{home}, RegionId{successor}, forced);
+    }
+  }
+}
+
+std::vector<HomeEvent> events(World& world, std::uint32_t region, HomeEventKind kind) {
+  std::vector<HomeEvent> out;
+  for (const HomeEvent& event : world.node(world.agent(region)).seen.home_events) {
+    if (event.kind == kind) {
+      out.push_back(event);
+    }
+  }
+  return out;
+}
+
+/// A region's agent and coordinator against all others, both ways.
+void isolate(World& world, std::uint32_t region) {
+  for (std::uint32_t r = 0; r < 3; ++r) {
+    for (const NodeId one : {world.agent(region), world.coordinator(region)}) {
+      for (const NodeId other : {world.agent(r), world.coordinator(r)}) {
+        if (r != region) {
+          world.cut.insert({one, other});
+          world.cut.insert({other, one});
+        }
+      }
+    }
+  }
+}
+
+bool copies_equal(World& world) {
+  return world.engine(world.agent(0)).balances() == world.engine(world.agent(1)).balances() &&
+         world.engine(world.agent(1)).balances() == world.engine(world.agent(2)).balances();
+}
+
+std::int64_t total(World& world, std::uint32_t region) {
+  std::int64_t sum = 0;
+  for (const std::int64_t balance : world.engine(world.agent(region)).balances()) {
+    sum += balance;
+  }
+  return sum;
+}
+
+}  // namespace
+
+TEST_CASE("home: a planned transfer loses nothing, and afterwards the write is local to the new home") {
+  World world(options());
+  for (int i = 0; i < 10; ++i) {
+    world.transfer(0, 0, 3, 1);
+    world.run_for(5ms);
+  }
+  order(world, 0, 1, false);
+  const RequestId in_gap = world.transfer(0, 0, 3, 1);
+  world.run_for(100ms);
+  CHECK(world.outcome(in_gap) == Outcome::undecided);  // It waits for its home.
+  world.run_for(2s);
+  CHECK(world.outcome(in_gap) == Outcome::commit);
+  REQUIRE(events(world, 0, HomeEventKind::transferred).size() == 1);
+  REQUIRE(events(world, 1, HomeEventKind::opened).size() == 1);
+  CHECK(events(world, 1, HomeEventKind::opened)[0].round == 2);
+  // Ship and its confirmation (one round trip), the hand-over and its news (another), and the forces.
+  const Duration gap = events(world, 0, HomeEventKind::transferred)[0].gap;
+  CHECK(gap >= 200ms);
+  CHECK(gap <= 250ms);
+
+  const RequestId local = world.transfer(1, 0, 3, 1);
+  world.run_for(10ms);
+  CHECK(world.outcome(local) == Outcome::commit);
+  const RequestId remote = world.transfer(0, 0, 3, 1);
+  world.run_for(99ms);
+  CHECK(world.outcome(remote) == Outcome::undecided);
+  world.run_for(5s);
+  CHECK(world.outcome(remote) == Outcome::commit);
+  CHECK(world.balance(world.agent(0), 0) == 1000 - 13);
+  CHECK(copies_equal(world));
+  CHECK(world.quiet());
+}
+
+TEST_CASE("home: a transfer back, and a restart of everybody, keep the last master") {
+  World world(options());
+  order(world, 0, 1, false);
+  world.run_for(1s);
+  for (std::uint32_t r = 0; r < 3; ++r) {
+    world.crash(world.agent(r));
+    world.crash(world.coordinator(r));
+    world.start(world.agent(r));
+    world.start(world.coordinator(r));
+  }
+  world.run_for(1s);
+  const RequestId local = world.transfer(1, 0, 3, 1);
+  world.run_for(10ms);
+  CHECK(world.outcome(local) == Outcome::commit);
+  order(world, 0, 0, false);
+  world.run_for(1s);
+  const RequestId home = world.transfer(0, 0, 3, 1);
+  world.run_for(10ms);
+  CHECK(world.outcome(home) == Outcome::commit);
+  world.run_for(3s);
+  CHECK(copies_equal(world));
+  CHECK(world.quiet());
+}
+
+TEST_CASE("home: a crash of either side at any point of a transfer loses nothing") {
+  for (int step = 0; step < 40; ++step) {
+    for (const std::uint32_t victim : {0U, 1U}) {
+      World world(options());
+      std::vector<RequestId> requests;
+      for (int i = 0; i < 5; ++i) {
+        requests.push_back(world.transfer(0, 0, 3, 1));
+        world.run_for(3ms);
+      }
+      order(world, 0, 1, false);
+      world.run_for(step * 7ms);
+      world.crash(world.agent(victim));
+      world.run_for(20ms);
+      world.start(world.agent(victim));
+      world.run_for(10s);
+      const RequestId after = world.transfer(2, 0, 3, 1);
+      world.run_for(10s);
+      INFO("step " << step << " victim " << victim);
+      CHECK(world.outcome(after) == Outcome::commit);
+      std::int64_t committed = 1;
+      for (const RequestId id : requests) {
+        committed += world.outcome(id) == Outcome::commit ? 1 : 0;
+      }
+      CHECK(world.balance(world.agent(0), 0) == 1000 - committed);
+      CHECK(copies_equal(world));
+      CHECK(world.quiet());
+    }
+  }
+}
+
+TEST_CASE(
+    "home: a fenced failover waits for the lease, loses exactly what was not shipped, and the old master follows") {
+  World world(options(kLeased));
+  world.run_for(1s);
+  const RequestId shipped = world.transfer(0, 0, 3, 1);
+  world.run_for(1s);
+  CHECK(world.outcome(shipped) == Outcome::commit);
+  isolate(world, 0);
+  std::vector<RequestId> unshipped;
+  for (int i = 0; i < 7; ++i) {
+    unshipped.push_back(world.transfer(0, 0, 3, 1));
+    world.run_for(10ms);
+  }
+  for (const RequestId id : unshipped) {
+    CHECK(world.outcome(id) == Outcome::commit);
+  }
+  const Instant ordered = world.now();
+  order(world, 0, 1, true);
+  world.run_for(1s);
+  CHECK(events(world, 1, HomeEventKind::opened).empty());  // The last lease was granted less than a second before.
+  world.run_for(3s);
+  REQUIRE(events(world, 1, HomeEventKind::opened).size() == 1);
+  const Duration taken = events(world, 1, HomeEventKind::opened)[0].gap;
+  CHECK(taken > 2s);
+  CHECK(taken < 3s + 200ms);
+  // The old master had stopped before: it said so, and what it is asked now it does not commit.
+  REQUIRE(events(world, 0, HomeEventKind::lease_expired).size() == 1);
+  const RequestId refused = world.transfer(0, 0, 3, 1);
+  const RequestId taken_over = world.transfer(1, 0, 3, 2);
+  world.run_for(1s);
+  CHECK(world.outcome(refused) == Outcome::undecided);
+  CHECK(world.outcome(taken_over) == Outcome::commit);
+  CHECK(world.now() - ordered < 10s);
+
+  world.cut.clear();
+  world.run_for(20s);
+  CHECK(world.outcome(refused) == Outcome::commit);  // At the new home.
+  const std::vector<HomeEvent> lost = events(world, 0, HomeEventKind::writes_lost);
+  REQUIRE(lost.size() == 1);
+  CHECK(lost[0].writes == 7);
+  CHECK(lost[0].gap == 60ms);  // Between the first of them and the last.
+  CHECK(world.balance(world.agent(0), 0) == 1000 - 1 - 2 - 1);
+  CHECK(copies_equal(world));
+  CHECK(total(world, 0) == 100 * 1000);
+  CHECK(world.quiet());
+}
+
+TEST_CASE("home: the old master returns from a crash, discards and follows") {
+  World world(options(kLeased));
+  world.run_for(1s);
+  isolate(world, 0);
+  for (int i = 0; i < 5; ++i) {
+    world.transfer(0, 0, 3, 1);
+    world.run_for(10ms);
+  }
+  world.crash(world.agent(0));
+  world.crash(world.coordinator(0));
+  order(world, 0, 2, true);
+  world.run_for(5s);
+  REQUIRE(events(world, 2, HomeEventKind::opened).size() == 1);
+  world.transfer(2, 0, 3, 10);
+  world.run_for(1s);
+  world.cut.clear();
+  world.start(world.agent(0));
+  world.start(world.coordinator(0));
+  world.run_for(10s);
+  REQUIRE(events(world, 0, HomeEventKind::writes_lost).size() == 1);
+  CHECK(events(world, 0, HomeEventKind::writes_lost)[0].writes == 5);
+  CHECK(world.balance(world.agent(0), 0) == 990);
+  CHECK(copies_equal(world));
+  world.crash(world.agent(0));  // And what it discarded stays discarded.
+  world.start(world.agent(0));
+  world.run_for(5s);
+  CHECK(copies_equal(world));
+  CHECK(world.quiet());
+}
+
+TEST_CASE("home: without leases a fenced failover is refused; without fencing there are two masters") {
+  {
+    World world(options());
+    order(world, 0, 1, true);
+    world.run_for(5s);
+    CHECK(events(world, 1, HomeEventKind::order_refused).size() == 1);
+    CHECK(events(world, 1, HomeEventKind::opened).empty());
+  }
+  World world(options({.lease = 3s, .fencing = false}));
+  isolate(world, 0);
+  order(world, 0, 1, true);
+  world.run_for(100ms);
+  const RequestId old_side = world.transfer(0, 0, 3, 1);
+  const RequestId new_side = world.transfer(1, 0, 3, 1);
+  world.run_for(100ms);
+  CHECK(world.outcome(old_side) == Outcome::commit);
+  CHECK(world.outcome(new_side) == Outcome::commit);  // Both told commit, of the same account.
+  world.cut.clear();
+  world.run_for(20s);
+  CHECK(events(world, 0, HomeEventKind::writes_lost).size() == 1);
+  CHECK(world.balance(world.agent(0), 0) == 999);
+  CHECK(copies_equal(world));
+}
+
+TEST_CASE("home: what was in doubt at a deposed master and commits later is lost there, and counted") {
+  World world(options(kLeased));
+  world.run_for(1s);
+  // Over homes 0 and 1, coordinated by region 1; the decision does not reach region 0.
+  world.filter = [&](NodeId from, NodeId to, const PeerPayload& payload) {
+    const auto* wire = std::get_if<ProtocolMessage>(&payload);
+    return wire == nullptr || from != world.coordinator(1) || to != world.agent(0) ||
+           wire->message.outcome != Outcome::commit;
+  };
+  const RequestId both = world.transfer(1, 0, 1, 5);
+  world.run_for(500ms);
+  CHECK(world.outcome(both) == Outcome::commit);
+  isolate(world, 0);
+  world.run_for(10ms);
+  order(world, 0, 2, true);
+  world.run_for(6s);
+  REQUIRE(events(world, 2, HomeEventKind::opened).size() == 1);
+  world.filter = nullptr;
+  world.cut.clear();
+  world.run_for(30s);
+  REQUIRE(events(world, 0, HomeEventKind::writes_lost).size() == 1);
+  CHECK(events(world, 0, HomeEventKind::writes_lost)[0].writes == 1);
+  CHECK(world.balance(world.agent(0), 0) == 1000);  // Torn: the credit at home 1 is there.
+  CHECK(world.balance(world.agent(0), 1) == 1005);
+  CHECK(copies_equal(world));
+  CHECK(world.quiet());
+  world.crash(world.agent(0));
+  world.start(world.agent(0));
+  world.run_for(5s);
+  CHECK(copies_equal(world));
+}
+
+TEST_CASE("home: a write to an unreachable home waits or fails, by policy; reads of its copy go on") {
+  {
+    World world(options({}, UnreachableHome::fail));
+    world.run_for(2s);
+    isolate(world, 0);
+    world.run_for(2s);
+    const RequestId id = world.transfer(1, 0, 3, 1);
+    const RequestId both = world.transfer(1, 1, 0, 1);
+    world.run_for(1ms);
+    CHECK(world.outcome(id) == Outcome::abort);
+    CHECK(world.replies.at(id).reason == Reason::unavailable);
+    CHECK(world.replies.at(both).reason == Reason::unavailable);
+    const RequestId own = world.transfer(0, 0, 3, 1);
+    world.run_for(10ms);
+    CHECK(world.outcome(own) == Outcome::commit);  // The home's side goes on.
+    world.cut.clear();
+    world.run_for(2s);
+    const RequestId healed = world.transfer(1, 0, 3, 1);
+    world.run_for(1s);
+    CHECK(world.outcome(healed) == Outcome::commit);
+  }
+  World world(options());
+  world.run_for(1s);
+  isolate(world, 0);
+  const RequestId id = world.transfer(1, 0, 3, 1);
+  const RequestId both = world.transfer(1, 1, 0, 1);
+  world.run_for(4s);
+  CHECK(world.outcome(id) == Outcome::undecided);
+  CHECK(world.outcome(both) == Outcome::undecided);
+  world.cut.clear();
+  world.run_for(10s);
+  CHECK(world.outcome(id) == Outcome::commit);
+  CHECK(world.outcome(both) == Outcome::commit);
+  CHECK(world.balance(world.agent(2), 0) == 1000 - 1 + 1);
+  CHECK(copies_equal(world));
+}
+
+TEST_CASE("home: a transfer that cannot be drained is called off") {
+  World world(options());
+  world.cut.insert({world.agent(0), world.agent(1)});
+  world.transfer(0, 0, 3, 1);
+  world.run_for(100ms);
+  order(world, 0, 1, false);
+  const RequestId waiting = world.transfer(0, 0, 3, 1);
+  world.run_for(4s);
+  CHECK(world.outcome(waiting) == Outcome::undecided);
+  world.run_for(2s);
+  CHECK(world.outcome(waiting) == Outcome::commit);
+  CHECK(events(world, 0, HomeEventKind::called_off).size() == 1);
+}
+
+TEST_CASE("home: an outcome that was lost with a coordinator is found wherever the home has gone") {
+  World world(options());
+  const RequestId id = world.transfer(2, 0, 3, 1);
+  world.run_for(60ms);  // Forwarded; the answer will find nobody.
+  world.crash(world.coordinator(2));
+  world.run_for(200ms);
+  world.start(world.coordinator(2));
+  order(world, 0, 1, false);
+  world.run_for(2s);
+  CHECK(world.outcome(id) == Outcome::undecided);
+  world.query(id);
+  world.run_for(1s);
+  CHECK(world.outcome(id) == Outcome::commit);
+  CHECK(world.balance(world.agent(1), 0) == 999);
+}

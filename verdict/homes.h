@@ -1,0 +1,48 @@
+// Home region after a change of masters: what each node's log adds up to, and which acknowledged writes are in no
+// surviving history.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "verdict/findings.h"
+
+namespace geocommit::verdict {
+
+/// Every change to a balance that one node's facts stand for, in their order; what was undone comes once more,
+/// inverted.
+void each_change(const NodeHistory& node, const Directory& directory,
+                 const std::function<void(TxnId, const Operation&)>& change);
+
+/// A transaction's writes to one home that no site of it has in the end, although one of them had committed them.
+struct LostPart {
+  NodeId home;
+  std::vector<Operation> operations;
+  bool fenced{};  ///< A forced, fenced failover accounts for it: RPO. Else somebody broke a promise.
+};
+
+class Homes {
+ public:
+  explicit Homes(const History& history);
+
+  [[nodiscard]] bool moved() const { return !masters_.empty(); }
+  /// Every site that was master of `home` at some time.
+  [[nodiscard]] std::set<NodeId> masters_of(NodeId home) const;
+  [[nodiscard]] const std::map<TxnId, std::vector<LostPart>>& lost() const { return lost_; }
+
+ private:
+  struct Opening {
+    NodeId node;
+    std::uint64_t start{};
+    bool forced{}, fenced{};
+  };
+  [[nodiscard]] bool accounted_for(NodeId home, std::uint64_t sequence) const;
+
+  std::map<NodeId, std::vector<Opening>> masters_;  // By home.
+  std::map<TxnId, std::vector<LostPart>> lost_;
+};
+
+}  // namespace geocommit::verdict
