@@ -128,6 +128,10 @@ void World::Impl::start(Node& node) {
   options.locking = spec_.locking;
   options.initial_balance = spec_.initial_balance;
   options.checkpoint_bytes = spec_.checkpoint_bytes;
+  options.home = spec_.home;
+  options.unreachable_home = spec_.unreachable_home;
+  options.unreachable_wait = spec_.unreachable_wait;
+  options.clock = 1;
   node.engine = std::make_unique<NodeEngine>(options, node, node.observer());
   node.engine->recover(node.disk.recover());
   node.engine->start();
