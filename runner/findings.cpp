@@ -138,6 +138,7 @@ std::string meanwhile(const Group& group) {
     const Json* faults = at(*cell, {"faults"});
     if (faults == nullptr || !faults->is_array()) continue;
     for (const Json& fault : *faults) {
+      if (number(fault, {"triggered"}) == 0.0) continue;
       const std::string what = clause(text(fault, {"kind"}), text(fault, {"target"}));
       if (std::find(words.begin(), words.end(), what) == words.end()) words.push_back(what);
     }

@@ -3,6 +3,7 @@
 #include "measure/names.h"
 #include "runner/files.h"
 #include "runner/findings.h"
+#include "runner/histogram_log.h"
 #include "runner/html_report.h"
 #include "runner/report_data.h"
 
@@ -85,6 +86,17 @@ Result<std::string> publish(const Plan& plan, const std::vector<CellResult>& cel
     const auto file = results / "histograms" / (cell.cell.id + ".by_region.csv");
     if (auto done = write_file(file, by_region_csv(cell)); !done) return done.error();
   }
+  HistogramLog log;
+  for (const CellResult& cell : cells) {
+    const Duration window = plan.point(cell.cell).settings.duration;
+    for (const auto& [metric, histogram] : cell.histograms) log.add(cell.cell.id + "/" + metric, histogram, window);
+    for (const auto& [metric, regions] : cell.region_histograms) {
+      for (const auto& [region, histogram] : regions) {
+        log.add(cell.cell.id + "/" + metric + "/" + region, histogram, window);
+      }
+    }
+  }
+  if (auto done = write_file(results / "histograms.hlog", log.text()); !done) return done.error();
   if (auto done = write_html_report(results); !done) return done.error();
   auto summary = read_summary(results);
   if (!summary) return summary.error();

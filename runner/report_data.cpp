@@ -9,6 +9,7 @@
 #include <map>
 
 #include "runner/findings.h"
+#include "runner/report_traces.h"
 
 namespace geocommit {
 namespace {
@@ -298,6 +299,7 @@ Result<Json> report_data(const std::filesystem::path& folder) {
   out["experiment"] = whole_file(folder / "experiment.yaml", kTextBytesMax);
   out["groups"] = groups_json(folder, *summary, limits);
   out["series"] = series_json(folder, limits);
+  out["traces"] = report_traces(folder);
   out["findings"] = std::move(findings);
   out["summary"] = std::move(summary).value();
   out["limits"] = std::move(limits);

@@ -1,4 +1,4 @@
-// geocommit-report, started by ./geocommit report and compare: reads results folders, starts nothing.
+// geocommit-report, started by ./geocommit report, compare, schema and completion: reads files, starts nothing.
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
@@ -9,6 +9,7 @@
 #include "runner/compare/compare.h"
 #include "runner/files.h"
 #include "runner/html_report.h"
+#include "runner/schemas.h"
 
 namespace geocommit {
 namespace {
@@ -21,6 +22,12 @@ int fail(const std::string& why) {
 int report(const std::filesystem::path& folder) {
   if (auto written = write_html_report(folder); !written) return fail(written.error().message);
   std::printf("%s\n", (folder / "report.html").string().c_str());
+  return 0;
+}
+
+int print(const Result<std::string>& text) {
+  if (!text) return fail(text.error().message);
+  std::fputs(text.value().c_str(), stdout);
   return 0;
 }
 
@@ -79,6 +86,15 @@ int main(int argc, char** argv) {
       "  ./geocommit compare results/quickstart                   the protocols of one run\n"
       "  ./geocommit compare results/quickstart:2pc results/quickstart:3pc --html difference.html\n"
       "\nIntervals need repetitions: set repetitions: 5 in the experiment.\n");
+  std::string which;
+  CLI::App* schema = app.add_subcommand("schema", "Print the JSON Schema of a kind of file, for editors");
+  schema->add_option("NAME", which, "experiment or topology")->required();
+  schema->footer("Example:\n  ./geocommit schema experiment > experiment.schema.json\n");
+  CLI::App* completion = app.add_subcommand("completion", "Print the completion of a shell");
+  completion->add_option("SHELL", which, "bash or zsh")->required();
+  completion->footer("Example:\n  source <(./geocommit completion bash)\n");
   CLI11_PARSE(app, argc, argv);
+  if (schema->parsed()) return geocommit::print(geocommit::print_schema(which));
+  if (completion->parsed()) return geocommit::print(geocommit::print_completion(which));
   return report->parsed() ? geocommit::report(folder) : geocommit::compare_runs(options);
 }

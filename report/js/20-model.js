@@ -55,9 +55,5 @@ function verdictOf(group) {
 function faultsOf(cell) {
   const list = at(cell, "faults");
   if (!Array.isArray(list)) return [];
-  return list.map((f) => {
-    const first = (...names) => names.map((n) => at(f, n)).find((v) => typeof v === "number");
-    const start = first("start_s", "began_s", "at_s"), end = first("end_s", "ended_s");
-    return {start, end: end === undefined ? Infinity : end, text: at(f, "what") || [at(f, "kind"), at(f, "target")].filter(Boolean).join(" ")};
-  }).filter((f) => f.start !== undefined);
+  return list.flatMap((f) => (f.times || []).map((t) => ({start: t.begin_s, end: t.end_s === null ? Infinity : t.end_s, text: `${f.kind} ${f.target}`}))).filter((f) => typeof f.start === "number");
 }

@@ -28,8 +28,11 @@ function timelineBody(state) {
   const faults = faultsOf(here.find((c) => faultsOf(c).length > 0) || {});
   const out = [];
   if (faults.length) {
-    out.push(table("Faults, shaded below", ["", "from s", "to s"], faults.map((f, i) => [`${i + 1}  ${f.text}`, figure(f.start), Number.isFinite(f.end) ? figure(f.end) : "the end"])));
+    const rows = faults.slice(0, 40).map((f, i) => [`${i + 1}  ${f.text}`, figure(f.start), Number.isFinite(f.end) ? figure(f.end) : "the end"]);
+    out.push(table("Faults, shaded below" + (faults.length > 40 ? `; the first 40 of ${faults.length}` : ""), ["", "from s", "to s"], rows));
   }
+  const phases = here.filter((c) => c.phases);
+  if (phases.length) out.push(phaseTable(phases));
   for (const [column, title, unit] of SERIES) {
     const series = here.map((cell) => {
       const source = data.series[cell.cell][state.region], by = new Map();
@@ -44,4 +47,20 @@ function timelineBody(state) {
       table: () => table(title, ["second", ...series.map((s) => s.name)], xs.map((x, k) => [String(x), ...series.map((s) => (s.values[k] === null ? "-" : figure(s.values[k])))]))}));
   }
   return out;
+}
+
+/** What the faults did: the load before, during and after them. */
+function phaseTable(list) {
+  const rows = [];
+  for (const cell of list) {
+    for (const phase of ["before", "during", "after"]) {
+      const p = at(cell, "phases", phase), index = cells.indexOf(cell), place = (...path) => ["cells", index, "phases", phase, ...path].join("/");
+      if (!p) continue;
+      const latency = (name) => valueCell(figure(at(p, "client_latency_ms", name)), at(p, "client_latency_ms", name), place("client_latency_ms", name));
+      rows.push([`${cell.protocol} ${phase}`, figure(p.seconds), valueCell(figure(p.goodput_per_s), p.goodput_per_s, place("goodput_per_s")), percent(p.availability), latency("p50"), latency("p99"), ...(phase === "before" ? [] : [{sub: true}])]);
+    }
+    const normal = at(cell, "phases", "normal_after_s");
+    rows.push([cell.protocol + " from heal to normal", normal === null ? "not reached" : figure(normal) + " s", "", "", "", "", {sub: true}]);
+  }
+  return table("Before, during and after the faults; client latency in ms", ["", "seconds", "commits/s", "availability", "p50", "p99"], rows, true);
 }

@@ -6,7 +6,7 @@ function drawTransactions() {
   if (traces.length === 0 && examples.length === 0) return;
   section("transactions", "Transactions", "Transactions worth a look",
     examples.length ? table("Violations, as the checker saw them", ["cell", "class", "transaction", "what"], examples, true) : null,
-    traces.length ? el("p", {}, "Each line is a node and time runs down: a slanted arrow is a message, a dot what a node did at that moment. The clocks of the nodes are those of one host.") : null,
+    traces.length ? el("p", {}, "Each line is a node and time runs down: a slanted arrow is a message, a dot what a node did at that moment; a thick line is a participant in doubt. The clocks of the nodes are those of one host.") : null,
     traces.map((t, i) => {
       const title = `${t.cell}: transaction ${t.transaction}, ${t.why}`;
       const show = () => el("div", {class: "scroll"}, spaceTime(t, title), traceTable(t));
@@ -15,9 +15,9 @@ function drawTransactions() {
     }));
 }
 
-/** t: {nodes: [{name}], messages: [{from, to, sent_ms, received_ms?, kind}], events: [{node, at_ms, text}], faults} */
+/** t: {nodes: [{name}], messages: [{from, to, sent_ms, received_ms?, kind}], events: [{node, at_ms, text}], in_doubt: [{node, from_ms, to_ms?}], marks: [{at_ms, text}]} */
 function spaceTime(t, title) {
-  const times = [...t.messages.flatMap((m) => [m.sent_ms, m.received_ms]), ...t.events.map((e) => e.at_ms)].filter((v) => typeof v === "number");
+  const times = [...t.messages.flatMap((m) => [m.sent_ms, m.received_ms]), ...t.events.map((e) => e.at_ms), ...t.marks.map((m) => m.at_ms), ...t.in_doubt.flatMap((d) => [d.from_ms, d.to_ms])].filter((v) => typeof v === "number");
   const begin = Math.min(...times), end = Math.max(...times), gap = 190, left = 84, width = left + gap * Math.max(1, t.nodes.length - 1) + 150;
   // Time is to scale between moments that are close, and long silences are folded.
   const moments = [...new Set(times)].sort((a, b) => a - b), unit = Math.max((end - begin) / 24, 1e-6), ys = new Map();
@@ -34,6 +34,13 @@ function spaceTime(t, title) {
       svg("text", {x: x(node.name), y: 20, "text-anchor": "middle"}, role), svg("text", {x: x(node.name), y: 36, "text-anchor": "middle", class: "soft"}, region || ""));
   }
   moments.forEach((m, i) => { if (i === 0 || ys.get(m) - ys.get(moments[i - 1]) >= 17) parts.push(svg("text", {x: 6, y: ys.get(m) + 4, class: "soft"}, figure(m - begin) + " ms")); });
+  for (const d of t.in_doubt) {
+    parts.push(svg("line", {x1: x(d.node), x2: x(d.node), y1: ys.get(d.from_ms), y2: d.to_ms === undefined ? height - 12 : ys.get(d.to_ms), stroke: "var(--s1)", "stroke-width": 7, opacity: 0.45}, svg("title", {}, "in doubt")));
+  }
+  for (const m of t.marks) {
+    parts.push(svg("line", {x1: left - 20, x2: width, y1: ys.get(m.at_ms), y2: ys.get(m.at_ms), stroke: "var(--fault-line)", "stroke-dasharray": "6 4"}),
+      svg("text", {x: width - 6, y: ys.get(m.at_ms) - 4, "text-anchor": "end", class: "halo"}, m.text));
+  }
   for (const m of t.messages) {
     if (x(m.from) < left || x(m.to) < left) continue;
     const lost = typeof m.received_ms !== "number", x1 = x(m.from), x2 = lost ? (x(m.from) + x(m.to)) / 2 : x(m.to), y1 = ys.get(m.sent_ms), y2 = lost ? y1 + 14 : ys.get(m.received_ms);
@@ -52,7 +59,7 @@ function spaceTime(t, title) {
 
 function traceTable(t) {
   const rows = [...t.messages.map((m) => [m.sent_ms, m.from, `${m.kind} to ${m.to}` + (typeof m.received_ms === "number" ? `, arrives after ${figure(m.received_ms - m.sent_ms)} ms` : ", never arrives")]),
-    ...t.events.map((e) => [e.at_ms, e.node, e.text])].sort((a, b) => a[0] - b[0]);
+    ...t.events.map((e) => [e.at_ms, e.node, e.text]), ...t.marks.map((m) => [m.at_ms, "fault", m.text])].sort((a, b) => a[0] - b[0]);
   const begin = rows.length ? rows[0][0] : 0;
   return lazyDetails("As a table", () => table("In order of time", ["ms", "node", "what"], rows.map(([when, node, text]) => [figure(when - begin), node, el("td", {class: "text"}, text)])));
 }

@@ -73,7 +73,8 @@ def hard(folder):
     """Violations, blocking, faults, names that are markup."""
     rng = random.Random(1)
     regions = ["us-east-1", "eu-west-1", HOSTILE]
-    fault = [{"kind": "partition", "target": "us-east-1 | eu-west-1, ap-northeast-1", "start_s": 5.0, "end_s": 15.0}]
+    fault = [{"kind": "partition", "target": "us-east-1 | eu-west-1, ap-northeast-1", "entry": 1, "when": "5s - 15s", "triggered": 1,
+              "times": [{"begin_s": 5.0, "end_s": 15.0, "ready_s": 15.0}], "problem": None}]
     cells = [
         cell(rng, "2pc-r1", "2pc", 1, {}, 151.65, regions, blocked=blocking(rng, 7, 9200.0, 2, 4100.5), faults=fault),
         cell(rng, "3pc-r1", "3pc", 1, {}, 303.3, regions, "violation", True, {"split_outcome": 14}, faults=fault),

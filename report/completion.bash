@@ -1,0 +1,56 @@
+# Completion of ./geocommit for bash; printed by `./geocommit completion bash`. In zsh, `./geocommit completion zsh` puts
+# bashcompinit before it. tests/report/completion_test.py holds the words to each command's --help.
+#   source <(./geocommit completion bash)
+
+_geocommit_options() {
+  case "$1" in
+    run) echo "--dry-run --output --set --emulation --seed --protocols --allow-expected --base-port --prometheus --prometheus-port --quiet --verbose" ;;
+    sim) echo "--output --set --seed --protocols --allow-expected --quiet" ;;
+    probe) echo "--emulation --backend --duration --load --json --check" ;;
+    replay) echo "--port --exit-after" ;;
+    compare) echo "--csv --html --seed" ;;
+    trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --width" ;;
+    fuzz) echo "--seeds --protocol --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
+    check) echo "--allow-expected" ;;
+    explore) echo "--participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --show --no-reduction --no-symmetry --save --replay" ;;
+  esac
+}
+
+# Names of the files NAME.yaml in a folder beside the program.
+_geocommit_names() {
+  local program folder file
+  program=$(type -P "${COMP_WORDS[0]}" 2>/dev/null || echo "${COMP_WORDS[0]}")
+  folder=$(dirname "$(readlink -f "$program" 2>/dev/null || echo .)")/$1
+  for file in "$folder"/*.yaml; do
+    [ -e "$file" ] && basename "$file" .yaml
+  done
+}
+
+_geocommit() {
+  local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
+  local commands="run sim probe topology protocols validate clean version replay report compare trace fuzz check explore schema completion"
+  local protocols="@PROTOCOLS@"
+  COMPREPLY=()
+  if [ "$COMP_CWORD" = 1 ]; then
+    COMPREPLY=($(compgen -W "$commands --help --version" -- "$current"))
+    return
+  fi
+  case "$before" in
+    --protocols) COMPREPLY=($(compgen -W "$protocols" -- "$current")); return ;;
+    --emulation) COMPREPLY=($(compgen -W "auto netem tun loopback deployed sim" -- "$current")); return ;;
+    --output|--html|--perfetto|--save|--replay) COMPREPLY=($(compgen -f -- "$current")); return ;;
+  esac
+  case "$current" in
+    -*) COMPREPLY=($(compgen -W "$(_geocommit_options "$command") --help" -- "$current")); return ;;
+  esac
+  case "$command" in
+    protocols|explore) COMPREPLY=($(compgen -W "$protocols" -- "$current")) ;;
+    probe|topology) COMPREPLY=($(compgen -W "$(_geocommit_names topologies)" -- "$current") $(compgen -f -- "$current")) ;;
+    schema) COMPREPLY=($(compgen -W "experiment topology" -- "$current")) ;;
+    completion) COMPREPLY=($(compgen -W "bash zsh" -- "$current")) ;;
+    clean|version|fuzz) ;;
+    *) COMPREPLY=($(compgen -f -- "$current")) ;;
+  esac
+}
+
+complete -o filenames -F _geocommit geocommit
