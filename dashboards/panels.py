@@ -8,7 +8,8 @@ DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # Where docs/METRICS.md is on the web differs from fork to fork: a variable, set once (provisioning, or the URL's ?var-docs=).
 DOCS = "${docs}/METRICS.md"
 DOCS_DEFAULT = "/public/geocommit/docs"  # where compose.yaml mounts docs/
-PALETTE_MODE = {"mode": "palette-classic-by-name"}
+# By index: Prometheus sorts by labels, so a protocol has the same colour in every panel that is split alike.
+PALETTE_MODE = {"mode": "palette-classic"}
 
 
 # ---- queries
@@ -50,6 +51,11 @@ def row(title):
     return {"type": "row", "title": title, "collapsed": False, "panels": [], "w": 24, "h": 1}
 
 
+def _docs_link(title):
+    return {"type": "link", "title": title, "url": DOCS, "tags": [], "asDropdown": False, "includeVars": False, "keepTime": False,
+            "targetBlank": True, "icon": "doc", "tooltip": "docs/METRICS.md: what each metric measures, from when to when"}
+
+
 def _panel(kind, title, description, targets, unit, width, height, steps=None, empty_is_fine=False, instant=False):
     return {
         "type": kind, "title": title, "description": description, "datasource": DATASOURCE, "w": width, "h": height,
@@ -57,7 +63,7 @@ def _panel(kind, title, description, targets, unit, width, height, steps=None, e
                      "instant": instant, "range": not instant} for ref, expression, legend in targets],
         "fieldConfig": {"defaults": {"unit": unit, "min": 0, "color": PALETTE_MODE, "thresholds": steps or thresholds(green=None),
                                      "mappings": [], "custom": {}}, "overrides": []},
-        "links": [{"title": "What the metric means", "url": DOCS, "targetBlank": True}],
+        "links": [_docs_link("What the metric means")],
         # For tests: whether a run without that trouble has nothing to show here. Grafana shows the text of noValue then.
         **({"empty_is_fine": True} if empty_is_fine else {}),
     }
@@ -68,7 +74,7 @@ def timeseries(title, description, targets, unit, width=12, height=8, stack=Fals
     panel["fieldConfig"]["defaults"]["custom"] = {
         "drawStyle": "line", "lineInterpolation": "linear", "lineWidth": 1, "fillOpacity": 30 if stack else 8, "gradientMode": "none",
         "showPoints": "never", "spanNulls": False, "axisPlacement": "auto", "axisBorderShow": False, "scaleDistribution": {"type": "linear"},
-        "stacking": {"mode": "normal" if stack else "none", "group": "A"}, "thresholdsStyle": {"mode": "area" if steps else "off"},
+        "stacking": {"mode": "normal" if stack else "none", "group": "A"}, "thresholdsStyle": {"mode": "dashed" if steps else "off"},
     }
     if empty_is_fine:
         panel["fieldConfig"]["defaults"]["noValue"] = "none in this time"
@@ -123,7 +129,7 @@ def states(title, description, targets, width=24, height=5, up=False):
     first, second = (bad, good) if up else (good, bad)
     panel["fieldConfig"]["defaults"].update({
         "mappings": [{"type": "value", "options": {"0": {**first, "index": 0}, "1": {**second, "index": 1}}}],
-        "color": {"mode": "thresholds"}, "noValue": "no fault was planned", "custom": {"lineWidth": 0, "fillOpacity": 80, "spanNulls": False}})
+        "color": {"mode": "thresholds"}, "noValue": "no fault was planned", "custom": {"lineWidth": 0, "fillOpacity": 80}})
     panel["options"] = {"showValue": "never", "rowHeight": 0.85, "mergeValues": True, "alignValue": "left",
                         "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True, "calcs": []},
                         "tooltip": {"mode": "single", "sort": "none"}}
@@ -145,10 +151,10 @@ def table(title, description, targets, width=24, height=8):
 # ---- dashboards
 
 def _query_variable(name, label, query, multi, hide=0):
-    return {"type": "query", "name": name, "label": label, "datasource": DATASOURCE, "definition": query, "hide": hide,
+    return {"type": "query", "name": name, "label": label, "datasource": DATASOURCE, "hide": hide,
             "query": {"query": query, "refId": f"variable-{name}", "qryType": 1}, "refresh": 2, "regex": "", "sort": 1, "multi": multi,
             "includeAll": multi, **({"allValue": ".*"} if multi else {}), "skipUrlSync": False, "options": [],
-            "current": {"text": ["All"], "value": ["$__all"]} if multi else {}}
+            **({"current": {"text": ["All"], "value": ["$__all"]}} if multi else {})}
 
 
 class Dashboard:
@@ -182,7 +188,7 @@ class Dashboard:
     def variables(self):
         of_run = 'geocommit_client_offered_total{run=~"$run"}'
         out = [{"type": "datasource", "name": "datasource", "label": "Data source", "query": "prometheus", "hide": 0, "includeAll": False,
-                "multi": False, "options": [], "refresh": 1, "regex": "", "skipUrlSync": False, "current": {}},
+                "multi": False, "options": [], "refresh": 1, "regex": "", "skipUrlSync": False},
                _query_variable("run", "Run", "label_values(geocommit_client_offered_total, run)", False),
                _query_variable("protocol", "Protocol", f"label_values({of_run}, protocol)", True),
                _query_variable("cell", "Cell", f"label_values({of_run}, cell)", True),
@@ -202,8 +208,7 @@ class Dashboard:
                    "hide": True, "iconColor": "rgba(0, 211, 255, 1)", "type": "dashboard"}
         others = {"type": "dashboards", "title": "geocommit", "tags": ["geocommit"], "asDropdown": True, "includeVars": True, "keepTime": True,
                   "targetBlank": False, "icon": "external link", "tooltip": "", "url": ""}
-        docs = {"type": "link", "title": "Metrics", "url": DOCS, "tags": [], "asDropdown": False, "includeVars": False, "keepTime": False,
-                "targetBlank": True, "icon": "doc", "tooltip": "docs/METRICS.md: what each metric measures, from when to when"}
+        docs = _docs_link("Metrics")
         return {"uid": self.uid, "title": self.title, "description": self.description, "tags": ["geocommit"], "schemaVersion": 42, "version": 1,
                 "editable": False, "graphTooltip": 1, "timezone": "utc", "refresh": "5s", "time": {"from": "now-15m", "to": "now"},
                 "timepicker": {"refresh_intervals": ["1s", "5s", "10s", "1m"]}, "fiscalYearStartMonth": 0, "weekStart": "", "links": [others, docs],
