@@ -74,6 +74,9 @@ class Sampler {
     const double seconds = std::max(1e-3, to_seconds(elapsed - last_));
     const double rate = static_cast<double>(all.committed - committed_[kAll]) / seconds;
     live(regions, all, elapsed, seconds, faults);
+    for (const std::string& fault : faults) {
+      if (std::find(recent_.begin(), recent_.end(), fault) == recent_.end()) recent_.push_back(fault);
+    }
     if (elapsed < next_row_) return;
     next_row_ = elapsed + 1s - elapsed % 1s;
     const Settings& s = context_.plan.point(context_.cell).settings;
@@ -81,10 +84,11 @@ class Sampler {
     for (const auto& [region, sample] : regions) {
       const auto commits = static_cast<double>(sample.committed - committed_[region]);
       write(row(context_.cell.id, to_seconds(elapsed), phase, directory_.regions().at(region), sample,
-                commits / seconds, faults));
+                commits / seconds, recent_));
       committed_[region] = sample.committed;
     }
-    write(row(context_.cell.id, to_seconds(elapsed), phase, "all", all, rate, faults));
+    write(row(context_.cell.id, to_seconds(elapsed), phase, "all", all, rate, recent_));
+    recent_.clear();
     committed_[kAll] = all.committed;
     last_ = elapsed;
   }
@@ -134,6 +138,7 @@ class Sampler {
   Directory directory_;
   std::map<std::uint32_t, std::uint64_t> committed_;  ///< At the last row, by region.
   Duration last_{}, next_row_{1s};
+  std::vector<std::string> recent_;  ///< Faults since the last row.
   bool complained_{};
 };
 

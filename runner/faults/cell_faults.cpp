@@ -52,6 +52,20 @@ FaultHands CellFaults::hands() {
   out.arm = [this](NodeId node, const FaultOrder& order, bool waiting) {
     return (waiting ? waiting_ : scheduled_).arm(node, order, kAskPatience);
   };
+  out.move_home = [this](const Fault& fault) -> Result<void> {
+    const HomeOrder order{fault.home, fault.successor, fault.kind == FaultKind::failover};
+    std::vector<NodeId> agents;
+    for (const NodeInfo& node : context_.plan.nodes_of(context_.cell)) {
+      if (node.kind == NodeKind::agent) agents.push_back(node.id);
+    }
+    // Who is down or stands still does not hear of it; whose order it is, has to.
+    const Directory directory = context_.plan.directory(context_.cell);
+    const auto results = scheduled_.move_home(agents, order, kAskPatience);
+    for (std::size_t i = 0; i < agents.size(); ++i) {
+      if (order.forced && directory.region_of(agents[i]) == order.successor && !results[i]) return results[i].error();
+    }
+    return {};
+  };
   out.end_order = [this](NodeId node, std::uint32_t order) { (void)scheduled_.end_fault({node}, order, kAskPatience); };
   out.last_report = [this](NodeId node) {
     auto report = scheduled_.report({node}, kAskPatience).front();

@@ -334,11 +334,13 @@ bool FaultController::dead(NodeId node) const {
   return dead_.contains(node);
 }
 
-std::vector<std::string> FaultController::active() const {
+std::vector<std::string> FaultController::active() {
   const std::lock_guard lock(mutex_);
+  const Duration before = std::exchange(asked_, since_load());
   std::vector<std::string> out;
   for (const State& state : states_) {
-    if (state.active) out.push_back(describe(state.fault));
+    const bool lately = !state.times.empty() && state.times.back().end && *state.times.back().end >= before;
+    if (state.active || lately) out.push_back(describe(state.fault));
   }
   return out;
 }

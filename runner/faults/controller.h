@@ -94,8 +94,8 @@ class FaultController {
   [[nodiscard]] bool silent(NodeId node) const;
   [[nodiscard]] bool dead(NodeId node) const;
 
-  /// "crash agent@eu-west-1", those in force now.
-  [[nodiscard]] std::vector<std::string> active() const;
+  /// "crash agent@eu-west-1": those in force now, or for a while since the last call.
+  [[nodiscard]] std::vector<std::string> active();
   /// When the last of what heals by itself will have healed; since now. 0: nothing is left.
   [[nodiscard]] Duration until_healed() const;
   /// In force and not going to end by itself.
@@ -146,6 +146,7 @@ class FaultController {
   std::vector<State> states_;
   std::optional<Clock::time_point> load_began_;
   bool closing_{}, stopping_{};
+  Duration asked_{};                                               ///< When active() was.
   std::map<NodeId, std::set<std::size_t>> killed_by_, paused_by_;  ///< Faults that hold a node so.
   std::map<NodeId, std::set<std::size_t>> excused_by_;  ///< ... or in which it may end itself (a failing disk).
   std::map<NodeId, Clock::time_point> excused_until_;

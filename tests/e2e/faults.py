@@ -1,0 +1,306 @@
+#!/usr/bin/env python3
+"""Faults end to end: real processes killed, stopped, cut off and starved of their disks, and what the results say of it.
+
+Usage: tests/e2e/faults.py [NAME ...]     all of them if none is named
+GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one fails, 77 if all were skipped.
+"""
+import json
+import os
+import signal
+import socket
+import sys
+import time
+import traceback
+
+from harness import SKIPPED, Running, Skip, check, equal, folder, gone, need_tun, run, series, summary, write
+
+BASE = """name: faults
+topology: lan
+emulation: loopback
+protocols: [2pc]
+data: {placement: replicated, keys_per_participant: 2000}
+workload: {participants: 2, arrival: fixed, rate: 40/s, keys: uniform}
+timeouts: {vote: 700ms, decision: 700ms, lock_wait: 700ms}
+durability: fsync
+warmup: 300ms
+duration: 5s
+seed: 7
+"""
+
+
+def experiment(faults, **changes):
+    text = BASE
+    for key, value in changes.items():
+        lines = [f"{key}: {value}" if line.startswith(key + ":") else line for line in text.splitlines()]
+        text = "\n".join(lines) + "\n"
+    return text + "faults:\n" + "".join(f"  - {{{fault}}}\n" for fault in faults)
+
+
+def carried_out(faults, statuses=(0,), words=(), **changes):
+    """Runs it: (cells, results' rows, stdout, folder's texts of the logs by node)."""
+    with folder() as place:
+        file = write(place / "faults.yaml", experiment(faults, **changes))
+        status, out, err = run("run", file, "--output", place / "results", *words, cwd=place)
+        check(status in statuses, f"exit status {status}, expected {statuses}\n{out}\n{err}")
+        cells = summary(place / "results")["cells"]
+        logs = {path.stem: path.read_text() for path in (place / "results" / "logs").glob("*/*.log")}
+        # What was written back is itself an experiment.
+        again, _, err = run("validate", place / "results" / "experiment.yaml")
+        equal((again, err), (0, ""), "the resolved experiment is valid")
+        return cells, series(place / "results"), out, logs
+
+
+def happened(cell, times=1):
+    """Each fault of the cell began, ended and was carried out."""
+    for fault in cell["faults"]:
+        equal(fault["problem"], None, f"{fault['kind']} {fault['target']}")
+        check(fault["triggered"] >= times, f"it happened: {fault}")
+        check(all(t["begin_s"] < t["end_s"] for t in fault["times"] if t["end_s"] is not None), f"times: {fault}")
+    check(cell["prediction_ms"]["why_not"], "no prediction with faults")
+
+
+def sound(cell):
+    equal((cell["verdict"], cell["drained"], cell["failure"]), ("pass", True, None), f"verdict: {cell['verdict_detail']}")
+    equal(cell["left_at_end"]["locks_held"], 0, "locks held at the end")
+    equal(cell["left_at_end"]["in_doubt"], 0, "in doubt at the end")
+
+
+def crash():
+    cells, rows, _, logs = carried_out(["at: 1s, for: 500ms, crash: agent@rack-1, lose_unsynced: true",
+                                        "at: 2500ms, for: 500ms, crash: coordinator@rack-2"], protocols="[2pc, 3pc]")
+    for cell in cells:
+        happened(cell)
+        sound(cell)
+        agent = cell["faults"][0]
+        equal((agent["kind"], agent["target"], agent["planned_s"]), ("crash", "agent@rack-1", {"begin": 1.0, "end": 1.5}),
+              "the fault as planned")
+        check(agent["times"][0]["ready_s"] >= agent["times"][0]["end_s"], f"it served again: {agent}")
+        equal([agent["times"][0]["begin_s"] >= 1.0, agent["times"][0]["end_s"] >= 1.5], [True, True], "in its time")
+        check(cell["phases"]["before"]["committed"] > 0 and cell["phases"]["after"]["committed"] > 0, "phases")
+        check(cell["transactions"]["committed"] > 50, f"goes on: {cell['transactions']}")
+    for node in ("agent@rack-1", "coordinator@rack-2"):
+        check("start 2," in logs[node], f"{node} was started again: {logs[node]}")
+    check("start 2," not in logs["agent@rack-2"], "and no other")
+    check(any(row["fault_names"].startswith("crash agent@rack-1") and row["faults"] == "1" for row in rows), "timeseries.csv")
+
+
+def crash_at_a_point():
+    cells, _, _, logs = carried_out(
+        ["at: 1s, on: votes-collected, node: coordinator@rack-1, crash: true, for: 500ms",
+         "at: 1s, on: votes-collected, node: coordinator@rack-1, crash: agent@rack-2, for: 1s"])
+    happened(cells[0])
+    sound(cells[0])
+    coordinator, agent = cells[0]["faults"]
+    equal(coordinator["planned_s"], None, "its time is not known before")
+    equal(coordinator["point"], {"event": "votes-collected", "node": "coordinator@rack-1", "occurrence": 1, "since_s": 1.0},
+          "the point")
+    equal((coordinator["triggered"], agent["triggered"]), (1, 1), "once")
+    check("start 2," in logs["coordinator@rack-1"] and "start 2," in logs["agent@rack-2"], "both came back")
+    # The decision was not forced: that transaction aborts by recovery.
+    check(cells[0]["transactions"]["aborted"], "something aborted")
+
+
+def pause():
+    cells, rows, _, logs = carried_out(["at: 1s, for: 1s, pause: agent@rack-3",
+                                        "at: 3s, on: vote-forced, node: agent@rack-1, pause: true, for: 500ms"])
+    happened(cells[0])
+    sound(cells[0])
+    check(all("start 2," not in text for text in logs.values()), "nobody died")
+    check(cells[0]["blocking_ms"]["count"] + cells[0]["transactions"]["committed"] > 0, "it went on")
+
+
+def partition_without_links():
+    cells, _, _, _ = carried_out(["at: 1s, for: 1s, partition: [[rack-1], [rack-2, rack-3]]"], protocols="[2pc, 3pc]",
+                                 warmup="500ms")
+    two, three = cells
+    happened(two)
+    sound(two)
+    happened(three)
+    felt = two["phases"]["during"]
+    check(felt["aborted"] > 0 or felt["client_latency_ms"]["max"] > 300, f"it was felt: {felt}")
+    check(three["verdict"] == "pass" or three["expected"], "3PC may split under a partition, and nothing else")
+
+
+def disk():
+    cells, _, _, logs = carried_out(["at: 1s, for: 500ms, disk: {node: agent@rack-1, stall: true}",
+                                     "at: 2s, for: 500ms, disk: {node: agent@rack-2, fail: sync}",
+                                     "at: 5s, for: 500ms, disk: {node: coordinator@rack-3, fail: full}"],
+                                    duration="7s")
+    happened(cells[0])
+    sound(cells[0])
+    check("start 2," not in logs["agent@rack-1"], "a stall kills nobody")
+    for node in ("agent@rack-2", "coordinator@rack-3"):
+        check("start 2," in logs[node], f"{node} ended itself and was started again: {logs[node]}")
+
+
+def drop_and_clock():
+    cells, _, _, _ = carried_out(["at: 1s, for: 1s, drop: {from: rack-1, to: rack-2, kinds: [decision]}",
+                                  "at: 1s, clock: {node: agent@rack-3, step: 1h}",
+                                  "at: 3s, for: 1s, drop: {from: rack-2, to: [rack-1, rack-3], probability: 20%}"])
+    happened(cells[0])
+    sound(cells[0])
+    check(cells[0]["costs_per_commit"]["retries"] > 0, "what was lost was sent again")
+    equal(cells[0]["faults"][1]["times"][0]["end_s"], None, "a stepped clock stays")
+
+
+def forever():
+    cells, _, _, _ = carried_out(["at: 1s, on: votes-collected, node: coordinator@rack-1, crash: true, for: forever"],
+                                 statuses=(0, 3), protocols="[2pc, 3pc]", duration="3s",
+                                 timeouts="{vote: 300ms, decision: 300ms, lock_wait: 300ms}")
+    two, three = cells
+    for cell in cells:
+        happened(cell)
+        equal(cell["faults"][0]["times"][0]["end_s"], None, "it never ended")
+        equal((cell["drained"], cell["failure"]), (False, None), "never at rest, and no failure of the run")
+        check(not any(cell["violations"].values()), f"violations: {cell['violations']}")
+    check(two["blocking_ms"]["censored"] > 0, f"2PC blocks as long as the coordinator is gone: {two['blocking_ms']}")
+    equal(three["blocking_ms"]["censored"], 0, "3PC does not")
+
+
+def nemesis():
+    cells, _, _, _ = carried_out(["every: 1s, for: 400ms, random: [crash, pause, disk, partition], seed: 3"],
+                                 protocols="[2pc, home-region]")
+    for cell in cells:
+        equal(len(cell["faults"]), 5, "one a second")
+        happened(cell)
+        sound(cell)
+    equal([f["target"] for f in cells[0]["faults"]], [f["target"] for f in cells[1]["faults"]], "the same for each protocol")
+
+
+def links():
+    need_tun()
+    cells, _, _, _ = carried_out(["at: 2s, for: 2s, link: {between: [us-east-1, eu-west-1], delay: +100ms}",
+                                  "at: 5s, for: 500ms, cut: {from: us-east-1, to: eu-west-1}",
+                                  "at: 7s, on: decision-forced, node: coordinator@us-east-1, "
+                                  "partition: [[us-east-1], [eu-west-1]], for: 500ms"],
+                                 emulation="tun", topology="aws-3", duration="10s", warmup="1s",
+                                 timeouts="{vote: 3s, decision: 3s, lock_wait: 3s}",
+                                 workload="{participants: 2, arrival: fixed, rate: 10/s, keys: uniform, origins: [us-east-1]}")
+    happened(cells[0])
+    sound(cells[0])
+    check(cells[0]["router"]["cut"] > 0, f"packets were lost: {cells[0]['router']}")
+    phases = cells[0]["phases"]
+    check(phases["during"]["client_latency_ms"]["p99"] > phases["before"]["client_latency_ms"]["p50"] + 150,
+          f"200 ms more round trip: {phases}")
+
+
+def expected_split():
+    need_tun()
+    faults = [
+        "on: precommit-sent-to-one, node: coordinator@us-east-1, occurrence: every, for: 3s, "
+        "partition: [[us-east-1], [eu-west-1, ap-northeast-1]]"]
+    how = dict(emulation="tun", topology="aws-3", duration="6s", warmup="1s", protocols="[3pc]",
+               timeouts="{vote: 1s, decision: 1s, lock_wait: 1s}",
+               workload="{participants: 2, arrival: fixed, rate: 10/s, keys: uniform, origins: [us-east-1]}")
+    cells, _, _, _ = carried_out(faults, words=("--allow-expected",), **how)
+    happened(cells[0])
+    equal((cells[0]["verdict"], cells[0]["expected"]), ("violation", True), "3PC splits under a partition, as predicted")
+
+
+def wrong_faults():
+    with folder() as place:
+        for fault, message in (
+                ("at: 5s, for: 1s, crash: agent@rack-9", "faults.yaml:13:30: faults[0].crash: expected an agent or coordinator"),
+                ("at: 5s, for: 1s, cut: {from: rack-1, to: rack-1}", "faults.yaml:13:5: faults[0]: expected two ends that do not overlap"),
+                ("at: 5s, crash: agent@rack-1", "expected also for: 5s"),
+                ("at: 5s, for: 1s, partition: [[rack-1], [rack-2, rack-1]]", "expected groups that do not overlap, found rack-1"),
+                ("on: votes-colected, node: coordinator@rack-1, for: 1s, crash: true", "did you mean \"votes-collected\"?")):
+            file = write(place / "faults.yaml", experiment([fault]))
+            status, _, err = run("run", file, "--output", place / "results", cwd=place)
+            equal(status, 1, f"exit status: {err}")
+            check(message in err, f"{message!r} in {err!r}")
+            check(not (place / "results").exists(), "nothing was started")
+        file = write(place / "faults.yaml", experiment(["at: 1s, for: 1s, link: {between: [rack-1, rack-2], delay: +5ms}"]))
+        status, _, err = run("run", file, "--output", place / "results", cwd=place)
+        equal(status, 1, f"exit status: {err}")
+        check("there are no links to change here; use emulation: tun, netem, auto or sim" in err, err)
+
+
+def dry_run():
+    with folder() as place:
+        file = write(place / "faults.yaml",
+                     experiment(["at: 1s, for: 1s, drop: {from: rack-1, to: rack-2, kinds: [precommit]}",
+                                 "at: 500ms, for: 9s, pause: agent@rack-1"], protocols="[2pc, 3pc]"))
+        status, out, err = run("run", file, "--dry-run", cwd=place)
+        equal((status, err), (0, ""), "exit status and errors")
+        check(out.index("pause agent@rack-1") < out.index("drop rack-1 -> rack-2 (precommit)"), f"in the order of time: {out}")
+        check("faults.yaml:13:5: 2pc has no messages of class precommit" in out, out)
+        check("3pc has no messages" not in out, out)
+        check("heals at 9500ms, after the load's end at 5300ms" in out, out)
+
+
+def interrupted():
+    with folder() as place:
+        file = write(place / "faults.yaml", experiment(["at: 1s, for: forever, pause: agent@rack-1",
+                                                        "at: 1s, for: 1h, crash: agent@rack-2"], duration="60s"))
+        with Running("run", file, "--output", place / "results", cwd=place) as running:
+            running.wait_for(lambda: any(row["faults"] == "2" for row in series(place / "results")), "both faults")
+            children = running.children()
+            running.signal(signal.SIGINT)
+            equal(running.end(), 130, "exit status")
+            check(all(gone(pid) for pid in children.values()), "no process is left")
+        cell = summary(place / "results")["cells"][0]
+        check(cell["interrupted"], "interrupted")
+        equal([f["triggered"] for f in cell["faults"]], [1, 1], "what happened is told")
+
+
+def runner_killed():
+    with folder() as place:
+        file = write(place / "faults.yaml", experiment(["at: 1s, for: forever, pause: agent@rack-1"], duration="60s"))
+        with Running("run", file, "--output", place / "results", cwd=place) as running:
+            running.wait_for(lambda: any(row["faults"] == "1" for row in series(place / "results")), "the fault")
+            children = running.children()
+            check("agent@rack-1" in children, f"the agent: {children}")
+            running.signal(signal.SIGKILL)
+            running.end()
+            deadline = time.monotonic() + 20
+            while time.monotonic() < deadline and not all(gone(pid) for pid in children.values()):
+                time.sleep(0.05)
+            check(all(gone(pid) for pid in children.values()), "no process is left, not even the one that stood still")
+    status, _, err = run("clean")
+    equal(status, 0, f"clean: {err}")
+
+
+def port_taken_meanwhile():
+    with folder() as place:
+        file = write(place / "faults.yaml", experiment(["at: 1s, for: 3s, crash: coordinator@rack-1"], duration="60s"))
+        results = place / "results"
+        with Running("run", file, "--output", results, cwd=place) as running:
+            running.wait_for(lambda: any(row["faults"] == "1" for row in series(results)), "the crash")
+            config = json.loads(next(results.glob("nodes/*/coordinator@rack-1/config.json")).read_text())
+            mine = config["addresses"][str(config["self"])] if isinstance(config["addresses"], dict) else next(
+                a for a in config["addresses"] if a.get("node", a.get("id")) == config["self"])
+            port = int(mine["control"].rsplit(":", 1)[1])
+            with socket.socket() as thief:
+                thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                thief.bind(("127.0.0.1", port))
+                thief.listen()
+                equal(running.end(), 1, "exit status")
+            check("started again after a fault, coordinator@rack-1" in running.stderr(), running.stderr())
+
+
+TESTS = [crash, crash_at_a_point, pause, partition_without_links, disk, drop_and_clock, forever, nemesis, links,
+         expected_split, wrong_faults, dry_run, interrupted, runner_killed, port_taken_meanwhile]
+
+
+def main():
+    by_name = {test.__name__: test for test in TESTS}
+    chosen = sys.argv[1:] or list(by_name)
+    failed = skipped = 0
+    for name in chosen:
+        began = time.monotonic()
+        try:
+            by_name[name]()
+            print(f"pass  {name}  {time.monotonic() - began:.1f} s")
+        except Skip as why:
+            skipped += 1
+            print(f"skip  {name}  {why}")
+        except Exception:
+            failed += 1
+            traceback.print_exc()
+            print(f"FAIL  {name}")
+    return 1 if failed else SKIPPED if skipped == len(chosen) else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
