@@ -5,6 +5,7 @@
 #include "runner/cell_load.h"
 #include "runner/faults/cell_faults.h"
 #include "runner/launch.h"
+#include "runtime/event_loop.h"
 
 namespace geocommit {
 namespace {
@@ -40,8 +41,7 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
   // Faults under way heal first. One that never heals may leave transactions in doubt for ever: a node that is gone, or
   // cut off, answers no later than the timeouts; what is left then is censored.
   const bool forever = faults != nullptr && faults->forever();
-  const Duration patience =
-      (forever ? 3s : 15s) + settle + (faults != nullptr ? faults->until_healed() : Duration{0});
+  const Duration patience = (forever ? 3s : 15s) + settle + (faults != nullptr ? faults->until_healed() : Duration{0});
   // With a node gone, or in a hurry, what is left will not go away.
   const auto limit = [&] { return evidence.failure.empty() && !evidence.interrupted ? patience : Duration{2s}; };
   int quiet = 0;
@@ -113,6 +113,7 @@ void finish(const CellContext& context, CellFleet& fleet, CellFaults& faults, Ce
   context.console.live(context.cell.id + "  draining ...");
   drain(context, fleet, evidence);
   collect_reports(fleet, fleet.living(fleet.engines()), evidence);
+  evidence.collected = steady_now();
   fleet.sample_metrics(true);
   faults.finish(evidence);
   fetch_files(context, fleet, evidence);

@@ -45,6 +45,7 @@ struct CellEvidence {
   std::vector<std::string> incomplete;       ///< Nodes whose durable files could not be had, and why.
   std::vector<FaultRecord> faults;           ///< In the order of the plan.
   std::vector<NodeReport> last_reports;      ///< Of processes that were to be killed: what died with them.
+  Instant collected{};                       ///< When the daemons were asked for their reports, on this host's clock.
 };
 
 struct CellContext {

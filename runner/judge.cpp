@@ -1,11 +1,14 @@
 #include "runner/judge.h"
 
 #include <algorithm>
+#include <set>
 
 #include "measure/names.h"
 #include "runner/evidence.h"
+#include "runner/in_doubt_in_log.h"
 #include "runner/publish.h"
 #include "runner/theory.h"
+#include "runtime/events/files.h"
 
 namespace geocommit {
 namespace {
@@ -44,22 +47,49 @@ void keep_histograms(const MetricSet& window, const std::vector<ClientOutcome>& 
   out.histograms["staleness"] = window.merged(metric::kStaleness);
 }
 
-std::vector<OpenAtEnd> open_at_end(const CellEvidence& evidence, const Directory& directory) {
+std::vector<OpenAtEnd> open_at_end(const CellContext& context, const CellEvidence& evidence,
+                                   const Directory& directory) {
   std::vector<OpenAtEnd> out;
+  const Duration timeout = context.plan.timeouts[context.cell.point].protocol.decision;
+  for (const NodeInfo& node : context.plan.nodes_of(context.cell)) {
+    if (node.kind != NodeKind::agent || evidence.reports.contains(node.id)) continue;
+    const auto down = in_doubt_in_log(context.paths.node_folder(context.cell, node), node, timeout, evidence.collected);
+    out.insert(out.end(), down.begin(), down.end());
+  }
   for (const auto& [node, report] : evidence.reports) {
     for (const OpenInDoubt& open : report.in_doubt) {
-      if (open.descriptor.measured) out.push_back({directory.region_of(node), open.in_doubt, open.blocked});
+      if (!open.descriptor.measured) continue;
+      out.push_back({directory.region_of(node), open.in_doubt, open.blocked, node, open.descriptor.txn, open.cost});
     }
   }
   return out;
+}
+
+/// Of what the recent past of the nodes still holds, what violates stays, and what some other node has kept; the rest
+/// is removed.
+void settle_event_logs(const CellContext& context, const Verdict& verdict) {
+  if (!context.plan.experiment.trace.on) return;
+  std::set<TxnId> wanted;
+  for (const Violation& one : verdict.examples) wanted.insert(one.txn);
+  std::vector<std::filesystem::path> folders;
+  for (const NodeInfo& node : context.plan.nodes_of(context.cell)) {
+    if (node.kind == NodeKind::client) continue;
+    folders.push_back(context.paths.node_folder(context.cell, node));
+    const auto kept = read_events(folders.back(), [](const TxnId&) { return false; });
+    if (!kept) continue;
+    for (const Event& event : kept->events) wanted.insert(event.txn());
+  }
+  for (const auto& folder : folders) {
+    const auto settled = settle_events(folder, [&](const TxnId& txn) { return wanted.contains(txn); });
+    if (!settled) context.console.warn(settled.error().message);
+  }
 }
 
 }  // namespace
 
 bool partitions_occurred(const std::vector<FaultRecord>& faults) {
   return std::any_of(faults.begin(), faults.end(), [](const FaultRecord& record) {
-    return !record.times.empty() &&
-           std::any_of(record.fault.parts.begin(), record.fault.parts.end(), breaks_synchrony);
+    return !record.times.empty() && std::any_of(record.fault.parts.begin(), record.fault.parts.end(), breaks_synchrony);
   });
 }
 
@@ -94,7 +124,7 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   input.directory = &directory;
   input.window = &window;
   input.outcomes = &history.outcomes;
-  input.open_at_end = open_at_end(evidence, directory);
+  input.open_at_end = open_at_end(context, evidence, directory);
   input.duration = settings.duration;
   CheckOptions options;
   options.partitions_occurred = partitions_occurred(evidence.faults);
@@ -105,12 +135,12 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
     if (input.verdict.judgement == Judgement::pass) input.verdict.judgement = Judgement::unknown;
   }
   const bool emulated = context.network.kind() == EmulationKind::tun || context.network.kind() == EmulationKind::netem;
-  input.prediction =
-      evidence.faults.empty()
-          ? predict_cell(context.plan, context.cell, out.forced_write, lock_wait_share(window).value_or(0.0), emulated)
-          : no_prediction_with_faults();
+  input.prediction = evidence.faults.empty() ? predict_cell(context.plan, context.cell, out.forced_write,
+                                                            lock_wait_share(window).value_or(0.0), emulated)
+                                             : no_prediction_with_faults();
   out.summary = summarise(std::move(input));
 
+  settle_event_logs(context, out.summary.verdict);
   keep_histograms(window, history.outcomes, out);
   out.region_histograms = region_histograms(window, history.outcomes, directory);
   for (const auto& [node, report] : evidence.reports) {
