@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "runner/prometheus/server.h"
 #include "runtime/unique_fd.h"
 
 namespace geocommit {
@@ -191,21 +192,12 @@ std::string Network::metrics_url(const NodeInfo& node) const {
   return "http://" + addresses_.at(node.id).metrics + "/metrics";
 }
 
-std::string Network::prometheus_yaml() const {
-  std::string out = "# Scrapes the nodes of this run while it lasts: prometheus --config.file=prometheus.yml\n";
-  out += "global: {scrape_interval: 1s}\nscrape_configs:\n  - job_name: geocommit\n    static_configs:\n";
-  for (const NodeInfo& node : wan_.nodes) {
-    const std::string target = proxy_ != nullptr ? node.name : addresses_.at(node.id).metrics;
-    out += "      - {targets: [\"" + target + "\"], labels: {node: \"" + node.name + "\"}}\n";
-  }
-  if (proxy_ != nullptr) {
-    // The nodes live in private namespaces: the runner answers for them.
-    out += "    relabel_configs:\n";
-    out += "      - {source_labels: [node], target_label: __metrics_path__, replacement: \"/nodes/$1/metrics\"}\n";
-    out += "      - {target_label: __address__, replacement: \"127.0.0.1:" + std::to_string(proxy_->port()) + "\"}\n";
-    out += "      - {source_labels: [node], target_label: instance}\n";
-  }
-  return out;
+std::string Network::prometheus_yaml(const std::string& run, const std::filesystem::path& rules) const {
+  std::vector<ScrapeTarget> targets;
+  for (const NodeInfo& node : wan_.nodes) targets.push_back({node.name, addresses_.at(node.id).metrics});
+  if (proxy_ == nullptr) return prometheus_config(run, targets, std::nullopt, rules);
+  targets.push_back({HttpProxy::kOwnName, ""});
+  return prometheus_config(run, targets, proxy_->port(), rules);
 }
 
 std::optional<std::string> Network::failure() {

@@ -36,8 +36,8 @@ class Network {
   /// For tun and netem the process must be in its private namespace already; `proxy` was opened before that (else
   /// null).
   [[nodiscard]] static Result<std::unique_ptr<Network>> open(const Plan& plan, const PlannedWan& wan,
-                                                             const NetworkChoice& choice,
-                                                             const NetworkOptions& options, HttpProxy* proxy);
+                                                             const NetworkChoice& choice, const NetworkOptions& options,
+                                                             HttpProxy* proxy);
   ~Network();
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -56,14 +56,15 @@ class Network {
   [[nodiscard]] bool reassign_ports();
   /// Where a browser on this host finds a node's metrics: "http://127.0.0.1:40000/nodes/agent@a/metrics".
   [[nodiscard]] std::string metrics_url(const NodeInfo& node) const;
-  /// A Prometheus configuration that scrapes every node.
-  [[nodiscard]] std::string prometheus_yaml() const;
+  /// A Prometheus configuration that scrapes every node. `run` labels all; `rules`: files, may hold a star.
+  [[nodiscard]] std::string prometheus_yaml(const std::string& run, const std::filesystem::path& rules) const;
   /// The router or another helper of the emulation has failed: why.
   [[nodiscard]] std::optional<std::string> failure();
   void close();
 
  private:
-  Network(const Plan& plan, const PlannedWan& wan, NetworkChoice choice, const NetworkOptions& options, HttpProxy* proxy);
+  Network(const Plan& plan, const PlannedWan& wan, NetworkChoice choice, const NetworkOptions& options,
+          HttpProxy* proxy);
   [[nodiscard]] Result<void> assign_addresses();
   [[nodiscard]] Result<void> assign_loopback_ports();
   void serve_metrics();

@@ -15,10 +15,10 @@
 #include "runner/environment.h"
 #include "runner/judge.h"
 #include "runner/network.h"
-#include "runner/publish.h"
 #include "runner/prometheus/monitor.h"
 #include "runner/prometheus/openmetrics.h"
 #include "runner/prometheus/server.h"
+#include "runner/publish.h"
 #include "runner/report.h"
 #include "runner/results.h"
 #include "runner/theory.h"
@@ -97,21 +97,23 @@ Result<std::optional<HttpProxy>> open_proxy(const NetworkChoice& choice, const R
   return std::optional<HttpProxy>(std::move(proxy).value());
 }
 
+std::filesystem::path rule_files() { return home() / "dashboards" / "rules" / "*.yaml"; }
+
 /// Started before going private, so that it is reached from outside.
 Result<std::optional<PrometheusServer>> start_prometheus(const RunOptions& options, const Plan& plan,
                                                          const RunPaths& paths, const std::optional<HttpProxy>& proxy,
                                                          RunState& state) {
   if (!options.prometheus || !proxy) return std::optional<PrometheusServer>{};
-  std::vector<std::string> names{kRunnerNode};
+  std::vector<ScrapeTarget> targets{{kRunnerNode, ""}};
   for (const PlannedWan& wan : plan.wans) {
     for (const NodeInfo& node : wan.nodes) {
-      if (std::find(names.begin(), names.end(), node.name) == names.end()) names.push_back(node.name);
+      const auto same = [&](const ScrapeTarget& one) { return one.node == node.name; };
+      if (std::none_of(targets.begin(), targets.end(), same)) targets.push_back({node.name, ""});
     }
   }
   PrometheusSpec spec;
   spec.folder = paths.results / "prometheus";
-  spec.config = prometheus_config(paths.results.filename().string(), names, proxy->port(),
-                                  home() / "dashboards" / "rules" / "*.yaml");
+  spec.config = prometheus_config(paths.results.filename().string(), targets, proxy->port(), rule_files());
   spec.port = options.prometheus_port;
   auto server = PrometheusServer::start(spec, [&](pid_t pid) { (void)state.add(pid, "prometheus"); });
   if (!server) return server.error();
@@ -195,8 +197,13 @@ class Run {
         !done) {
       return done;
     }
-    if (auto done = write_file(root / "prometheus.yml", network_->prometheus_yaml()); !done) return done;
+    if (auto done = write_scrape_config(); !done) return done;
     return results_->write();
+  }
+
+  Result<void> write_scrape_config() const {
+    return write_file(paths_.results / "prometheus.yml",
+                      network_->prometheus_yaml(paths_.results.filename().string(), rule_files()));
   }
 
   Result<void> run_cells(const PlannedWan& wan, LineFile& timeseries, RunState& state) {
@@ -228,7 +235,7 @@ class Run {
       results_->add(std::move(result));
       if (auto written = results_->write(); !written) return written.error();
       // Other ports may have been taken meanwhile.
-      if (auto written = write_file(paths_.results / "prometheus.yml", network_->prometheus_yaml()); !written) {
+      if (auto written = write_scrape_config(); !written) {
         return written.error();
       }
     }
@@ -244,7 +251,8 @@ class Run {
       console_.warn("no report.html: " + found.error().message);
     }
     const std::string near = std::filesystem::proximate(paths_.results).string();
-    console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near) + " (report.html: to look at)");
+    console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near) +
+                    " (report.html: to look at)");
     if (interrupted()) return kInterrupted;
     return failed_ ? kFailed : exit_status(results_->cells(), options_.allow_expected);
   }

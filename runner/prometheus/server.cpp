@@ -72,19 +72,22 @@ Result<std::filesystem::path> find_prometheus_program(const std::string& name) {
       " here: it is in Debian's package prometheus; `scripts/install-deps --prometheus`, as root, installs it"};
 }
 
-std::string prometheus_config(const std::string& run, const std::vector<std::string>& nodes, std::uint16_t proxy_port,
-                              const std::filesystem::path& rules) {
-  std::string out = "# Written by geocommit: every node of the run, through the runner, once a second.\n";
+std::string prometheus_config(const std::string& run, const std::vector<ScrapeTarget>& targets,
+                              std::optional<std::uint16_t> proxy_port, const std::filesystem::path& rules) {
+  std::string out = "# Written by geocommit. Scrapes the nodes of this run while it lasts:\n";
+  out += "# prometheus --config.file=prometheus.yml --query.lookback-delta=5s\n";
   out += "global: {scrape_interval: 1s, evaluation_interval: 1s}\n";
   out += "rule_files: [" + in_quotes(rules.string()) + "]\n";
   out += "scrape_configs:\n  - job_name: geocommit\n    static_configs:\n";
-  for (const std::string& node : nodes) {
-    out += "      - {targets: [" + in_quotes(node) + "], labels: {run: " + in_quotes(run) +
-           ", node: " + in_quotes(node) + "}}\n";
+  for (const ScrapeTarget& target : targets) {
+    out += "      - {targets: [" + in_quotes(proxy_port ? target.node : target.address) +
+           "], labels: {run: " + in_quotes(run) + ", node: " + in_quotes(target.node) + "}}\n";
   }
+  if (!proxy_port) return out;
+  // The nodes may live in private namespaces: the runner answers for them.
   out += "    relabel_configs:\n";
   out += "      - {source_labels: [node], target_label: __metrics_path__, replacement: \"/nodes/$1/metrics\"}\n";
-  out += "      - {target_label: __address__, replacement: \"127.0.0.1:" + std::to_string(proxy_port) + "\"}\n";
+  out += "      - {target_label: __address__, replacement: \"127.0.0.1:" + std::to_string(*proxy_port) + "\"}\n";
   out += "      - {source_labels: [node], target_label: instance}\n";
   return out;
 }

@@ -16,9 +16,15 @@ namespace geocommit {
 /// Where a program of Debian's package `prometheus` is; the error says how to get it.
 [[nodiscard]] Result<std::filesystem::path> find_prometheus_program(const std::string& name);
 
-/// A configuration that scrapes these nodes through the runner's proxy, once a second. `rules`: files, may hold a star.
-[[nodiscard]] std::string prometheus_config(const std::string& run, const std::vector<std::string>& nodes,
-                                            std::uint16_t proxy_port, const std::filesystem::path& rules);
+struct ScrapeTarget {
+  std::string node;
+  std::string address;  ///< Of its /metrics; not used with a proxy.
+};
+/// A configuration that scrapes these nodes once a second: through the runner's proxy, or directly. `rules`: files, may
+/// hold a star.
+[[nodiscard]] std::string prometheus_config(const std::string& run, const std::vector<ScrapeTarget>& targets,
+                                            std::optional<std::uint16_t> proxy_port,
+                                            const std::filesystem::path& rules);
 
 struct PrometheusSpec {
   std::filesystem::path folder;       ///< Made; gets prometheus.yml, prometheus.log, and data/.
