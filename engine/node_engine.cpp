@@ -32,7 +32,7 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
     first_hello_ = 0;
   }
   if (options_.home.guard == Duration::zero()) {
-    options_.home.guard = options_.timeouts.vote;
+    options_.home.guard = std::min(options_.timeouts.vote, options_.home.lease / 2);
   }
   keeps_homes_ = routes_homes() && directory_.placement() == Placement::replicated && self->kind == NodeKind::agent &&
                  directory_.region_count() > 1;

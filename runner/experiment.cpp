@@ -198,6 +198,19 @@ void read_timeouts(MapReader& root, Settings& out) {
   if (auto done = map.finish(); !done) root.add(done.error());
 }
 
+void read_homes(MapReader& root, Settings& out) {
+  root.optional("home_lease", out.home_lease, [](const Node& node) -> Result<std::optional<Duration>> {
+    if (node.is_scalar() && node.text() == "auto") return std::optional<Duration>{};
+    if (node.is_scalar() && node.text() == "off") return std::optional<Duration>{Duration{0}};
+    const auto length = yaml::duration(100ms, 1h)(node);
+    if (!length) return length.error();
+    return std::optional<Duration>{length.value()};
+  });
+  root.optional("fencing", out.fencing, yaml::one_of<bool>({{"on", true}, {"off", false}}));
+  root.optional("unreachable_home", out.unreachable_home,
+                yaml::one_of<UnreachableHome>({{"wait", UnreachableHome::wait}, {"fail", UnreachableHome::fail}}));
+}
+
 /// The part of the file that a sweep can change.
 void read_settings(MapReader& root, Settings& out) {
   read_data(root, out);
@@ -206,6 +219,7 @@ void read_settings(MapReader& root, Settings& out) {
       "locking", out.locking,
       yaml::one_of<LockingPolicy>({{"wound-wait", LockingPolicy::wound_wait}, {"no-wait", LockingPolicy::no_wait}}));
   read_timeouts(root, out);
+  read_homes(root, out);
   root.optional("durability", out.durability, durability());
   root.optional("warmup", out.warmup, yaml::duration(Duration{0}, 1h));
   root.optional("duration", out.duration, yaml::duration(100ms, 24h));

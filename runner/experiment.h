@@ -44,6 +44,9 @@ struct Settings {
   std::vector<std::string> origins;  ///< Region names; empty: all.
   LockingPolicy locking{LockingPolicy::wound_wait};
   TimeoutSpec timeouts;
+  std::optional<Duration> home_lease;  ///< Home region. nullopt: `auto`; 0: off.
+  bool fencing{true};
+  UnreachableHome unreachable_home{UnreachableHome::wait};
   Durability durability;
   Duration warmup{2s}, duration{10s};
   std::vector<FaultEntry> faults;
@@ -90,6 +93,8 @@ struct ResolvedTimeouts {
   Timeouts protocol;
   Duration lock_wait{};
 };
+/// `auto`: three vote timeouts where a failover is ordered, else none (a home that is cut off goes on).
+[[nodiscard]] HomeRules resolve_home_rules(const Settings& settings, const ResolvedTimeouts& timeouts);
 [[nodiscard]] ResolvedTimeouts resolve_timeouts(const Settings& settings, Duration rtt_max, Duration forced_write);
 
 /// The experiment again as a file that load_experiment reads, with what was left to defaults or `auto` filled in. A

@@ -46,6 +46,23 @@ void check_faults(const Experiment& experiment, const Settings& s, const std::ve
   const Directory directory(regions, s.sites_per_region, s.placement, s.keys_per_participant);
   const FaultScene scene{&directory, experiment.protocols.front(), s.warmup, s.duration, experiment.seed, 1};
   if (auto faults = resolve_faults(s.faults, scene); !faults) mistakes.add(faults.error());
+  for (const FaultEntry& entry : s.faults) {
+    const bool crashes = entry.form == FaultForm::crash ||
+                         std::find(entry.draw.begin(), entry.draw.end(), FaultForm::crash) != entry.draw.end();
+    const bool without_links =
+        experiment.emulation == EmulationKind::loopback || experiment.emulation == EmulationKind::deployed;
+    if (entry.form == FaultForm::link && without_links) {
+      mistakes.add(entry.place.key_error("link", "expected another fault with emulation: " +
+                                                     std::string(name_of(experiment.emulation)) +
+                                                     ": there are no links to change here; use emulation: tun, netem, "
+                                                     "auto or sim"));
+    }
+    if (crashes && experiment.emulation == EmulationKind::deployed) {
+      mistakes.add(entry.place.error(
+          "expected no crash with emulation: deployed: those daemons are not the runner's to start again; use pause, "
+          "disk or drop"));
+    }
+  }
 }
 
 void check_deployed(const Experiment& experiment, const std::vector<std::string>& regions, Mistakes& mistakes) {
@@ -70,7 +87,8 @@ void check_deployed(const Experiment& experiment, const std::vector<std::string>
 
 }  // namespace
 
-Result<void> check_regions(const Experiment& experiment, const std::vector<std::vector<std::string>>& regions_by_point) {
+Result<void> check_regions(const Experiment& experiment,
+                           const std::vector<std::vector<std::string>>& regions_by_point) {
   Mistakes mistakes;
   for (std::size_t i = 0; i < experiment.points.size(); ++i) {
     const SweepPoint& point = experiment.points[i];
@@ -100,6 +118,15 @@ ResolvedTimeouts resolve_timeouts(const Settings& settings, Duration rtt_max, Du
   out.protocol.resend = automatic / 2;
   out.lock_wait = settings.timeouts.lock_wait.value_or(automatic);
   return out;
+}
+
+HomeRules resolve_home_rules(const Settings& settings, const ResolvedTimeouts& timeouts) {
+  HomeRules rules;
+  const bool failover = std::any_of(settings.faults.begin(), settings.faults.end(),
+                                    [](const FaultEntry& entry) { return entry.form == FaultForm::failover; });
+  rules.lease = settings.home_lease.value_or(failover ? 3 * timeouts.protocol.vote : Duration{0});
+  rules.fencing = settings.fencing;
+  return rules;
 }
 
 }  // namespace geocommit

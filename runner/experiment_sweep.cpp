@@ -11,9 +11,17 @@ using yaml::MapReader;
 using yaml::Node;
 
 bool can_be_swept(const std::string& key) {
-  static const std::vector<std::string> kSwept{
-      "topology", "data.placement", "data.keys_per_participant", "data.initial_balance", "locking", "durability",
-      "warmup",   "duration"};
+  static const std::vector<std::string> kSwept{"topology",
+                                               "data.placement",
+                                               "data.keys_per_participant",
+                                               "data.initial_balance",
+                                               "locking",
+                                               "durability",
+                                               "warmup",
+                                               "duration",
+                                               "home_lease",
+                                               "fencing",
+                                               "unreachable_home"};
   return std::find(kSwept.begin(), kSwept.end(), key) != kSwept.end() || key.rfind("workload.", 0) == 0 ||
          key.rfind("timeouts.", 0) == 0 || key.rfind("faults.", 0) == 0;
 }

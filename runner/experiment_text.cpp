@@ -133,6 +133,10 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += "  initial_balance: " + std::to_string(s.initial_balance) + "\n";
   out += workload_yaml(s);
   out += std::string("locking: ") + (s.locking == LockingPolicy::wound_wait ? "wound-wait" : "no-wait") + "\n";
+  out += "home_lease: ";
+  out += !s.home_lease ? "auto" : *s.home_lease == Duration{0} ? "off" : yaml::format_duration(*s.home_lease);
+  out += std::string("\nfencing: ") + (s.fencing ? "on" : "off") +
+         "\nunreachable_home: " + (s.unreachable_home == UnreachableHome::wait ? "wait" : "fail") + "\n";
   out += "timeouts:\n";
   out += "  vote: " + common(timeouts, [](const auto& t) { return t.protocol.vote; }) + "\n";
   out += "  decision: " + common(timeouts, [](const auto& t) { return t.protocol.decision; }) + "\n";

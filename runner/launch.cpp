@@ -76,6 +76,10 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.timeouts = timeouts.protocol;
   config.lock_wait = timeouts.lock_wait;
   config.locking = s.locking;
+  config.home = resolve_home_rules(s, timeouts);
+  config.unreachable_home = s.unreachable_home;
+  // As long as a client waits before it calls the outcome unknown.
+  config.unreachable_wait = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
   config.durability = s.durability;
   config.data_directory = context_.paths.node_folder(context_.cell, node);
   config.own_namespace = context_.network.namespace_fd(node) >= 0;

@@ -27,6 +27,13 @@ enum class ControlVerb : std::uint8_t {
   metrics,     ///< -> NodeReport with nothing but `live`: what /metrics shows, cheap enough for every second.
   arm_fault,   ///< A FaultOrder (runtime/faults/fault_order.h).
   end_fault,   ///< Heals and disarms one, or all of them.
+  move_home,   ///< A HomeOrder.
+};
+
+/// Home region: the entities of `home` get their master in `successor` (NodeEngine::move_home). For every agent.
+struct HomeOrder {
+  RegionId home, successor;
+  bool forced{};  ///< A failover, without the old master; else a planned transfer.
 };
 
 struct NodeStatus {
@@ -74,6 +81,9 @@ class ControlClient {
   /// been answered, so not from the listener's callback). A crash without a point gives an Error: nobody is left to
   /// answer.
   [[nodiscard]] Result<void> arm(NodeId node, const FaultOrder& order, Duration timeout);
+  /// To all at once; one result for each node.
+  [[nodiscard]] std::vector<Result<void>> move_home(const std::vector<NodeId>& nodes, const HomeOrder& order,
+                                                    Duration timeout);
   /// `id` 0: all orders. Fine if there is none of that id. Does not end what is the runner's (cut, link, ...).
   [[nodiscard]] std::vector<Result<void>> end_fault(const std::vector<NodeId>& nodes, std::uint32_t id,
                                                     Duration timeout);

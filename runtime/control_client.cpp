@@ -219,6 +219,21 @@ Result<void> ControlClient::arm(NodeId node, const FaultOrder& order, Duration t
   return reply ? Result<void>{} : Result<void>{reply.error()};
 }
 
+std::vector<Result<void>> ControlClient::move_home(const std::vector<NodeId>& nodes, const HomeOrder& order,
+                                                   Duration timeout) {
+  wire::ControlRequest request;
+  request.set_verb(wire::CONTROL_MOVE_HOME);
+  wire::HomeOrder& out = *request.mutable_home();
+  out.set_home(order.home.value);
+  out.set_successor(order.successor.value);
+  out.set_forced(order.forced);
+  std::vector<Result<void>> results;
+  for (const auto& reply : impl_->ask(request, nodes, timeout)) {
+    results.push_back(reply ? Result<void>{} : Result<void>{reply.error()});
+  }
+  return results;
+}
+
 std::vector<Result<void>> ControlClient::end_fault(const std::vector<NodeId>& nodes, std::uint32_t id,
                                                    Duration timeout) {
   wire::ControlRequest request;

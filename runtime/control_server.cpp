@@ -176,6 +176,12 @@ class ControlServer::Impl {
         const Result<FaultOrder> order = read_order(request.fault());
         return set(reply, order ? verbs_.arm_fault(order.value()) : Result<void>{order.error()});
       }
+      case wire::CONTROL_MOVE_HOME: {
+        const wire::HomeOrder& order = request.home();
+        return verbs_.move_home
+                   ? set(reply, verbs_.move_home({RegionId{order.home()}, RegionId{order.successor()}, order.forced()}))
+                   : unsupported();
+      }
       case wire::CONTROL_END_FAULT:
         return verbs_.end_fault ? set(reply, verbs_.end_fault(request.fault_id())) : unsupported();
       case wire::CONTROL_LIST_FILES:

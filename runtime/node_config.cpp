@@ -282,6 +282,16 @@ void read_members(const json& object, NodeConfig& out, std::optional<Error>& pro
     reader.get("fixed_force_ns", out.durability.fixed_force);
     reader.end();
   }
+  if (const json* home = top.find_optional("home")) {
+    Reader reader{*home, "home", problem};
+    reader.get("lease_ns", out.home.lease);
+    reader.get("fencing", out.home.fencing);
+    bool fail = false;
+    reader.get("unreachable_fails", fail);
+    out.unreachable_home = fail ? UnreachableHome::fail : UnreachableHome::wait;
+    reader.get("unreachable_wait_ns", out.unreachable_wait);
+    reader.end();
+  }
   top.get<std::size_t>("checkpoint_bytes", out.checkpoint_bytes, 1U << 10U, 1ULL << 40U);
   std::string directory;
   top.get("data_directory", directory);
@@ -395,6 +405,11 @@ std::string to_json(const NodeConfig& config) {
       {"locking", text_of(config.locking)},
       {"durability",
        {{"kind", text_of(config.durability.kind)}, {"fixed_force_ns", ns(config.durability.fixed_force)}}},
+      {"home",
+       {{"lease_ns", ns(config.home.lease)},
+        {"fencing", config.home.fencing},
+        {"unreachable_fails", config.unreachable_home == UnreachableHome::fail},
+        {"unreachable_wait_ns", ns(config.unreachable_wait)}}},
       {"checkpoint_bytes", config.checkpoint_bytes},
       {"data_directory", config.data_directory.string()},
       {"insecure", config.insecure},

@@ -57,6 +57,9 @@ struct NodeConfig {
   LockingPolicy locking{LockingPolicy::wound_wait};
   Durability durability;
   std::size_t checkpoint_bytes{64U << 20U};
+  HomeRules home;  ///< Only lease and fencing are configured.
+  UnreachableHome unreachable_home{UnreachableHome::wait};
+  Duration unreachable_wait{10s};
   std::filesystem::path data_directory;  ///< Log, checkpoint, epoch; one per node and cell.
   bool insecure{};                       ///< Permit sockets off loopback and outside our own namespaces.
   bool own_namespace{};                  ///< The runner made this node's network namespace: counts as loopback.

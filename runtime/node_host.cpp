@@ -193,6 +193,12 @@ class NodeHost::Impl {
       return report;
     };
     verbs.arm_fault = [this](const FaultOrder& order) { return faults_->arm(order); };
+    verbs.move_home = [this](const HomeOrder& order) -> Result<void> {
+      if (order.home.value >= directory_.region_count() || order.successor.value >= directory_.region_count()) {
+        return Error{"an order about a region that there is not"};
+      }
+      return service_->move_home(order);
+    };
     verbs.end_fault = [this](std::uint32_t id) -> Result<void> {
       faults_->end(id);
       return {};

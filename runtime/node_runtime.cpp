@@ -25,6 +25,9 @@ EngineOptions engine_options(const NodeHost& host, const Protocol& protocol, Epo
   options.locking = config.locking;
   options.initial_balance = config.initial_balance;
   options.checkpoint_bytes = config.checkpoint_bytes;
+  options.home = config.home;
+  options.unreachable_home = config.unreachable_home;
+  options.unreachable_wait = config.unreachable_wait;
   options.clock = steady_clock_id();
   return options;
 }

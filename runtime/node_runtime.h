@@ -26,6 +26,10 @@ class NodeRuntime final : public NodeService, public Environment {
   ~NodeRuntime() override;
 
   void on_message(const PeerMessage& message) override { engine_->on_message(message); }
+  [[nodiscard]] Result<void> move_home(const HomeOrder& order) override {
+    engine_->move_home(order.home, order.successor, order.forced);
+    return {};
+  }
   [[nodiscard]] NodeStatus status() override;
   [[nodiscard]] NodeReport report() override;
   void refresh(MetricSet& live) override;

@@ -35,6 +35,9 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   spec.timeouts = timeouts.protocol;
   spec.lock_wait = timeouts.lock_wait;
   spec.locking = s.locking;
+  spec.home = resolve_home_rules(s, timeouts);
+  spec.unreachable_home = s.unreachable_home;
+  spec.unreachable_wait = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
   spec.initial_balance = s.initial_balance;
   spec.force = plan.forced_write(cell);
   spec.workload = s.workload;
