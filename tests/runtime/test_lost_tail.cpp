@@ -32,6 +32,12 @@ struct TemporaryDirectory {
   ~TemporaryDirectory() { std::filesystem::remove_all(path); }
 };
 
+DurableRecord numbered(std::uint64_t n) {
+  ShipAckedRecord record;
+  record.sequence = n;
+  return record;
+}
+
 std::vector<std::uint64_t> history(const std::filesystem::path& directory) {
   std::vector<std::uint64_t> numbers;
   const Result<LogHistory> read = read_log_history(directory.string(), [&](std::uint64_t, const DurableRecord& record) {
@@ -80,7 +86,7 @@ struct Work {
       log.hold(true);
     }
     for (std::uint64_t n = 0; n <= random() % 5 && (!stalled || next < what.before_stall + 40); ++n, ++next) {
-      log.append(ShipAckedRecord{next}, next);
+      log.append(numbered(next), next);
     }
     if (what.checkpoints && next % 50 == 0 && !log.checkpoint_in_progress()) {
       Checkpoint checkpoint;
@@ -221,15 +227,15 @@ TEST_CASE("a disk that fails a sync or is full ends the log at once, and nothing
         }
         return done();
       };
-      log.append(ShipAckedRecord{1}, 1);
+      log.append(numbered(1), 1);
       REQUIRE(run_until([&] { return forced.size() == 1; }));
       disk.set({false, !full, full});
-      log.append(ShipAckedRecord{2}, 2);
+      log.append(numbered(2), 2);
       REQUIRE(run_until([&] { return !failure.empty(); }));
       CHECK(failure.find(full ? "No space left on device" : "Input/output error") != std::string::npos);
       CHECK(failure.find(directory.path.string()) != std::string::npos);
       disk.set({});
-      log.append(ShipAckedRecord{3}, 3);
+      log.append(numbered(3), 3);
       for (int step = 0; step < 20; ++step) {
         loop->run_once(1ms);
       }
