@@ -47,7 +47,7 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
   int quiet = 0;
   while (quiet < 2 && Clock::now() - began < limit()) {
     EngineStatus sum;
-    const auto nodes = fleet.living(fleet.engines());
+    const auto nodes = fleet.answering(fleet.engines());
     bool all = nodes.size() == fleet.engines().size();
     for (const auto& status : fleet.control().status(nodes, 1s)) {
       all = all && status.ok();

@@ -200,7 +200,7 @@ void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evid
         evidence.invalid_reasons.push_back("the emulation's counters could not be reset: " + done.error().message);
       }
     }
-    const auto nodes = fleet.living(fleet.all());
+    const auto nodes = fleet.answering(fleet.all());
     const auto statuses = fleet.control().status(nodes, 400ms);
     sampler.take(statuses, Clock::now() - start,
                  fleet.faults() != nullptr ? fleet.faults()->active() : std::vector<std::string>{});

@@ -75,9 +75,13 @@ class Resolver {
   }
   void unknown(const std::string& name, const std::string& expected, const std::vector<std::string>& known) {
     const std::string guess = yaml::closest(name, known);
+    constexpr std::size_t kShown = 16;
+    std::vector<std::string> shown(known.begin(),
+                                   known.begin() + static_cast<std::ptrdiff_t>(std::min(kShown, known.size())));
+    if (known.size() > kShown) shown.push_back("and " + std::to_string(known.size() - kShown) + " more");
     fail(where(entry_.place, name)
              .value_or(entry_.place)
-             .error("expected " + expected + " (" + joined(known, ", ") + "), found \"" + name + "\"" +
+             .error("expected " + expected + " (" + joined(shown, ", ") + "), found \"" + name + "\"" +
                     (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
   }
 

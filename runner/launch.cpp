@@ -265,13 +265,23 @@ void CellFleet::restart_due(CellEvidence& evidence, bool tell) {
 void CellFleet::ask_restarted() {
   const auto nodes = living(faults_->unready());
   if (nodes.empty()) return;
-  const auto statuses = control_.status(nodes, 100ms);
+  const auto statuses = control_.status(nodes, 50ms);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     if (statuses[i] && statuses[i].value().ready) faults_->node_ready(nodes[i]);
   }
 }
 
+std::vector<NodeId> CellFleet::answering(const std::vector<NodeId>& nodes) const {
+  std::vector<NodeId> out = living(nodes);
+  if (faults_ == nullptr) return out;
+  const auto unready = faults_->unready();
+  std::erase_if(out, [&](NodeId node) { return std::find(unready.begin(), unready.end(), node) != unready.end(); });
+  return out;
+}
+
 bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
+  // Who was just started again is asked often: when it serves is a result.
+  if (faults_ != nullptr && !faults_->unready().empty()) wait = std::min<Duration>(wait, 20ms);
   const int fd = context_.network.emulation() != nullptr ? context_.network.emulation()->failure_fd() : -1;
   note_deaths(fleet_.poll_ended(wait, {fd, wake_.get()}), evidence, tell);
   if (faults_ != nullptr) restart_due(evidence, tell);
@@ -291,7 +301,7 @@ bool CellFleet::watch(CellEvidence& evidence, Duration wait, bool tell) {
 void CellFleet::sample_metrics(bool now) {
   if (context_.monitor == nullptr) return;
   std::vector<Monitor::Node> nodes;
-  for (const NodeId id : living(all_)) nodes.push_back({id, name(id)});
+  for (const NodeId id : answering(all_)) nodes.push_back({id, name(id)});
   context_.monitor->sample(context_.cell.id, control_, nodes, now);
 }
 

@@ -29,6 +29,8 @@ class CellFleet {
   [[nodiscard]] const std::vector<NodeId>& engines() const { return engines_; }
   /// Those of `nodes` whose process has not ended and does not stand still.
   [[nodiscard]] std::vector<NodeId> living(const std::vector<NodeId>& nodes) const;
+  /// Of those, the ones that will answer soon: not those that were just started again.
+  [[nodiscard]] std::vector<NodeId> answering(const std::vector<NodeId>& nodes) const;
   [[nodiscard]] std::string name(NodeId node) const;
 
   /// Waits `wait`, or less if a process ends, the emulation fails or Ctrl-C comes. True if the cell cannot go on; what

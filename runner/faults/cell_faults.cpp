@@ -22,6 +22,7 @@ CellFaults::CellFaults(const CellContext& context, CellFleet& fleet) : context_(
     const std::string& address = context.network.addresses().at(node.id).control;
     scheduled_.add(node.id, address);
     waiting_.add(node.id, address);
+    homes_.add(node.id, address);
   }
   const bool wan = context.network.kind() == EmulationKind::tun || context.network.kind() == EmulationKind::netem;
   if (wan) {
@@ -60,7 +61,8 @@ FaultHands CellFaults::hands() {
     }
     // Who is down or stands still does not hear of it; whose order it is, has to.
     const Directory directory = context_.plan.directory(context_.cell);
-    const auto results = scheduled_.move_home(agents, order, kAskPatience);
+    const std::lock_guard lock(homes_mutex_);
+    const auto results = homes_.move_home(agents, order, kAskPatience);
     for (std::size_t i = 0; i < agents.size(); ++i) {
       if (order.forced && directory.region_of(agents[i]) == order.successor && !results[i]) return results[i].error();
     }

@@ -37,6 +37,8 @@ class CellFaults {
   const CellContext& context_;
   CellFleet& fleet_;
   ControlClient scheduled_, waiting_;  ///< One for each thread of the controller's.
+  std::mutex homes_mutex_;
+  ControlClient homes_;  ///< Of either thread.
   std::unique_ptr<LinkFaults> links_;
   std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, int> active_;  ///< By labels.

@@ -213,7 +213,8 @@ def wrong_faults():
         file = write(place / "faults.yaml", experiment(["at: 1s, for: 1s, link: {between: [rack-1, rack-2], delay: +5ms}"]))
         status, _, err = run("run", file, "--output", place / "results", cwd=place)
         equal(status, 1, f"exit status: {err}")
-        check("there are no links to change here; use emulation: tun, netem, auto or sim" in err, err)
+        check("faults.yaml:13:23: faults[0].link: expected another fault with emulation: loopback: there are no links to "
+              "change here; use emulation: tun, netem, auto or sim" in err, err)
 
 
 def dry_run():
