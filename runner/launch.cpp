@@ -81,6 +81,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   // As long as a client waits before it calls the outcome unknown.
   config.unreachable_wait = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
   config.durability = s.durability;
+  config.trace = plan.experiment.trace;
   config.data_directory = context_.paths.node_folder(context_.cell, node);
   config.own_namespace = context_.network.namespace_fd(node) >= 0;
   // Each repetition draws its own load; every protocol of a repetition gets the same.

@@ -2,13 +2,32 @@
 
 #include <unistd.h>
 
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+
 #include "runner/launch.h"
 #include "runner/trace/marks.h"
 #include "runtime/event_loop.h"
 
 namespace geocommit {
 namespace {
+
 constexpr Duration kAskPatience = 1s;
+constexpr const char* kSocketPrefix = "faults-";  // and the runner's pid, in the folder of the state files
+
+/// A runner that was killed leaves its socket's name behind.
+void remove_stale_sockets(const std::filesystem::path& folder) {
+  std::error_code ignored;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with(kSocketPrefix)) continue;
+    const int pid = std::atoi(name.c_str() + std::string_view(kSocketPrefix).size());
+    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) std::filesystem::remove(entry.path(), ignored);
+  }
+}
+
 }  // namespace
 
 CellFaults::CellFaults(const CellContext& context, CellFleet& fleet) : context_(context), fleet_(fleet) {
@@ -45,7 +64,8 @@ FaultHands CellFaults::hands() {
   out.own_processes = context_.network.kind() != EmulationKind::deployed;
   // Also seen from the namespaces of the nodes, which have no other file system.
   if (out.own_processes) {
-    out.listener = "ipc://" + (context_.state.path().parent_path() / ("faults-" + std::to_string(::getpid()))).string();
+    out.listener =
+        "ipc://" + (context_.state.path().parent_path() / (kSocketPrefix + std::to_string(::getpid()))).string();
   }
   out.signal = [this](NodeId node, int number) { return fleet_.signal(node, number); };
   out.wake = [this] { fleet_.wake(); };
@@ -98,6 +118,7 @@ Result<void> CellFaults::prepare() {
   if (!controller_) return {};
   if (auto refusal = controller_->refusal(); !refusal.empty()) return Error{refusal};
   fleet_.set_faults(controller_.get());
+  remove_stale_sockets(context_.state.path().parent_path());
   if (const FaultHands how = hands(); !how.listener.empty()) {
     auto listener =
         FaultListener::open(how.listener, [this](const FaultReport& report) { controller_->on_report(report); });
