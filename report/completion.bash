@@ -5,14 +5,14 @@
 _geocommit_options() {
   case "$1" in
     run) echo "--dry-run --output --set --emulation --seed --protocols --allow-expected --base-port --prometheus --prometheus-port --quiet --verbose" ;;
-    sim) echo "--output --set --seed --protocols --allow-expected --quiet" ;;
+    sim) echo "--output --logs --set --seed --protocols --allow-expected --quiet" ;;
     probe) echo "--emulation --backend --duration --load --json --check" ;;
     replay) echo "--port --exit-after" ;;
     compare) echo "--csv --html --seed" ;;
     trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --width" ;;
     fuzz) echo "--seeds --protocol --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
     check) echo "--allow-expected" ;;
-    explore) echo "--participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --show --no-reduction --no-symmetry --save --replay" ;;
+    explore) echo "--writes --replicas --late-rounds --checkpoint-records --participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --show --no-reduction --no-symmetry --save --replay" ;;
   esac
 }
 

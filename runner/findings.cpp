@@ -93,7 +93,8 @@ std::string point_words(const Json& sweep) {
   std::string out;
   if (!sweep.is_object()) return out;
   for (const auto& [key, value] : sweep.items()) {
-    out += (out.empty() ? "" : ", ") + key + "=" + (value.is_string() ? value.get<std::string>() : value.dump());
+    out += (out.empty() ? "" : ", ") + key + (key == "scenario" ? " " : "=") +
+           (value.is_string() ? value.get<std::string>() : value.dump());
   }
   return out;
 }
@@ -161,8 +162,8 @@ constexpr std::array kWrongs{
     Wrong{"told_abort_but_committed", "told a client abort for", "transaction", "transactions", "that committed"},
     Wrong{"commit_without_all_yes", "committed", "transaction", "transactions", "without a YES of every participant"},
     Wrong{"lost_acknowledged_write", "lost", "acknowledged write", "acknowledged writes", ""},
-    Wrong{"money_not_conserved", "did not conserve money:", "sum is", "sums are", "off"},
-    Wrong{"executed_twice", "executed", "transaction", "transactions", "twice"}};
+    Wrong{"executed_twice", "executed", "transaction", "transactions", "twice"},
+    Wrong{"money_not_conserved", "left", "sum of money", "sums of money", "off"}};
 
 void violations(const Group& group, std::vector<Finding>& out) {
   bool expected = true;
@@ -174,17 +175,22 @@ void violations(const Group& group, std::vector<Finding>& out) {
     out.push_back({FindingKind::unknown, text(*cell, {"cell"}) + " could not be judged" +
                                              (said ? ": " + why->front().get<std::string>() : "") + "."});
   }
+  std::vector<std::string> wrongs;
   for (const Wrong& wrong : kWrongs) {
     const double count = group.sum({"violations", wrong.key});
     if (count < 1) continue;
     std::string after = wrong.after;
-    if (const auto place = after.find("%s"); place != std::string::npos)
+    if (const auto place = after.find("%s"); place != std::string::npos) {
       after.replace(place, 2, count < 2 ? "it" : "them");
-    std::string sentence = group.name + " " + wrong.before + " " + counted(count, wrong.one, wrong.many) +
-                           (after.empty() ? "" : " " + after) + meanwhile(group);
-    if (expected) sentence += ", as its fault model predicts";
-    out.push_back({expected ? FindingKind::expected : FindingKind::violation, sentence + "."});
+    }
+    wrongs.push_back(std::string(wrong.before) + " " + counted(count, wrong.one, wrong.many) +
+                     (after.empty() ? "" : " " + after));
   }
+  if (wrongs.empty()) return;
+  // What happened to transactions says more than what it did to sums.
+  const std::string sentence = group.name + " " + listed(wrongs) + (wrongs.size() > 1 ? "," : "") + meanwhile(group) +
+                               (expected ? ", as its fault model predicts." : ".");
+  out.push_back({expected ? FindingKind::expected : FindingKind::violation, sentence});
 }
 
 void blocking(const Group& group, bool anyone, std::vector<Finding>& out) {

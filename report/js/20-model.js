@@ -1,6 +1,6 @@
 // A group is one protocol at one sweep point: its repetitions are merged, never averaged.
 
-const pointName = (sweep) => Object.entries(sweep).map(([key, value]) => key + "=" + value).join(" ");
+const pointName = (sweep) => Object.entries(sweep).map(([key, value]) => key + (key === "scenario" ? " " : "=") + value).join(" ");
 const groups = data.groups
   .map((g) => ({...g, point: pointName(g.sweep), cells: g.cells.filter((i) => i < cells.length), index: g.cells}))
   .filter((g) => g.cells.length > 0);

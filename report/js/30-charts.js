@@ -85,6 +85,15 @@ function swatch(style) {
     svg("path", {d: markPath(style.mark, 4), transform: "translate(17 6)", fill: style.ink}));
 }
 
+/** 1, 2, 5, 10, ... within a logarithmic axis; fewer where there is no room. */
+function decades(low, high, width) {
+  const out = [], steps = Math.log10(high / low) * 3 * 64 > width ? [1] : [1, 2, 5];
+  for (let power = Math.floor(Math.log10(low)); power <= Math.ceil(Math.log10(high)); power++) {
+    for (const step of steps) if (step * 10 ** power >= low && step * 10 ** power <= high) out.push(step * 10 ** power);
+  }
+  return out.length ? out : [low, high];
+}
+
 /**
  * A figure with a chart. spec: {title, note, x: {label, log, unit}, y: {label, range}, xs, series: [{name, values, style, stepped}],
  * faults, height, sync, table: () => Node}.
@@ -112,7 +121,8 @@ function chart(spec) {
       cursor: {drag: {x: true, y: false}, points: {show: false}, ...(spec.sync ? {sync: {key: spec.sync}} : {})},
       legend: {show: false},
       scales: {x: {time: false, distr: spec.x.log ? 3 : 1, ...(spec.x.range ? {range: spec.x.range} : {})}, y: {range: spec.y.range || ((u, min, max) => [0, Math.max(max * 1.08, 1)])}},
-      axes: [{stroke, grid, ticks: grid, font, label: spec.x.label, labelFont: font, labelSize: 18, values: (u, v) => axisText(v), space: width < 500 ? 48 : 64},
+      axes: [{stroke, grid, ticks: grid, font, label: spec.x.label, labelFont: font, labelSize: 18, values: (u, v) => axisText(v), space: width < 500 ? 48 : 64,
+              ...(spec.x.log ? {splits: (u, axis, low, high) => decades(low, high, width), filter: (u, splits) => splits} : {}), ...(spec.x.splits ? {splits: () => spec.x.splits} : {})},
              {stroke, grid, ticks: grid, font, size: 56, values: (u, v) => axisText(v)}],
       series: [{}, ...spec.series.map((s, i) => {
         const style = styleOf(s.style);

@@ -96,7 +96,7 @@ function sweepCharts() {
       const g = groups.find((c) => c.protocol === p && c.point === point);
       return g ? value(g) : null;
     })}));
-    return chart({title, x: {label: "point of the sweep", range: (u, min, max) => [min - 0.2, max + 0.2]}, y: {unit}, xs, series,
+    return chart({title, x: {label: "point of the sweep", range: (u, min, max) => [min - 0.2, max + 0.2], splits: xs}, y: {unit}, xs, series,
       table: () => table(title, ["", ...protocols], points.map((point, k) => [point, ...series.map((s) => figure(s.values[k]))]), true)});
   };
   return [one("Commit latency p99 over the sweep, ms", " ms", (g) => quantile(g, "commit_latency", "p99").value),

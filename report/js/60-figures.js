@@ -20,7 +20,7 @@ function drawBlocking() {
     }
   }
   section("blocking", "Blocking", "Blocking",
-    el("p", {}, anyone ? "A participant is blocked while it is in doubt past its decision timeout: it voted YES, holds its locks, and cannot learn the outcome. Those still blocked at the end are counted apart; their times are lower bounds and are in no percentile."
+    el("p", {}, anyone ? "A participant is blocked while it is in doubt past its decision timeout: it voted YES, holds its locks, and cannot learn the outcome. Those still blocked at the end are counted apart; their times are lower bounds."
       : "No participant was in doubt past its decision timeout."),
     table("Blocked participants; times in milliseconds past the decision timeout", ["", "ended", "longest", "still at the end", "their longest", "in doubt at the end", "decision timeout", "longest lock hold"], rows, true),
     byRegion.length ? table("By region", ["", "blocked, ended", "longest", "still at the end"], byRegion, true) : null);

@@ -2,10 +2,11 @@
 
 function drawTransactions() {
   const traces = data.traces || [];
-  const examples = cells.flatMap((c) => (at(c, "verdict_detail", "examples") || []).map((e) => [c.cell, e.class.replaceAll("_", " "), e.transaction, el("td", {class: "text"}, e.what)]));
+  const examples = cells.flatMap((c) => (at(c, "verdict_detail", "examples") || []).map((e) => [c.cell, e.class.replaceAll("_", " "), e.transaction === "0.0.0" ? "-" : e.transaction, el("td", {class: "text"}, e.what)]));
   if (traces.length === 0 && examples.length === 0) return;
   section("transactions", "Transactions", "Transactions worth a look",
-    examples.length ? table("Violations, as the checker saw them", ["cell", "class", "transaction", "what"], examples, true) : null,
+    examples.length ? table("Violations, as the checker saw them" + (examples.length > 12 ? `; the first 12 of ${examples.length}` : ""), ["cell", "class", "transaction", "what"], examples.slice(0, 12), true) : null,
+    examples.length > 12 ? lazyDetails("All that were kept", () => table("Violations", ["cell", "class", "transaction", "what"], examples, true)) : null,
     traces.length ? el("p", {}, "Each line is a node and time runs down: a slanted arrow is a message, a dot what a node did at that moment; a thick line is a participant in doubt. The clocks of the nodes are those of one host.") : null,
     traces.map((t, i) => {
       const title = `${t.cell}: transaction ${t.transaction}, ${t.why}`;
@@ -18,7 +19,7 @@ function drawTransactions() {
 /** t: {nodes: [{name}], messages: [{from, to, sent_ms, received_ms?, kind}], events: [{node, at_ms, text}], in_doubt: [{node, from_ms, to_ms?}], marks: [{at_ms, text}]} */
 function spaceTime(t, title) {
   const times = [...t.messages.flatMap((m) => [m.sent_ms, m.received_ms]), ...t.events.map((e) => e.at_ms), ...t.marks.map((m) => m.at_ms), ...t.in_doubt.flatMap((d) => [d.from_ms, d.to_ms])].filter((v) => typeof v === "number");
-  const begin = Math.min(...times), end = Math.max(...times), gap = 190, left = 84, width = left + gap * Math.max(1, t.nodes.length - 1) + 150;
+  const begin = Math.min(...times), end = Math.max(...times), gap = 210, left = 84, width = left + gap * Math.max(1, t.nodes.length - 1) + 320;
   // Time is to scale between moments that are close, and long silences are folded.
   const moments = [...new Set(times)].sort((a, b) => a - b), unit = Math.max((end - begin) / 24, 1e-6), ys = new Map();
   let y = 60;
@@ -54,7 +55,7 @@ function spaceTime(t, title) {
     if (x(e.node) < left) continue;
     parts.push(svg("circle", {cx: x(e.node), cy: ys.get(e.at_ms), r: 4, fill: "var(--s2)"}), svg("text", {x: x(e.node) + 8, y: ys.get(e.at_ms) + 13, class: "halo"}, e.text));
   }
-  return svg("svg", {class: "draw", viewBox: `0 0 ${width} ${height}`, style: `min-width:${Math.min(width, 620)}px;max-width:${width}px`, role: "img", "aria-label": title}, parts);
+  return svg("svg", {class: "draw", viewBox: `0 0 ${width} ${height}`, style: `min-width:${Math.min(width, 900)}px;max-width:${width}px`, role: "img", "aria-label": title}, parts);
 }
 
 function traceTable(t) {

@@ -11,7 +11,7 @@ import sys
 BUILD, SOURCE = (pathlib.Path(p) for p in sys.argv[1:3])
 RUNNER, REPORT, SIM = BUILD / "runner/geocommit-runner", BUILD / "runner/geocommit-report", BUILD / "sim/geocommit-sim"
 # Where each command's help is: the words that ./geocommit turns it into.
-OWN = {"sim": [SIM], "fuzz": [SIM, "fuzz"], "check": [SIM, "check"], "explore": [BUILD / "sim/explore/geocommit-explore"], "trace": [BUILD / "runner/trace/geocommit-trace"],
+OWN = {"sim": [SIM, "x.yaml"], "fuzz": [SIM, "fuzz"], "check": [SIM, "check"], "explore": [BUILD / "sim/explore/geocommit-explore"], "trace": [BUILD / "runner/trace/geocommit-trace"],
        **{c: [REPORT, c] for c in ("report", "compare", "schema", "completion")}}
 
 
@@ -30,7 +30,7 @@ def options_in(text):
 
 
 def bash(script):
-    done = subprocess.run(["bash", "-euo", "pipefail", "-c", f"source <({REPORT} completion bash)\n{script}"], capture_output=True, text=True, cwd=SOURCE)
+    done = subprocess.run(["bash", "-uo", "pipefail", "-c", f"source <({REPORT} completion bash)\n{script}"], capture_output=True, text=True, cwd=SOURCE)
     if done.returncode != 0:
         sys.exit(f"bash: {done.stderr}")
     return done.stdout.split()
