@@ -66,6 +66,18 @@ inline constexpr const char* kLazyWrites = "geocommit_lazy_writes_total";
 // Home region: {replica}: the replica's region.
 inline constexpr const char* kStaleness = "geocommit_staleness_seconds";  // histogram
 inline constexpr const char* kReplica = "replica";
+/// {home}: the first region of the home. Gauge: the round of the newest epoch that this site was master in.
+inline constexpr const char* kHomeEpoch = "geocommit_home_epoch";
+inline constexpr const char* kHome = "home";
+inline constexpr const char* kHomeEvents = "geocommit_home_events_total";  // {home, event}: name_of(HomeEventKind)
+/// Histogram {home, how}. "transfer": at the old master, from the last write it accepted until it heard that its
+/// successor is open. "failover": at the successor, from the order until it was open.
+inline constexpr const char* kHomeGap = "geocommit_home_write_gap_seconds";
+inline constexpr const char* kHow = "how";
+/// Accepted at this site as master and in no surviving history; {home}.
+inline constexpr const char* kHomeLost = "geocommit_home_lost_writes_total";
+/// Histogram {home}: between the oldest of them and the newest, on this site's clock.
+inline constexpr const char* kHomeLostSpan = "geocommit_home_lost_span_seconds";
 inline constexpr const char* kAlarms = "geocommit_alarms_total";  // {what}
 inline constexpr const char* kWhat = "what";
 inline constexpr const char* kNotes = "geocommit_protocol_points_total";  // {event}

@@ -161,6 +161,7 @@ Json verdict_json(const Verdict& v) {
           {"aborted", v.aborted},
           {"unresolved", v.unresolved},
           {"unknown_to_client", v.unknown_to_client},
+          {"rpo", {{"acknowledged", v.rpo.acknowledged}, {"unanswered", v.rpo.unanswered}, {"torn", v.rpo.torn}}},
           {"unknown_reasons", v.unknown_reasons},
           {"examples", examples}};
 }

@@ -271,6 +271,30 @@ void Telemetry::staleness(NodeId replica, Duration age) {
   window_.set->histogram(metric::kStaleness, with).record(age);
 }
 
+void Telemetry::home_changed(const HomeEvent& event) {
+  const Labels home{{metric::kHome, directory_.regions()[directory_.region_of(event.home).value]}};
+  const auto with = [&](const char* name, std::string value) {
+    Labels more = home;
+    more[name] = std::move(value);
+    return labels(std::move(more));
+  };
+  for (MetricSet* set : {live_.set, window_.set}) {
+    ++set->counter(metric::kHomeEvents, with(metric::kEvent, text(name_of(event.kind))));
+    if (event.kind == HomeEventKind::opened) {
+      set->gauge(metric::kHomeEpoch, labels(home)) = static_cast<double>(event.round);
+    }
+    if (event.kind == HomeEventKind::transferred || (event.kind == HomeEventKind::opened && event.gap > Duration{0})) {
+      set->histogram(metric::kHomeGap,
+                     with(metric::kHow, event.kind == HomeEventKind::transferred ? "transfer" : "failover"))
+          .record(event.gap);
+    }
+    if (event.kind == HomeEventKind::writes_lost) {
+      set->counter(metric::kHomeLost, labels(home)) += event.writes;
+      set->histogram(metric::kHomeLostSpan, labels(home)).record(event.gap);
+    }
+  }
+}
+
 void Telemetry::alarm(std::string_view what) {
   ++live_.set->counter(metric::kAlarms, labels({{metric::kWhat, text(what)}}));
 }

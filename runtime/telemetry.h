@@ -54,6 +54,7 @@ class Telemetry final : public Observer {
   void lazy_write() override { ++*lazy_writes_; }
   void noted(const TxnDescriptor& txn, std::string_view event) override;
   void staleness(NodeId replica, Duration age) override;
+  void home_changed(const HomeEvent& event) override;
   void alarm(std::string_view what) override;
 
   /// Makes the series that a node of this kind will write, at zero: what first appears at 1 has no rate.
