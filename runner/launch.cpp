@@ -37,9 +37,7 @@ bool mentions_taken_port(const std::string& line) {
 }  // namespace
 
 CellFleet::CellFleet(const CellContext& context)
-    : context_(context),
-      nodes_(context.plan.nodes_of(context.cell)),
-      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : context_(context), nodes_(context.plan.nodes_of(context.cell)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (const NodeInfo& node : nodes_) {
     all_.push_back(node.id);
     (node.kind == NodeKind::client ? clients_ : engines_).push_back(node.id);
@@ -82,6 +80,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.unreachable_wait = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
   config.durability = s.durability;
   config.trace = plan.experiment.trace;
+  config.links_never_cut = context_.network.kind() == EmulationKind::loopback;
   config.data_directory = context_.paths.node_folder(context_.cell, node);
   config.own_namespace = context_.network.namespace_fd(node) >= 0;
   // Each repetition draws its own load; every protocol of a repetition gets the same.
@@ -208,8 +207,7 @@ std::vector<NodeId> CellFleet::living(const std::vector<NodeId>& nodes) const {
 bool CellFleet::signal(NodeId node, int number) {
   const std::lock_guard lock(signal_mutex_);
   const auto found = signal_fds_.find(node);
-  return found != signal_fds_.end() &&
-         ::syscall(SYS_pidfd_send_signal, found->second.get(), number, nullptr, 0) == 0;
+  return found != signal_fds_.end() && ::syscall(SYS_pidfd_send_signal, found->second.get(), number, nullptr, 0) == 0;
 }
 
 void CellFleet::wake() const {
@@ -220,7 +218,8 @@ void CellFleet::wake() const {
 void CellFleet::note_deaths(const std::vector<Death>& deaths, CellEvidence& evidence, bool tell) {
   for (const Death& death : deaths) {
     ended_.push_back(death.name);
-    const auto node = std::find_if(nodes_.begin(), nodes_.end(), [&](const NodeInfo& n) { return n.name == death.name; });
+    const auto node =
+        std::find_if(nodes_.begin(), nodes_.end(), [&](const NodeInfo& n) { return n.name == death.name; });
     if (faults_ != nullptr && node != nodes_.end() && faults_->node_ended(node->id)) {
       context_.console.detail(context_.cell.id + ": by a fault, " + death.describe());
       continue;

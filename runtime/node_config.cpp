@@ -299,6 +299,9 @@ void read_members(const json& object, NodeConfig& out, std::optional<Error>& pro
   top.get("insecure", out.insecure);
   top.get("own_namespace", out.own_namespace);
   top.get<std::uint64_t>("seed", out.seed, 0, UINT64_MAX);
+  if (top.find_optional("links_never_cut") != nullptr) {
+    top.get("links_never_cut", out.links_never_cut);
+  }
   if (const json* trace = top.find_optional("trace")) {
     Reader reader{*trace, "trace", problem};
     std::uint64_t ppm = 0;
@@ -415,6 +418,7 @@ std::string to_json(const NodeConfig& config) {
       {"insecure", config.insecure},
       {"own_namespace", config.own_namespace},
       {"seed", config.seed},
+      {"links_never_cut", config.links_never_cut},
       {"faults", faults_to_json(config.faults)},
       {"trace",
        {{"on", config.trace.on},

@@ -66,6 +66,7 @@ struct NodeConfig {
   std::uint64_t seed{};
   std::vector<FaultOrder> faults;  ///< Armed before recovery begins.
   TraceSettings trace;
+  bool links_never_cut{};  ///< See TransportOptions.
   ClientConfig client;
 
   [[nodiscard]] Directory directory() const;

@@ -44,6 +44,7 @@ class NodeHost::Impl {
     transport.bind = own.data;
     transport.addresses = std::move(data);
     transport.directory = &directory_;
+    transport.links_never_cut = config_.links_never_cut;
     auto opened = Transport::open(*context_, loop_, std::move(transport),
                                   [this](const PeerMessage& message) { service_->on_message(message); });
     if (!opened) {

@@ -20,6 +20,7 @@ namespace {
 constexpr std::size_t kFlushBytes = 64U << 10U;  // a frame is closed when it has grown past this
 constexpr std::size_t kFlushItems = 1'024;
 constexpr int kFramesPerStep = 256;
+constexpr int kPatienceMs = 60'000;  // where silence does not mean a cut
 constexpr Duration kHousekeeping = 1s;
 constexpr Duration kLogInterval = 10s;  // at most one line per cause in this time
 
@@ -233,6 +234,11 @@ class Transport::Impl {
 
   [[nodiscard]] Watermark watermark() const { return watermark_source_ ? watermark_source_() : Watermark{}; }
 
+  [[nodiscard]] bool is_client(NodeId node) const {
+    const NodeInfo* info = options_.directory->find(node);
+    return info != nullptr && info->kind == NodeKind::client;
+  }
+
   Result<void> connect(NodeId node, const std::string& address) {
     try {
       auto peer = std::make_unique<Peer>(context_, options_);
@@ -242,8 +248,11 @@ class Transport::Impl {
       // wake-up.
       const int interval_ms = std::clamp(15 * static_cast<int>(options_.addresses.size()), 300, 1'000);
       set(peer->socket, zmq::sockopt::heartbeat_ivl, interval_ms);
-      set(peer->socket, zmq::sockopt::heartbeat_timeout, interval_ms + 700);
-      set(peer->socket, zmq::sockopt::heartbeat_ttl, 3'000);
+      // A client stands beside its coordinator, with no WAN between them to be cut: a coordinator that stands still for
+      // seconds must find what was asked of it meanwhile, or its stall would not show in the latencies.
+      const bool patient = options_.links_never_cut || is_client(node) || is_client(options_.self);
+      set(peer->socket, zmq::sockopt::heartbeat_timeout, patient ? kPatienceMs : interval_ms + 700);
+      set(peer->socket, zmq::sockopt::heartbeat_ttl, patient ? kPatienceMs : 3'000);
       set(peer->socket, zmq::sockopt::reconnect_ivl, 100);
       set(peer->socket, zmq::sockopt::reconnect_ivl_max, 500);
       set(peer->socket, zmq::sockopt::connect_timeout, 2'000);

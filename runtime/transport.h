@@ -31,9 +31,10 @@ struct TransportOptions {
   std::string bind;                         ///< "tcp://127.0.0.1:7001"
   std::map<NodeId, std::string> addresses;  ///< Data addresses of every node of the run (self may be among them).
   const Directory* directory{};             ///< Outlives the transport.
-  std::size_t frame_bytes_max{2U << 20U};   ///< Larger frames are refused by the socket, before they are in memory.
-  int send_queue_frames{4096};              ///< Per peer; more is dropped and counted.
-  int receive_queue_frames{256};            ///< Per connection; then TCP's flow control holds the sender back.
+  bool links_never_cut{};  ///< Loopback: a peer that is silent for seconds stands still, and finds later what was sent.
+  std::size_t frame_bytes_max{2U << 20U};  ///< Larger frames are refused by the socket, before they are in memory.
+  int send_queue_frames{4096};             ///< Per peer; more is dropped and counted.
+  int receive_queue_frames{256};           ///< Per connection; then TCP's flow control holds the sender back.
 };
 
 struct TransportStats {

@@ -188,8 +188,8 @@ Result<std::vector<Cell>> load_cells(const fs::path& results, const std::string&
   std::error_code error;
   if (!fs::is_directory(results, error)) return Error{results.string() + ": there is no such folder"};
   const fs::path nodes = results / "nodes";
-  if (!fs::is_directory(nodes, error)) {
-    return Error{results.string() + ": no results folder of a run (it has no nodes/ in it)"};
+  if (!fs::is_directory(nodes, error) && !fs::exists(results / "summary.json", error)) {
+    return Error{results.string() + ": no results folder of a run (it has neither nodes/ nor summary.json in it)"};
   }
   auto violations = read_violations(results);
   std::vector<Cell> out;
