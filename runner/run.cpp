@@ -328,6 +328,8 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   }
   if (plan->experiment.emulation == EmulationKind::sim) {
     console.say(plan->experiment.name + ": emulation sim: in virtual time, no process is started");
+    if (options.prometheus)
+      console.warn("--prometheus: a simulation is over too soon to watch; ./geocommit replay shows it");
     return become_simulator(options, console);
   }
   auto choice = choose_network(plan->experiment.emulation);
