@@ -141,8 +141,10 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   Raw raw;
   CLI::App app(kAbout, "./geocommit");
   app.footer(std::string(kExamples) +
-             "\nIn virtual time (programs of their own, see their --help):\n"
-             "  ./geocommit sim FILE | fuzz | check RESULTS | explore PROTOCOL\n");
+             "\nPrograms of their own, see their --help. In virtual time:\n"
+             "  ./geocommit sim FILE | fuzz | check RESULTS | explore PROTOCOL\n"
+             "Of results, and for editors and shells:\n"
+             "  ./geocommit report RESULTS | compare A B | trace RESULTS | schema NAME | completion SHELL\n");
   app.require_subcommand(1);
   bool version = false;
   app.add_flag("--version", version, "Print the version");

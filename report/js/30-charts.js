@@ -126,7 +126,7 @@ function chart(spec) {
              {stroke, grid, ticks: grid, font, size: 56, values: (u, v) => axisText(v)}],
       series: [{}, ...spec.series.map((s, i) => {
         const style = styleOf(s.style);
-        return {label: s.name, stroke: style.color, width: 2, dash: style.dash, show: shown[i], spanGaps: true, points: {show: false},
+        return {label: s.name, stroke: style.color, width: 2, dash: style.dash, show: shown[i], spanGaps: !s.gaps, points: {show: false},
                 ...(s.stepped ? {paths: uPlot.paths.stepped({align: 1})} : {})};
       })],
       hooks: {drawClear: [shadeFaults(spec.faults || [])], draw: [drawMarks(spec.series)], setCursor: [(u) => say(u.cursor.idx)]},

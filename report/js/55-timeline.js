@@ -37,8 +37,9 @@ function timelineBody(state) {
     const series = here.map((cell) => {
       const source = data.series[cell.cell][state.region], by = new Map();
       if (!source[column]) return null;
-      source.t.forEach((t, i) => by.set(Math.round(t), source[column][i]));
-      return {name: cell.protocol, style: protocols.indexOf(cell.protocol), values: xs.map((x) => (by.has(x) ? by.get(x) : null))};
+      // No percentile of nothing: a second without an answer is a gap.
+      source.t.forEach((t, i) => by.set(Math.round(t), column === "recent_p99_ms" && source[column][i] === 0 ? null : source[column][i]));
+      return {name: cell.protocol, style: protocols.indexOf(cell.protocol), gaps: true, values: xs.map((x) => (by.has(x) ? by.get(x) : null))};
     }).filter(Boolean);
     const quiet = !series.some((s) => s.values.some((v) => v > 0));
     if (series.length === 0 || (quiet && column !== "blocked" && column !== "in_doubt")) continue;

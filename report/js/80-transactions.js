@@ -1,7 +1,10 @@
 // Transactions worth a look, as space-time diagrams: a vertical line per node, time runs down.
 
 function drawTransactions() {
-  const traces = data.traces || [];
+  const size = (t) => t.messages.length + t.events.length;
+  // What violates comes first; a long story is folded.
+  const rank = (t) => (t.why.includes("violates") ? 0 : 1);
+  const traces = [...(data.traces || [])].sort((a, b) => rank(a) - rank(b) || (size(a) > 60) - (size(b) > 60));
   const examples = cells.flatMap((c) => (at(c, "verdict_detail", "examples") || []).map((e) => [c.cell, e.class.replaceAll("_", " "), e.transaction === "0.0.0" ? "-" : e.transaction, el("td", {class: "text"}, e.what)]));
   if (traces.length === 0 && examples.length === 0) return;
   section("transactions", "Transactions", "Transactions worth a look",
@@ -11,7 +14,7 @@ function drawTransactions() {
     traces.map((t, i) => {
       const title = `${t.cell}: transaction ${t.transaction}, ${t.why}`;
       const show = () => el("div", {class: "scroll"}, spaceTime(t, title), traceTable(t));
-      if (i < 3) return el("figure", {}, el("figcaption", {}, title), show());
+      if (i < 3 && size(t) <= 60) return el("figure", {}, el("figcaption", {}, title), show());
       return lazyDetails(title, show);
     }));
 }
