@@ -1,6 +1,6 @@
 // The inside of NodeEngine: the table of machines and all that surrounds them. Split over node_engine.cpp (messages),
-// node_clients.cpp, node_waiting.cpp (requests whose home is away), node_services.cpp, node_homes.cpp (home region),
-// node_machines.cpp (one machine's step and its outputs) and node_recovery.cpp.
+// node_clients.cpp, node_waiting.cpp (requests whose home is away), node_services.cpp, node_homes.cpp and
+// node_home_logs.cpp (home region), node_machines.cpp (one machine's step and its outputs) and node_recovery.cpp.
 #pragma once
 
 #include <array>
@@ -157,7 +157,7 @@ class NodeEngine::Impl {
   [[nodiscard]] bool silent_for(NodeId node, Duration length) const;
   void ping();
 
-  // node_homes.cpp
+  // node_homes.cpp, node_home_logs.cpp
   [[nodiscard]] HomeSite* home_site(NodeId home);
   [[nodiscard]] std::vector<NodeId> sites_of_homes() const;
   [[nodiscard]] NodeId home_of(const Operation& operation) const {

@@ -21,6 +21,9 @@ class ShippingHome {
   /// `log` outlives it. Whatever is not confirmed everywhere is shipped again: replicas drop what they have.
   ShippingHome(NodeId home, std::vector<NodeId> replicas, HomeLog& log);
 
+  /// Heartbeats of this start are numbered after all of earlier ones, whose confirmations may still be under way.
+  void number_heartbeats_after(std::uint64_t number) { heartbeat_ = number; }
+
   /// Returns true when what must be retained has shrunk. An acknowledgement of another term says nothing of this one.
   bool acknowledged(NodeId replica, const ShipAck& ack, Instant now);
 

@@ -1,0 +1,326 @@
+// Home region, at an agent: the logs of its homes. A transaction's writes get their places, are shipped, applied,
+// undone, and read back after a crash.
+#include <algorithm>
+#include <utility>
+
+#include "engine/node_engine.h"
+
+namespace geocommit {
+namespace {
+constexpr Duration kStalenessInterval = 37ms;  // No divisor of the heartbeat's: the samples fall on all its phases.
+}  // namespace
+
+// ---- A transaction's writes ---------------------------------------------------------------------------------------
+
+bool NodeEngine::Impl::accept_writes(TxnEntry& entry) {
+  for (const Operation& operation : entry.descriptor.operations) {
+    const NodeId home = home_of(operation);
+    HomeSite* site = home_site(home);
+    if (site == nullptr || !site->mastership.may_serve(environment_.now())) {
+      entry.places.clear();
+      if (site != nullptr && site->mastership.epoch() != site->log.history().front().epoch) {
+        HomeMessage open;  // Who asks the wrong site is told the right one, as far as it is known here.
+        open.kind = HomeMessageKind::open;
+        open.home = home;
+        open.epoch = site->mastership.epoch();
+        send(entry.descriptor.coordinator, open, Traffic::heartbeat, "OPEN");
+      }
+      return false;
+    }
+    if (!operation.read && std::none_of(entry.places.begin(), entry.places.end(),
+                                        [&](const ShipPlace& place) { return place.home == home; })) {
+      entry.places.push_back({home, site->log.epoch(), 0});
+    }
+  }
+  return true;
+}
+
+void NodeEngine::Impl::give_places(TxnEntry& entry, MachineRecord& record) {
+  if (record.record.outcome == Outcome::commit && !entry.read_only) {
+    record.written = environment_.now();
+    record.clock = options_.clock;
+    for (ShipPlace& place : entry.places) {
+      HomeSite& site = *home_site(place.home);
+      if (place.sequence == 0 && site.mastership.is_master() && site.log.epoch() == place.epoch) {
+        place.sequence = site.log.last() + 1;
+        site.last_commit = record.written;
+        site.log.append({place.sequence, entry.descriptor.txn, operations_of(entry.descriptor.operations, place.home),
+                         record.written});
+      } else if (place.sequence == 0) {
+        tell(HomeEventKind::writes_lost, place.home, site, {}, 1);  // Bound by its YES, and no master any more.
+      }
+    }
+    record.ships = entry.places;
+  } else if (record.record.with_descriptor &&
+             std::any_of(entry.places.begin(), entry.places.end(), [&](const ShipPlace& place) {
+               return place.epoch !=
+                      home_region::first_epoch(directory_.region_of(place.home), directory_.region_count());
+             })) {
+    record.ships = entry.places;
+  }
+}
+
+std::vector<Operation> NodeEngine::Impl::operations_of(const std::vector<Operation>& operations, NodeId home) const {
+  std::vector<Operation> of;
+  std::copy_if(operations.begin(), operations.end(), std::back_inserter(of),
+               [&](const Operation& operation) { return home_of(operation) == home; });
+  return of;
+}
+
+std::vector<Operation> NodeEngine::Impl::kept_operations(const std::vector<Operation>& operations,
+                                                         const std::vector<ShipPlace>& places) const {
+  std::vector<Operation> kept = operations;
+  for (const ShipPlace& place : places) {
+    if (place.sequence == 0) {
+      std::erase_if(kept, [&](const Operation& operation) { return home_of(operation) == place.home; });
+    }
+  }
+  return kept;
+}
+
+void NodeEngine::Impl::forced_places(const std::vector<ShipPlace>& places) {
+  for (const ShipPlace& place : places) {
+    HomeSite* site = home_site(place.home);
+    if (place.sequence == 0 || site == nullptr || site->log.epoch() != place.epoch) {
+      continue;  // Of a prepared record, lost, or of a term that is over.
+    }
+    site->log.set_durable(place.sequence);
+    schedule_ship(options_.ship_interval);
+  }
+}
+
+// ---- Shipping -----------------------------------------------------------------------------------------------------
+
+void NodeEngine::Impl::ship_tick() {
+  const Instant now = environment_.now();
+  const bool heartbeat = now >= next_heartbeat_;
+  if (heartbeat) {
+    next_heartbeat_ = now + options_.heartbeat_interval;
+  }
+  bool work = false;
+  for (auto& [home, site] : homes_) {
+    if (!site.sender) {
+      continue;
+    }
+    site.sender->tick(now, options_.timeouts.decision, heartbeat, [&](NodeId to, Ship ship) {
+      const bool empty = ship.writes.empty();
+      send(to, ship, empty ? Traffic::heartbeat : Traffic::ship, empty ? "HEARTBEAT" : "SHIP");
+    });
+    work = work || site.sender->has_work();
+  }
+  const Duration until_heartbeat = next_heartbeat_ - now;
+  schedule_ship(work ? std::min(options_.ship_interval, until_heartbeat) : until_heartbeat);
+}
+
+void NodeEngine::Impl::sample_staleness() {
+  for (const auto& [home, site] : homes_) {
+    if (site.sender) {
+      site.sender->ages(environment_.now(), [&](NodeId replica, Duration age) { observer_.staleness(replica, age); });
+    }
+  }
+  schedule(Service::staleness, kStalenessInterval);
+}
+
+void NodeEngine::Impl::undo(const ShippedWrite& write) {
+  std::vector<Operation> inverse = write.operations;
+  for (Operation& operation : inverse) {
+    operation.delta = -operation.delta;
+  }
+  resources_->commit(inverse);
+}
+
+void NodeEngine::Impl::adopt(NodeId home, HomeSite& site, const HomeHistory& history) {
+  HomeRecord record;
+  record.kind = HomeRecordKind::adopted;
+  record.home = home;
+  record.epoch = history.back().epoch;
+  record.keep = std::max(site.log.common_with(history), site.log.confirmed());
+  std::uint64_t own = 0;
+  Instant oldest = Instant::max();
+  Instant newest{};
+  const std::uint64_t last = site.log.last();
+  for (std::uint64_t sequence = record.keep + 1; sequence <= last; ++sequence) {
+    own += directory_.agent(home_region::master_of(site.log.epoch_at(sequence), directory_.region_count()),
+                            directory_.find(options_.self)->site) == options_.self
+               ? 1
+               : 0;
+  }
+  record.lost = site.log.cut_to(record.keep);
+  for (const ShippedWrite& write : record.lost) {
+    undo(write);
+    if (write.committed != Instant{}) {
+      oldest = std::min(oldest, write.committed);
+      newest = std::max(newest, write.committed);
+    }
+  }
+  site.log.adopt(history);
+  record.history = history;
+  site.receiver.new_term();
+  site.reported_confirmed = std::min(site.reported_confirmed, record.keep);
+  if (own > 0) {
+    tell(HomeEventKind::writes_lost, home, site, oldest < newest ? newest - oldest : Duration::zero(), own);
+  }
+  if (record.lost.size() > own) {
+    tell(HomeEventKind::writes_undone, home, site, {}, record.lost.size() - own);
+  }
+  const WriteToken token = ++last_write_;
+  forces_.emplace_back(token, ShippedForce{{home, record.epoch, site.log.last()}});
+  observer_.forced_write();
+  environment_.write(record, token);
+}
+
+void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
+  HomeSite* found = home_site(ship.home);
+  if (found == nullptr) {
+    observer_.alarm("a shipped write reached a node that is not a replica");
+    return;
+  }
+  HomeSite& site = *found;
+  const HomeHistory first{{site.log.history().front().epoch, 0}};
+  const HomeHistory& history = ship.history.empty() ? first : ship.history;
+  const HomeEpoch epoch = history.back().epoch;
+  const NodeId master =
+      directory_.agent(home_region::master_of(epoch, directory_.region_count()), directory_.find(options_.self)->site);
+  if (epoch < site.log.epoch() || from.from != master) {
+    HomeMessage open;  // It does not know yet that it is not the master any more.
+    open.kind = HomeMessageKind::open;
+    open.home = ship.home;
+    open.epoch = site.mastership.epoch();
+    send(from.from, open, Traffic::heartbeat, "OPEN");
+    return;
+  }
+  HomeEffects effects;
+  site.mastership.learn(epoch, effects);
+  perform(ship.home, site, effects);
+  const bool adopts = epoch > site.log.epoch();
+  if (adopts) {
+    adopt(ship.home, site, history);
+  }
+  std::vector<ShippedWrite> fresh = site.receiver.accept(site.log, ship);
+  for (std::size_t i = 0; i < fresh.size(); ++i) {
+    resources_->commit(fresh[i].operations);
+    site.log.append(fresh[i]);
+    WriteToken token = 0;
+    if (i + 1 == fresh.size()) {
+      token = ++last_write_;
+      forces_.emplace_back(token, ShippedForce{{ship.home, epoch, fresh[i].sequence}});
+    }
+    environment_.write(ShippedRecord{ship.home, std::move(fresh[i])}, token);
+  }
+  site.log.confirm(std::min(ship.confirmed, site.log.durable()));
+  if (fresh.empty() && !adopts) {
+    send(from.from, site.receiver.ack(ship.home, site.log), Traffic::ship, "SHIP_ACK");
+  }
+}
+
+void NodeEngine::Impl::forced_shipped(const ShippedForce& force) {
+  HomeSite& site = *home_site(force.place.home);
+  if (site.log.epoch() != force.place.epoch || site.mastership.is_master()) {
+    return;
+  }
+  site.log.set_durable(force.place.sequence);
+  const NodeId master = directory_.agent(home_region::master_of(force.place.epoch, directory_.region_count()),
+                                         directory_.find(options_.self)->site);
+  send(master, site.receiver.ack(force.place.home, site.log), Traffic::ship, "SHIP_ACK");
+}
+
+void NodeEngine::Impl::receive(const PeerMessage& from, const ShipAck& ack) {
+  HomeSite* site = home_site(ack.home);
+  if (site == nullptr || !site->sender || !site->sender->acknowledged(from.from, ack, environment_.now())) {
+    if (site != nullptr) {
+      check_drained(ack.home, *site);
+    }
+    return;
+  }
+  constexpr std::uint64_t kEvery = 1000;  // Lazily: it only bounds what a restart sends again.
+  const std::uint64_t confirmed = site->log.confirmed();
+  if (confirmed >= site->reported_confirmed + kEvery) {
+    site->reported_confirmed = confirmed;
+    environment_.write(ShipAckedRecord{confirmed, ack.home}, 0);
+  }
+  check_drained(ack.home, *site);
+}
+
+// ---- Recovery -----------------------------------------------------------------------------------------------------
+
+void NodeEngine::Impl::replay_home(const HomeRecord& record) {
+  HomeSite* site = home_site(record.home);
+  if (site == nullptr) {
+    observer_.alarm("a record of a home that is not kept here");
+    return;
+  }
+  site->mastership.replay(record.kind, record.epoch);
+  switch (record.kind) {
+    case HomeRecordKind::promised:
+    case HomeRecordKind::handed_over:
+      break;
+    case HomeRecordKind::opened:
+      site->log.begin_term(record.epoch);
+      break;
+    case HomeRecordKind::adopted:
+      for (const ShippedWrite& write : site->log.cut_to(record.keep)) {
+        undo(write);
+      }
+      site->log.adopt(record.history);
+      break;
+  }
+}
+
+void NodeEngine::Impl::replay_shipped(const ShippedRecord& record) {
+  HomeSite* site = home_site(record.home);
+  if (site != nullptr && record.write.sequence == site->log.last() + 1) {
+    resources_->commit(record.write.operations);
+    site->log.append(record.write);
+  }
+}
+
+void NodeEngine::Impl::replay_places(const MachineRecord& commit, const MachineRecord& prepared) {
+  for (const ShipPlace& place : commit.ships) {
+    HomeSite* site = home_site(place.home);
+    if (site != nullptr && place.sequence == site->log.last() + 1) {
+      site->log.append({place.sequence, commit.txn, operations_of(prepared.descriptor->operations, place.home),
+                        commit.clock == options_.clock ? commit.written : Instant{}});
+    }
+  }
+}
+
+void NodeEngine::Impl::restore_homes(std::vector<HomeState> homes) {
+  for (HomeState& state : homes) {
+    HomeSite* site = home_site(state.home);
+    if (site == nullptr) {
+      observer_.alarm("a checkpoint of a home that is not kept here");
+      continue;
+    }
+    site->log.restore(std::move(state.history), state.last, std::move(state.retained));
+    const HomeEpoch first = home_region::first_epoch(directory_.region_of(state.home), directory_.region_count());
+    if (state.epoch > first || site->log.epoch() > first) {
+      // An opening whose record is in the log before this checkpoint shows in the log's own history.
+      site->mastership.replay(HomeRecordKind::adopted, std::max(state.epoch, site->log.epoch()));
+    }
+    if (state.handoff > state.epoch) {
+      site->mastership.replay(HomeRecordKind::handed_over, state.handoff);
+    }
+    if (state.promised > first) {
+      site->mastership.replay(HomeRecordKind::promised, state.promised);
+    }
+  }
+}
+
+std::vector<HomeState> NodeEngine::Impl::homes_for_checkpoint() const {
+  std::vector<HomeState> homes;
+  for (const auto& [home, site] : homes_) {
+    HomeState& state = homes.emplace_back();
+    state.home = home;
+    if (site.log.history().size() > 1) {
+      state.history = site.log.history();
+    }
+    state.last = site.log.last();
+    state.retained.assign(site.log.retained().begin(), site.log.retained().end());
+    state.epoch = site.mastership.epoch();
+    state.promised = site.mastership.promised();
+    state.handoff = site.mastership.handoff_epoch();
+  }
+  return homes;
+}
+
+}  // namespace geocommit
