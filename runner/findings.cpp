@@ -226,6 +226,11 @@ void warnings(const Group& group, std::vector<Finding>& out) {
     out.push_back({FindingKind::warning, group.name + " was offered more than it could take: " +
                                              counted(shed, "transaction was", "transactions were") + " shed."});
   }
+  if (const double lost = group.sum({"verdict_detail", "rpo", "acknowledged"}); lost > 0) {
+    out.push_back(
+        {FindingKind::warning, group.name + " left " + counted(lost, "acknowledged write", "acknowledged writes") +
+                                   " behind when a home was failed over: its recovery point, not a violation."});
+  }
   if (const double lost = group.sum({"transactions", "unknown"}); lost > 0) {
     out.push_back({FindingKind::warning, group.name + ": clients never learned the outcome of " +
                                              counted(lost, "transaction", "transactions") + "."});

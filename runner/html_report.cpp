@@ -7,6 +7,8 @@
 namespace geocommit {
 namespace {
 
+constexpr std::size_t kPageBytesMax = 1'950'000;
+
 /// JSON that can stand inside <script>: '<' only occurs inside strings there, where \u003c says the same.
 std::string json_for_script(const Json& data) {
   std::string out;
@@ -88,7 +90,15 @@ Result<void> write_html_report(const std::filesystem::path& folder) {
   if (!data) return data.error();
   const Json& summary = (*data)["summary"];
   const std::string name = summary.value("name", "run");
-  return write_file(folder / "report.html", html_page(name + " - geocommit", *data));
+  std::string page = html_page(name + " - geocommit", *data);
+  // Each part has its share of the bound; all at their largest may still pass it together.
+  for (const char* part : {"traces", "series", "topologies", "experiment"}) {
+    if (page.size() <= kPageBytesMax) break;
+    (*data)[part] = Json((*data)[part].type());
+    (*data)["limits"].push_back(std::string("This page has no ") + part + ": it would be too large.");
+    page = html_page(name + " - geocommit", *data);
+  }
+  return write_file(folder / "report.html", page);
 }
 
 }  // namespace geocommit

@@ -112,11 +112,13 @@ TEST_CASE("findings: what may not be used, was lost or could not be judged") {
   bad["reasons"] = {"the router delivered late"};
   bad["transactions"]["shed"] = 3;
   bad["transactions"]["unknown"] = 1;
+  bad["verdict_detail"]["rpo"] = {{"acknowledged", 2}};
   bad["verdict"] = "unknown";
   bad["verdict_detail"]["unknown_reasons"] = {"a log is missing"};
   const Json one = summary({bad});
   says(one, "The latencies of 2pc-r1 may not be used: the router delivered late.");
   says(one, "2pc was offered more than it could take: 3 transactions were shed.");
+  says(one, "2pc left 2 acknowledged writes behind when a home was failed over: its recovery point, not a violation.");
   says(one, "2pc: clients never learned the outcome of 1 transaction.");
   says(one, "2pc-r1 could not be judged: a log is missing.");
   for (const std::string& text : texts(one)) CHECK(text.find("passed") == std::string::npos);
