@@ -84,8 +84,11 @@ def three_phase_points():
         passes(cell)
         triggered(cell)
         detail = cell["verdict_detail"]
-        equal(detail["aborted"], 0 if commits else 1, f"{scenario}: the transaction at hand")
-        check(detail["committed"] >= 2, f"{scenario}: those before it committed")
+        # Its client hears of the outcome when the coordinator is back: the one commit that takes that long.
+        equal(cell["client_latency_ms"]["max"] > 2500, commits, f"{scenario}: the transaction at hand committed")
+        check(detail["committed"] >= 1, f"{scenario}: the one before it committed")
+        if WORLD == "sim":  # Later ones may meet a coordinator that is just back.
+            equal(detail["aborted"], 0 if commits else 1, f"{scenario}: the transaction at hand")
         check(cell["blocking_ms"]["count"] >= 2, f"{scenario}: its participants were in doubt past their timeout")
         check(blocked_s(cell) < 2.4, f"{scenario}: they did not wait for the coordinator, dead for 3 s: {blocked_s(cell)}")
 
