@@ -20,13 +20,20 @@ using Json = nlohmann::json;
 constexpr std::int64_t kSomeTime = 1'767'225'600'000;
 constexpr std::int64_t kBetweenCells = 10'000;
 
-/// timeseries.csv has plain fields only, except cell names, which hold no comma.
+/// The fields of one line (RFC 4180, but for line breaks inside of quotes, which no file of ours has).
 std::vector<std::string> fields_of(const std::string& line) {
-  std::vector<std::string> out;
-  std::istringstream stream(line);
-  for (std::string field; std::getline(stream, field, ',');) {
-    if (field.size() > 1 && field.front() == '"' && field.back() == '"') field = field.substr(1, field.size() - 2);
-    out.push_back(field);
+  std::vector<std::string> out(1);
+  bool quoted = false;
+  for (std::size_t i = 0; i < line.size(); ++i) {
+    if (line[i] == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
+      out.back() += line[++i];
+    } else if (line[i] == '"') {
+      quoted = !quoted;
+    } else if (line[i] == ',' && !quoted) {
+      out.emplace_back();
+    } else if (line[i] != '\r') {
+      out.back() += line[i];
+    }
   }
   return out;
 }
