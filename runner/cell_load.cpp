@@ -202,6 +202,9 @@ void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evid
     }
     const auto nodes = fleet.answering(fleet.all());
     const auto statuses = fleet.control().status(nodes, 400ms);
+    for (const auto& status : statuses) {
+      if (status && fleet.faults() != nullptr) fleet.faults()->saw_fired(status.value().node, status.value().faults);
+    }
     sampler.take(statuses, Clock::now() - start,
                  fleet.faults() != nullptr ? fleet.faults()->active() : std::vector<std::string>{});
     show_router(context);

@@ -162,6 +162,15 @@ void FaultController::on_report(const FaultReport& report) {
   begin_fault(index, report.node);
 }
 
+void FaultController::saw_fired(NodeId node, const std::vector<FiredFault>& fired) {
+  if (!hands_.listener.empty()) return;
+  for (const FiredFault& one : fired) {
+    const std::size_t index = fault_of_order(one.id);
+    if (index >= states_.size() || !is_watch(one.id) || !fired_.insert({one.id, one.occurrence}).second) continue;
+    begin_fault(index, node);
+  }
+}
+
 void FaultController::begin_fault(std::size_t index, std::optional<NodeId> waiting) {
   const NamedFault& named = states_[index].fault;
   {

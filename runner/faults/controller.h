@@ -77,6 +77,8 @@ class FaultController {
 
   /// For FaultListener.
   void on_report(const FaultReport& report);
+  /// Without a listener: what a node says has fired there (NodeStatus::faults), each seen at most a poll later.
+  void saw_fired(NodeId node, const std::vector<FiredFault>& fired);
 
   /// Whether the process was meant to end. Main thread, as are the following.
   [[nodiscard]] bool node_ended(NodeId node);
@@ -152,6 +154,7 @@ class FaultController {
   std::map<NodeId, Clock::time_point> excused_until_;
   std::set<NodeId> dead_, unready_;
   std::map<NodeId, Tail> tails_;
+  std::set<std::pair<std::uint32_t, std::uint32_t>> fired_;  ///< Order and occurrence, of saw_fired().
   std::vector<NodeId> due_;
   std::map<NodeId, std::map<std::uint32_t, Held>> held_;
   std::thread thread_;
