@@ -30,7 +30,7 @@ EventLog::EventLog(const TraceSettings& settings, EventWindow window, Clock cloc
 
 Event EventLog::event(EventType type, const TxnId& txn, std::uint8_t protocol, Role role) const {
   Event out;
-  out.t_ns = clock_().time_since_epoch().count();
+  out.t_ns = now_ns_;
   out.counter = txn.counter;
   out.coordinator = txn.coordinator.value;
   out.epoch = txn.epoch.value;
@@ -45,7 +45,7 @@ void EventLog::write(const Event* events, std::size_t count, std::size_t room) {
   if (kept_bytes_ + bytes > room) {
     if (missed_ == 0) {  // Once, and beside the limit.
       Event full;
-      full.t_ns = clock_().time_since_epoch().count();
+      full.t_ns = now_ns_;
       full.type = EventType::full;
       kept_bytes_ += sizeof full;
       sink_(&full, 1);
@@ -72,8 +72,9 @@ void EventLog::add(const Event& event) {
 }
 
 void EventLog::started(Epoch epoch, std::uint64_t clock_id) {
+  tick();
   Event out;
-  out.t_ns = clock_().time_since_epoch().count();
+  out.t_ns = now_ns_;
   out.type = EventType::started;
   out.value = epoch.value;
   out.extra = clock_id;
@@ -85,7 +86,7 @@ void EventLog::keep(const TxnId& txn) {
     return;
   }
   if (pending_.empty()) {
-    settle_at_ns_ = clock_().time_since_epoch().count() + kSettleNs;
+    settle_at_ns_ = now_ns_ + kSettleNs;
   }
   pending_.insert(txn);
   if (pending_.size() >= kPendingMost) {
@@ -142,6 +143,7 @@ std::uint32_t EventLog::name(std::string_view text) {
 }
 
 void EventLog::transaction_begun(const TxnDescriptor& d) {
+  tick();
   Event out = event(EventType::begun, d, Role::coordinator);
   out.peer = d.request.client.value;
   out.extra = d.request.sequence;
@@ -175,6 +177,7 @@ void EventLog::held_up_by_blocked(const TxnDescriptor& d, std::string_view cause
 }
 
 void EventLog::locks_awaited(const TxnDescriptor& d, TxnId behind) {
+  tick();
   Event out = event(EventType::await, d, Role::participant);
   out.peer = behind.coordinator.value;
   out.value = behind.epoch.value;
@@ -189,6 +192,7 @@ void EventLog::locks_granted(const TxnDescriptor& d, bool waited) {
 }
 
 void EventLog::voted(const TxnDescriptor& d, Vote vote, Reason reason) {
+  tick();
   Event out = event(EventType::voted, d, Role::participant);
   out.kind = static_cast<std::uint8_t>(vote);
   out.reason = static_cast<std::uint8_t>(reason);
@@ -206,6 +210,7 @@ void EventLog::transaction_forgotten(const TxnDescriptor& d, Role role, Outcome 
 }
 
 void EventLog::message_in(const Message& message) {
+  tick();
   Event out = event(EventType::received, message.txn, message.protocol, message.to_role);
   out.kind = message.kind;
   out.peer = message.from.value;
@@ -244,6 +249,7 @@ void EventLog::add_input(const TxnDescriptor& d, Role role, const Input& input) 
 }
 
 void EventLog::machine_stepped(const TxnDescriptor& d, Role role, const Input& input, const Outbox& outbox) {
+  tick();
   add_input(d, role, input);
   for (const Output& output : outbox) {
     if (const auto* force = std::get_if<ForceLog>(&output)) {

@@ -73,6 +73,8 @@ class EventLog final : public Observer {
   void noted(const TxnDescriptor& d, std::string_view event) override;
 
  private:
+  /// Looks at the clock: once for whatever begins in a node. What follows from it, in the same breath, has its time.
+  void tick() { now_ns_ = clock_().time_since_epoch().count(); }
   [[nodiscard]] Event event(EventType type, const TxnId& txn, std::uint8_t protocol, Role role) const;
   [[nodiscard]] Event event(EventType type, const TxnDescriptor& d, Role role) const {
     return event(type, d.txn, d.protocol, role);
@@ -90,7 +92,7 @@ class EventLog final : public Observer {
   std::uint64_t missed_{};
   std::unordered_set<TxnId> kept_;     ///< Open here, and everything of them goes to the sink.
   std::unordered_set<TxnId> pending_;  ///< To be kept: still only in the window.
-  std::int64_t settle_at_ns_{};
+  std::int64_t now_ns_{}, settle_at_ns_{};
   std::vector<std::pair<const char*, std::uint32_t>> names_;  ///< Static strings: found by address.
 };
 

@@ -80,7 +80,7 @@ TEST_CASE("a sample is the same transactions everywhere, and about its share of 
 TEST_CASE("sampled transactions are kept as they happen, the others pass through the window") {
   Recorder recorder({.sample = 0.5, .window = 100});
   const std::uint64_t sampled = counter_in_sample(true), other = counter_in_sample(false);
-  recorder.log.locks_granted(txn(sampled), false);
+  recorder.log.voted(txn(sampled), Vote::yes, Reason::none);
   recorder.log.locks_granted(txn(other), true);
   REQUIRE(recorder.kept.size() == 1);
   CHECK(recorder.kept[0].counter == sampled);
@@ -116,7 +116,7 @@ TEST_CASE("blocked transactions, those held up by them, and recovered ones are k
   recorder.log.machine_stepped(txn(3), Role::participant, Recovered{}, {});
   recorder.log.in_doubt_ended(txn(4), Outcome::commit, 100ms, 0ms);  // Not blocked.
   recorder.now += 60'000'000;
-  recorder.log.locks_granted(txn(5), false);  // The next event, whosever, settles.
+  recorder.log.voted(txn(5), Vote::yes, Reason::none);  // The next event, whosever, settles.
   CHECK(recorder.types(1) == std::vector<EventType>{EventType::granted, EventType::unblocked});
   CHECK(recorder.types(2) == std::vector<EventType>{EventType::granted, EventType::held_up});
   CHECK(recorder.types(3) == std::vector<EventType>{EventType::granted, EventType::recovered});
