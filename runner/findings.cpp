@@ -111,8 +111,13 @@ std::vector<Group> groups_of(const Json& summary) {
   return out;
 }
 
-/// "us-east-1 was cut off": a fault by its kind and target (summary.json's `faults`) as a clause.
-std::string clause(const std::string& kind, const std::string& target) {
+std::size_t names_in(const std::string& list) {
+  return 1 + static_cast<std::size_t>(std::count(list.begin(), list.end(), ','));
+}
+
+/// "us-east-1 was cut off": a fault by its kind and target (summary.json's `faults`) as a clause. A single name that is
+/// kept from some of the regions only is not cut off from the world.
+std::string clause(const std::string& kind, const std::string& target, std::size_t regions) {
   if (kind == "crash") return target + " was down";
   if (kind == "pause") return target + " stood still";
   if (kind.starts_with("disk")) return "the disk of " + target + " failed or stalled";
@@ -120,12 +125,13 @@ std::string clause(const std::string& kind, const std::string& target) {
   if (kind == "partition") {
     const std::size_t bar = target.find(" | ");
     if (bar == std::string::npos || target.find(" | ", bar + 3) != std::string::npos) return "the network was split";
-    const std::string left_side = target.substr(0, bar);
-    const std::string right_side = target.substr(bar + 3);
-    const bool one_left = left_side.find(',') == std::string::npos;
-    if (one_left || right_side.find(',') == std::string::npos)
-      return (one_left ? left_side : right_side) + " was cut off";
-    return "the network was split";
+    const std::string one = target.substr(0, bar);
+    const std::string other = target.substr(bar + 3);
+    const bool all = names_in(one) + names_in(other) >= regions;
+    if (all && names_in(one) == 1) return one + " was cut off";
+    if (all && names_in(other) == 1) return other + " was cut off";
+    if (all) return "the network was split";
+    return one + " and " + other + " were cut off from each other";
   }
   if (kind == "cut" || kind == "drop") return "messages were lost (" + target + ")";
   if (kind == "link") return "the link " + target + " was poor";
@@ -137,16 +143,44 @@ std::string meanwhile(const Group& group) {
   std::vector<std::string> words;
   for (const Json* cell : group.cells) {
     const Json* faults = at(*cell, {"faults"});
+    const Json* regions = at(*cell, {"by_region"});
     if (faults == nullptr || !faults->is_array()) continue;
     for (const Json& fault : *faults) {
       if (number(fault, {"triggered"}) == 0.0) continue;
-      const std::string what = clause(text(fault, {"kind"}), text(fault, {"target"}));
+      const std::string what =
+          clause(text(fault, {"kind"}), text(fault, {"target"}), regions != nullptr ? regions->size() : 0);
       if (std::find(words.begin(), words.end(), what) == words.end()) words.push_back(what);
     }
   }
   if (words.empty()) return "";
   if (words.size() > 2) return " under the " + std::to_string(words.size()) + " faults of this run";
   return " while " + listed(words);
+}
+
+/// A finding about one protocol at one point, and how much it matters among its points.
+struct Weighted {
+  Finding finding;
+  std::string protocol;
+  double weight{};
+};
+
+/// With many points, a protocol's heaviest finding of a kind stands for the others, which are counted.
+void keep_heaviest(std::vector<Weighted> all, bool many, std::vector<Finding>& out) {
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    std::size_t others = 0;
+    bool heaviest = true;
+    for (std::size_t k = 0; many && k < all.size(); ++k) {
+      if (k == i || all[k].protocol != all[i].protocol || all[k].finding.kind != all[i].finding.kind) continue;
+      others += all[k].weight > 0 ? 1 : 0;
+      heaviest = heaviest && (all[k].weight < all[i].weight || (all[k].weight == all[i].weight && k > i));
+    }
+    if (!heaviest) continue;
+    if (others > 0) {
+      all[i].finding.text.pop_back();
+      all[i].finding.text += "; the worst of " + std::to_string(others + 1) + " points.";
+    }
+    out.push_back(std::move(all[i].finding));
+  }
 }
 
 struct Wrong {
@@ -165,7 +199,7 @@ constexpr std::array kWrongs{
     Wrong{"executed_twice", "executed", "transaction", "transactions", "twice"},
     Wrong{"money_not_conserved", "left", "sum of money", "sums of money", "off"}};
 
-void violations(const Group& group, std::vector<Finding>& out) {
+void violations(const Group& group, std::vector<Weighted>& wrong_ones, std::vector<Finding>& out) {
   bool expected = true;
   for (const Json* cell : group.cells) {
     if (text(*cell, {"verdict"}) == "violation") expected = expected && truth(*cell, "expected");
@@ -176,9 +210,11 @@ void violations(const Group& group, std::vector<Finding>& out) {
                                              (said ? ": " + why->front().get<std::string>() : "") + "."});
   }
   std::vector<std::string> wrongs;
+  double weight = 0;
   for (const Wrong& wrong : kWrongs) {
     const double count = group.sum({"violations", wrong.key});
     if (count < 1) continue;
+    weight += count;
     std::string after = wrong.after;
     if (const auto place = after.find("%s"); place != std::string::npos) {
       after.replace(place, 2, count < 2 ? "it" : "them");
@@ -190,16 +226,16 @@ void violations(const Group& group, std::vector<Finding>& out) {
   // What happened to transactions says more than what it did to sums.
   const std::string sentence = group.name + " " + listed(wrongs) + (wrongs.size() > 1 ? "," : "") + meanwhile(group) +
                                (expected ? ", as its fault model predicts." : ".");
-  out.push_back({expected ? FindingKind::expected : FindingKind::violation, sentence});
+  wrong_ones.push_back({{expected ? FindingKind::expected : FindingKind::violation, sentence}, group.protocol, weight});
 }
 
-void blocking(const Group& group, bool anyone, std::vector<Finding>& out) {
+void blocking(const Group& group, bool anyone, std::vector<Weighted>& out) {
   const double ended = group.sum({"blocking_ms", "count"});
   const double open = group.sum({"blocking_ms", "censored"});
   const std::string during = meanwhile(group);
   if (ended + open < 1) {
     if (anyone && !during.empty())
-      out.push_back({FindingKind::blocking, group.name + " blocked nobody" + during + "."});
+      out.push_back({{FindingKind::blocking, group.name + " blocked nobody" + during + "."}, group.protocol, 0});
     return;
   }
   const double past =
@@ -209,7 +245,7 @@ void blocking(const Group& group, bool anyone, std::vector<Finding>& out) {
   std::string sentence = group.name + " held locks in doubt for " + (open > 0 ? "at least " : "up to ") + span(held) +
                          during + ": " + counted(ended + open, "participant was", "participants were") + " blocked";
   if (open > 0) sentence += ", " + std::to_string(std::llround(open)) + " of them still at the end";
-  out.push_back({FindingKind::blocking, sentence + "."});
+  out.push_back({{FindingKind::blocking, sentence + "."}, group.protocol, held});
 }
 
 void warnings(const Group& group, std::vector<Finding>& out) {
@@ -326,26 +362,37 @@ std::vector<Finding> find(const Json& summary) {
   });
   std::vector<std::string> passed;
   double committed = 0;
+  double left_behind = 0;
+  std::vector<Weighted> heavy;
   for (const Group& group : groups) {
-    violations(group, out);
-    blocking(group, anyone, out);
+    violations(group, heavy, out);
+    blocking(group, anyone, heavy);
     warnings(group, out);
     const bool pass = std::all_of(group.cells.begin(), group.cells.end(),
                                   [](const Json* cell) { return text(*cell, {"verdict"}) == "pass"; });
     if (!pass) continue;
     committed += group.sum({"verdict_detail", "committed"});
+    left_behind += group.sum({"verdict_detail", "rpo", "acknowledged"});
     if (std::find(passed.begin(), passed.end(), group.protocol) == passed.end()) passed.push_back(group.protocol);
   }
+  std::vector<std::string> points;
+  for (const Group& group : groups) {
+    if (std::find(points.begin(), points.end(), group.point) == points.end()) points.push_back(group.point);
+  }
+  keep_heaviest(std::move(heavy), points.size() > 2, out);
   comparison(groups, out);
   prediction(groups, out);
   if (!passed.empty()) {
     const bool all =
         std::all_of(out.begin(), out.end(), [](const Finding& f) { return f.kind > FindingKind::unknown; });
-    out.push_back(
-        {FindingKind::pass, (all ? "Every cell passed: of " : listed(passed) + " passed: of ") +
-                                counted(committed, "committed transaction", "committed transactions") +
-                                " in the durable logs, every outcome agreed, nothing acknowledged was lost, and "
-                                "money was conserved."});
+    out.push_back({FindingKind::pass, (all ? "Every cell passed: of " : listed(passed) + " passed: of ") +
+                                          counted(committed, "committed transaction", "committed transactions") +
+                                          " in the durable logs, every outcome agreed, " +
+                                          (left_behind > 0 ? "nothing acknowledged was lost but " +
+                                                                 counted(left_behind, "transaction", "transactions") +
+                                                                 " that a fenced failover left behind (RPO), and "
+                                                           : "nothing acknowledged was lost, and ") +
+                                          "money was conserved."});
   }
   if (out.empty()) out.push_back({FindingKind::unknown, "Nothing was measured."});
   std::stable_sort(out.begin(), out.end(), [](const Finding& a, const Finding& b) { return a.kind < b.kind; });

@@ -150,6 +150,26 @@ TEST_CASE("findings: a sweep is compared at its ends, and repetitions are one") 
   CHECK(group_cells(sweep).size() == 3);
 }
 
+TEST_CASE("findings: with many points the worst of a protocol stands for all, and a link is not the world") {
+  std::vector<Json> cells;
+  for (const int point : {1, 2, 3}) {
+    Json one = cell("2pc", 100);
+    one["sweep"] = {{"scenario", "s" + std::to_string(point)}};
+    one["by_region"] = {{"a", 1}, {"b", 1}, {"c", 1}};
+    one["faults"] = Json::array({{{"kind", "partition"}, {"target", "a | b"}}});
+    one["blocking_ms"] = {{"count", point}, {"max", 1000.0 * point}, {"censored", 0}};
+    cells.push_back(std::move(one));
+  }
+  const Json all = summary(std::move(cells));
+  says(all,
+       "2pc at scenario s3 held locks in doubt for up to 4.00 s while a and b were cut off from each other: 3 "
+       "participants "
+       "were blocked; the worst of 3 points.");
+  std::size_t blocked = 0;
+  for (const Finding& one : find(all)) blocked += one.kind == FindingKind::blocking ? 1 : 0;
+  CHECK(blocked == 1);
+}
+
 TEST_CASE("findings: fields may be missing") {
   CHECK(find(summary({})).size() == 1);
   CHECK_FALSE(find(summary({Json{{"cell", "x"}, {"protocol", "2pc"}}})).empty());
