@@ -99,9 +99,12 @@ void Disk::write(const DurableRecord& record, WriteToken token) {
 }
 
 void Disk::sync_to(std::uint64_t end) {
-  if (gather_) {
-    for (std::uint64_t i = synced_; i < end; ++i) {
+  for (std::uint64_t i = synced_; (gather_ || on_durable) && i < end; ++i) {
+    if (gather_) {
       append_facts(log_[i - first_], facts_);
+    }
+    if (on_durable) {
+      on_durable(log_[i - first_]);
     }
   }
   synced_ = std::max(synced_, end);

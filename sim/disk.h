@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -38,6 +39,11 @@ class Disk {
   [[nodiscard]] DurableState recover();
   /// Number of this start, 1 at the first.
   std::uint32_t next_start() { return ++starts_; }
+
+  /// What a machine that runs on would still write is durable now.
+  void write_out() { sync_to(end_); }
+  /// Told of each record once it is durable; may be empty. Needs keep.
+  std::function<void(const DurableRecord&)> on_durable;
 
   /// In log order, of what is durable (or, with `all`, of what a machine that runs on would still write).
   [[nodiscard]] std::vector<Fact> facts(bool all) const;

@@ -6,45 +6,25 @@
 namespace geocommit::sim {
 
 /// Tells the world of protocol points and alarms, and passes everything on.
-class Node::Watcher final : public Observer {
+class Node::Watcher final : public ForwardingObserver {
  public:
   Watcher(World::Impl& world, Node& node, Observer* other)
-      : world_(world), node_(node), other_(other != nullptr ? *other : nobody_) {}
+      : ForwardingObserver(other != nullptr ? std::vector<Observer*>{other} : std::vector<Observer*>{}),
+        world_(world),
+        node_(node) {}
 
-  void transaction_begun(const TxnDescriptor& d) override { other_.transaction_begun(d); }
-  void transaction_decided(const TxnDescriptor& d, Outcome o, Reason r, Duration l, std::uint32_t delays) override {
-    other_.transaction_decided(d, o, r, l, delays);
-  }
-  void locks_released(const TxnDescriptor& d, Outcome o, Duration held_, Duration summed, bool waited) override {
-    other_.locks_released(d, o, held_, summed, waited);
-  }
-  void in_doubt_ended(const TxnDescriptor& d, Outcome o, Duration in_doubt, Duration blocked) override {
-    other_.in_doubt_ended(d, o, in_doubt, blocked);
-  }
-  void voted(const TxnDescriptor& d, Vote v, Reason r) override { other_.voted(d, v, r); }
-  void transaction_forgotten(const TxnDescriptor& d, Role r, Outcome o, const TxnCost& c) override {
-    other_.transaction_forgotten(d, r, o, c);
-  }
-  void message_sent(Traffic t, std::string_view kind, bool wan, std::size_t bytes) override {
-    other_.message_sent(t, kind, wan, bytes);
-  }
-  void forced_write() override { other_.forced_write(); }
-  void lazy_write() override { other_.lazy_write(); }
   void noted(const TxnDescriptor& d, std::string_view event) override {
     world_.noted(node_, event);
-    other_.noted(d, event);
+    ForwardingObserver::noted(d, event);
   }
-  void staleness(NodeId replica, Duration age) override { other_.staleness(replica, age); }
   void alarm(std::string_view what) override {
     world_.alarm(what);
-    other_.alarm(what);
+    ForwardingObserver::alarm(what);
   }
 
  private:
   World::Impl& world_;
   Node& node_;
-  Observer nobody_;
-  Observer& other_;
 };
 
 void TimerTable::set(TimerToken token, EventSlot slot) {

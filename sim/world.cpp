@@ -91,6 +91,11 @@ World::Impl::Impl(WorldSpec spec, const ObserverOf& observers)
     if (infos[i].kind != NodeKind::client) {
       Observer* other = observers ? observers(infos[i].id) : nullptr;
       nodes_[i] = std::make_unique<Node>(*this, i, infos[i].id, Disk(keep, spec_.keep_history), other);
+      if (spec_.durable) {
+        nodes_[i]->disk.on_durable = [this, id = infos[i].id](const DurableRecord& record) {
+          spec_.durable(id, record);
+        };
+      }
     } else if (std::find(spec_.origins.begin(), spec_.origins.end(), infos[i].region) != spec_.origins.end()) {
       LoadPlan plan{infos[i].id,    infos[i].region,      std::string(spec_.protocol->name),
                     spec_.workload, spec_.seed,           spec_.warmup,
@@ -397,6 +402,13 @@ LoadCounts World::client_counts() const {
     sum.unknown += one.unknown;
   }
   return sum;
+}
+void World::write_out() {
+  for (const auto& node : impl_->nodes_) {
+    if (node) {
+      node->disk.write_out();
+    }
+  }
 }
 History World::history(bool drained) const { return impl_->history(drained); }
 const std::map<std::string, std::uint64_t, std::less<>>& World::alarms() const { return impl_->alarms_; }

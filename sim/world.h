@@ -44,6 +44,8 @@ struct WorldSpec {
   Duration outcome_timeout{10s};
   std::uint64_t seed{42};
   FaultPlan faults;
+  /// Told of every record of a node's log once it is durable; may be empty. Needs keep_history.
+  std::function<void(NodeId, const DurableRecord&)> durable{};
   bool keep_history{true};  ///< For a verdict; without it memory is bounded by what is in flight.
   std::uint64_t events_most{~std::uint64_t{0}};
 };
@@ -87,6 +89,8 @@ class World {
   [[nodiscard]] const std::map<RegionId, Client>& clients() const;
   [[nodiscard]] LoadCounts client_counts() const;  ///< Summed over clients.
 
+  /// As if every node ended now, in order: what it has written is durable.
+  void write_out();
   /// The evidence so far. `drained`: the caller's word that drain() said so. Needs keep_history.
   [[nodiscard]] History history(bool drained) const;
   /// Alarms of all engines, by what.

@@ -1,6 +1,7 @@
 #include "sim/program/check_main.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -83,14 +84,30 @@ void print(const Cell& cell, const Verdict& verdict) {
   }
 }
 
-Verdict judge(const Plan& plan, const Cell& cell, const std::filesystem::path& results, bool drained) {
+/// Whether a fault of this cell happened that made messages lost or late (breaks_synchrony()).
+bool partitions_occurred(const Plan& plan, const Cell& cell, const nlohmann::json& ran) {
+  const std::vector<NamedFault> faults = plan.faults(cell);
+  const nlohmann::json happened = ran.value("faults", nlohmann::json::array());
+  for (std::size_t i = 0; i < faults.size() && i < happened.size(); ++i) {
+    const FaultPlan& parts = faults[i].parts;
+    if (!happened[i].value("times", nlohmann::json::array()).empty() &&
+        std::any_of(parts.begin(), parts.end(), breaks_synchrony)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Verdict judge(const Plan& plan, const Cell& cell, const std::filesystem::path& results, const nlohmann::json& ran) {
   const Directory directory = plan.directory(cell);
   CellEvidence evidence;
-  evidence.drained = drained;
+  evidence.drained = ran.value("drained", false);
   const auto folder_of = [&](const NodeInfo& node) { return results / "nodes" / cell.id / node.name; };
   CellHistory read = read_history(plan, cell, folder_of, evidence, directory);
   add_balances(read.history);
-  Verdict verdict = check(read.history);
+  CheckOptions options;
+  options.partitions_occurred = partitions_occurred(plan, cell, ran);
+  Verdict verdict = check(read.history, options);
   for (const std::string& unread : read.unread_outcomes) {
     verdict.unknown_reasons.push_back("what a client was told could not be read: " + unread);
     if (verdict.judgement == Judgement::pass) {
@@ -119,7 +136,7 @@ int check_results(const std::filesystem::path& results, bool allow_expected) {
       if (ran.value("cell", "") != cell.id) {
         continue;
       }
-      const Verdict verdict = judge(*plan, cell, results, ran.value("drained", false));
+      const Verdict verdict = judge(*plan, cell, results, ran);
       print(cell, verdict);
       ++judged;
       violation = violation || (verdict.judgement == Judgement::violation && !(verdict.expected && allow_expected));

@@ -1,6 +1,7 @@
 #include "sim/program/run_main.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
@@ -9,6 +10,8 @@
 #include "runner/publish.h"
 #include "runner/report.h"
 #include "runner/results.h"
+#include "runner/trace/marks.h"
+#include "runtime/events/files.h"
 #include "sim/program/simulate_cell.h"
 
 namespace geocommit::sim {
@@ -23,7 +26,7 @@ struct Options {
   std::filesystem::path file, output;
   std::vector<std::string> settings;
   std::string seed, protocols;
-  bool allow_expected{}, quiet{};
+  bool allow_expected{}, quiet{}, logs{};
 };
 
 Result<std::vector<Override>> overrides_of(const Options& options) {
@@ -75,9 +78,39 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
+/// What ./geocommit trace reads: each node's events, and when faults began and ended.
+Result<void> write_event_logs(const Plan& plan, const RunPaths& paths, const SimulatedCell& done) {
+  const Cell& cell = done.result.cell;
+  for (const auto& [node, events] : done.event_logs) {
+    const auto folder = paths.node_folder(cell, *plan.directory(cell).find(node));
+    for (const auto& written : {make_folder(folder), write_events(folder, node, events)}) {
+      if (!written) {
+        return written;
+      }
+    }
+  }
+  std::vector<FaultMark> marks;
+  for (const FaultRecord& record : done.result.faults) {
+    for (const FaultTimes& times : record.times) {
+      marks.push_back({done.load_began + times.begin, true, record.fault.kind, record.fault.target});
+      if (times.end) {
+        marks.push_back({done.load_began + *times.end, false, record.fault.kind, record.fault.target});
+      }
+    }
+  }
+  std::stable_sort(marks.begin(), marks.end(), [](const FaultMark& a, const FaultMark& b) { return a.at < b.at; });
+  for (const FaultMark& mark : marks) {
+    if (auto written = append_fault_mark(paths.results / "nodes" / cell.id / kFaultMarksFile, mark);
+        !written && !done.event_logs.empty()) {
+      return written;
+    }
+  }
+  return {};
+}
+
 }  // namespace
 
-int run_simulation(const Plan& plan, const std::filesystem::path& output, bool allow_expected, bool quiet) {
+int run_simulation(const Plan& plan, const std::filesystem::path& output, bool allow_expected, bool quiet, bool logs) {
   RunPaths paths;
   paths.results = output;
   // Named by what determines it: the same run has the same id, and the same bytes.
@@ -91,7 +124,8 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
   std::string traces;
   MetricsSeries series(plan);
   for (const Cell& cell : plan.cells) {
-    SimulatedCell done = simulate_cell(plan, cell, &series);
+    SimulatedCell done =
+        simulate_cell(plan, cell, &series, logs ? output / "nodes" / cell.id : std::filesystem::path());
     for (const std::string& row : done.timeseries) {
       timeseries += row + "\n";
     }
@@ -99,10 +133,13 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
     if (!quiet) {
       std::cout << one_line(done.result, false) << "\n" << std::flush;
     }
+    if (auto written = write_event_logs(plan, paths, done); !written) {
+      return failed(written.error().message);
+    }
     results.add(std::move(done.result));
-    for (const auto& written : {results.write(), write_file(output / "timeseries.csv", timeseries),
-                                write_file(output / "trace.txt", traces),
-                                write_file(output / kMetricsLogFile, series.text())}) {
+    for (const auto& written :
+         {results.write(), write_file(output / "timeseries.csv", timeseries), write_file(output / "trace.txt", traces),
+          write_file(output / kMetricsLogFile, series.text())}) {
       if (!written) {
         return failed(written.error().message);
       }
@@ -145,6 +182,7 @@ int run_main(int argc, char** argv) {
   app.add_flag("--allow-expected", options.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");
   app.add_flag("--quiet", options.quiet, "Only errors and the table");
+  app.add_flag("--logs", options.logs, "Also the nodes' durable logs and the clients' outcomes, for ./geocommit check");
   app.footer(
       "Examples:\n"
       "  ./geocommit sim experiments/quickstart.yaml\n"
@@ -165,7 +203,7 @@ int run_main(int argc, char** argv) {
   if (!output) {
     return failed(output.error().message);
   }
-  return run_simulation(*plan, *output, options.allow_expected, options.quiet);
+  return run_simulation(*plan, *output, options.allow_expected, options.quiet, options.logs);
 }
 
 }  // namespace geocommit::sim

@@ -5,24 +5,41 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <set>
 #include <utility>
 
 #include "measure/names.h"
+#include "measure/phases.h"
+#include "runner/files.h"
 #include "runner/publish.h"
 #include "runner/theory.h"
+#include "runtime/events/event_log.h"
 #include "runtime/telemetry.h"
+#include "sim/program/durable_logs.h"
+#include "sim/program/fault_records.h"
 #include "sim/world.h"
 #include "wan/topology.h"
 
 namespace geocommit::sim {
 namespace {
 
-/// What one node measures.
+/// What one node measures, and what it records of its transactions: the same observers as in the real world.
 struct Meter {
-  Meter(const Directory& directory, const std::string& protocol, const std::string& region)
-      : telemetry(live, window, directory, protocol, region) {}
+  Meter(const Directory& directory, const std::string& protocol, const std::string& region, const TraceSettings& trace,
+        EventLog::Clock clock)
+      : telemetry(live, window, directory, protocol, region),
+        recent(trace.on ? trace.window : 1),
+        log(trace, {recent.data(), recent.size(), &written}, std::move(clock),
+            [this](const geocommit::Event* events, std::size_t count) {
+              kept.insert(kept.end(), events, events + count);
+            }),
+        both(trace.on ? std::vector<Observer*>{&telemetry, &log} : std::vector<Observer*>{&telemetry}) {}
   MetricSet live, window;
   Telemetry telemetry;
+  std::vector<geocommit::Event> recent, kept;
+  std::uint64_t written{};
+  EventLog log;
+  ForwardingObserver both;
 };
 
 WorldSpec spec_of(const Plan& plan, const Cell& cell) {
@@ -63,7 +80,8 @@ class Sampler {
   Sampler(const World& world, const Cell& cell, const Settings& settings)
       : world_(world), cell_(cell), settings_(settings) {}
 
-  void take(std::vector<std::string>& rows) {
+  void take(const std::vector<FaultRecord>& faults, std::vector<std::string>& rows) {
+    active_ = active_since(faults, last_);
     const Directory& directory = world_.spec().directory;
     Sample all;
     for (std::uint32_t r = 0; r < directory.region_count(); ++r) {
@@ -130,7 +148,11 @@ class Sampler {
     for (const std::uint64_t value : {s.status.locks_held, s.status.lock_waiters, s.status.unshipped}) {
       out += "," + std::to_string(value);
     }
-    return out;
+    std::string names;
+    for (const std::string& fault : active_) {
+      names += (names.empty() ? "" : "; ") + fault;
+    }
+    return out + "," + std::to_string(active_.size()) + "," + csv(names);
   }
 
   const World& world_;
@@ -138,6 +160,7 @@ class Sampler {
   const Settings& settings_;
   std::map<std::uint32_t, std::uint64_t> committed_;  ///< At the last row.
   Duration last_{};
+  std::vector<std::string> active_;  ///< Faults, of this row.
 };
 
 /// What every node that is up would show now.
@@ -184,10 +207,18 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
   }
   input.duration = world.spec().duration;
   CheckOptions options;
-  options.partitions_occurred = std::any_of(world.spec().faults.begin(), world.spec().faults.end(), breaks_synchrony);
+  out.faults = fault_records(plan, out.cell, world);
+  const Settings& settings = plan.point(out.cell).settings;
+  out.phases =
+      fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_in_force(out.faults));
+  options.partitions_occurred = broke_synchrony(out.faults);
   input.verdict = check(history, options);
-  input.prediction =
-      predict_cell(plan, out.cell, out.forced_write, lock_wait_share(window).value_or(0.0), /*emulated=*/true);
+  if (out.faults.empty()) {
+    input.prediction =
+        predict_cell(plan, out.cell, out.forced_write, lock_wait_share(window).value_or(0.0), /*emulated=*/true);
+  } else {
+    input.prediction.why_not = "theory without faults says nothing of a run with them";
+  }
   out.summary = summarise(std::move(input));
 
   const Labels commits{{metric::kOutcome, "commit"}};
@@ -204,26 +235,59 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
   out.region_histograms = region_histograms(window, history.outcomes, directory);
 }
 
+/// As the runner does after a real cell: what violates is kept, and what some other node has kept.
+std::map<NodeId, std::vector<geocommit::Event>> settled_logs(const std::map<NodeId, std::unique_ptr<Meter>>& meters,
+                                                             const Verdict& verdict) {
+  std::set<TxnId> wanted;
+  for (const Violation& one : verdict.examples) {
+    wanted.insert(one.txn);
+  }
+  for (const auto& [node, meter] : meters) {
+    meter->log.settle();
+    for (const geocommit::Event& event : meter->kept) {
+      wanted.insert(event.txn());
+    }
+  }
+  std::map<NodeId, std::vector<geocommit::Event>> out;
+  for (const auto& [node, meter] : meters) {
+    for (const TxnId& txn : wanted) {
+      meter->log.keep(txn);
+    }
+    meter->log.settle();
+    out.emplace(node, std::move(meter->kept));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string timeseries_columns() {
   return "cell,elapsed_s,phase,region,offered,committed,aborted,unknown,shed,outstanding,commits_per_s,recent_p99_ms,"
-         "in_doubt,blocked,oldest_blocked_ms,locks_held,lock_waiters,unshipped";
+         "in_doubt,blocked,oldest_blocked_ms,locks_held,lock_waiters,unshipped,faults,fault_names";
 }
 
-SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* series) {
+SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* series,
+                            const std::filesystem::path& logs) {
   const Directory directory = plan.directory(cell);
   std::map<NodeId, std::unique_ptr<Meter>> meters;
+  const World* in_time = nullptr;  // While it is being made, nothing happens in it.
+  const EventLog::Clock clock = [&in_time] { return in_time != nullptr ? in_time->now() : Instant{1s}; };
   const auto observer_of = [&](NodeId node) -> Observer* {
     const std::string& region = directory.regions()[directory.region_of(node).value];
-    const auto [made, fresh] =
-        meters.emplace(node, std::make_unique<Meter>(directory, std::string(cell.protocol->name), region));
+    const auto [made, fresh] = meters.emplace(node, std::make_unique<Meter>(directory, std::string(cell.protocol->name),
+                                                                            region, plan.experiment.trace, clock));
     if (fresh) {
       made->second->telemetry.announce(directory.find(node)->kind);
     }
-    return &made->second->telemetry;
+    return &made->second->both;
   };
-  World world(spec_of(plan, cell), observer_of);
+  DurableLogs files(logs, directory);
+  WorldSpec spec = spec_of(plan, cell);
+  if (!logs.empty()) {
+    spec.durable = [&files](NodeId node, const DurableRecord& record) { files.append(node, record); };
+  }
+  World world(std::move(spec), observer_of);
+  in_time = &world;
   SimulatedCell out;
   out.result.cell = cell;
   out.result.forced_write = world.spec().force;
@@ -236,13 +300,14 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* s
     series->begin(cell);
   }
   world.start_load();
+  out.load_began = world.now();
   show(world, meters, series);
   const Settings& settings = plan.point(cell).settings;
   Sampler sampler(world, cell, settings);
   const Duration load = settings.warmup + settings.duration;
   while (world.since_load() < load) {
     world.run_for(std::min<Duration>(1s, load - world.since_load()));
-    sampler.take(out.timeseries);
+    sampler.take(fault_records(plan, cell, world), out.timeseries);
     show(world, meters, series);
   }
   out.result.loaded = world.since_load();
@@ -251,7 +316,7 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* s
   out.result.drained =
       world.drain(60s + 20 * (timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait));
   out.result.drain = world.since_load() - out.result.loaded;
-  sampler.take(out.timeseries);
+  sampler.take(fault_records(plan, cell, world), out.timeseries);
   show(world, meters, series);
 
   MetricSet window;
@@ -269,6 +334,15 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* s
   sum_up(plan, world, window, world.history(out.result.drained), out.result);
   if (series != nullptr) {
     series->judged(out.result.summary.verdict);
+  }
+  if (plan.experiment.trace.on) {
+    out.event_logs = settled_logs(meters, out.result.summary.verdict);
+  }
+  if (!logs.empty()) {
+    world.write_out();
+    if (const auto written = files.finish(world); !written) {
+      out.result.failure = written.error().message;
+    }
   }
   out.events = world.events();
   out.trace_hash = world.trace_hash();

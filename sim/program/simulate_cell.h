@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "runner/judge.h"
 #include "runner/plan.h"
+#include "runtime/events/event.h"
 #include "sim/program/metrics_series.h"
 
 namespace geocommit::sim {
@@ -21,9 +24,13 @@ struct SimulatedCell {
   CellResult result;                    ///< Times of start, load and drain are virtual.
   std::vector<std::string> timeseries;  ///< Rows of timeseries.csv (timeseries_columns()).
   std::uint64_t events{}, trace_hash{};
+  std::map<NodeId, std::vector<geocommit::Event>> event_logs;  ///< For ./geocommit trace.
+  Instant load_began{};                                        ///< In their time.
 };
-/// `series`: may be null; gets what the nodes show, once a virtual second.
-[[nodiscard]] SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* series = nullptr);
+/// `series`: may be null; gets what the nodes show, once a virtual second. `logs`: where the durable logs go, for
+/// check; empty: nowhere.
+[[nodiscard]] SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* series = nullptr,
+                                          const std::filesystem::path& logs = {});
 [[nodiscard]] std::string timeseries_columns();
 
 /// Experiment and topology, read and laid out for the simulator: nothing of this machine is measured.

@@ -1,0 +1,23 @@
+// What happened of a cell's faults, in the runner's words.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "measure/phases.h"
+#include "runner/faults/controller.h"
+#include "runner/plan.h"
+#include "sim/world.h"
+
+namespace geocommit::sim {
+
+/// In the order of the plan, also those that never happened. The world was given plan_of() the cell's faults.
+[[nodiscard]] std::vector<FaultRecord> fault_records(const Plan& plan, const Cell& cell, const World& world);
+/// Descriptions of those in force, or ended since `before`: a column of timeseries.csv.
+[[nodiscard]] std::vector<std::string> active_since(const std::vector<FaultRecord>& records, Duration before);
+/// Whether one of them made messages lost or late: what 3PC is not built for.
+[[nodiscard]] bool broke_synchrony(const std::vector<FaultRecord>& records);
+/// For what they did to goodput and latency; without orders, which have no length.
+[[nodiscard]] std::vector<geocommit::FaultSpan> spans_in_force(const std::vector<FaultRecord>& records);
+
+}  // namespace geocommit::sim
