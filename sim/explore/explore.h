@@ -74,6 +74,7 @@ struct Report {
   std::uint32_t depth{};                             ///< Steps from the first state to the last one met.
   std::uint32_t complete{};                          ///< All that can happen in so many steps was searched.
   std::uint64_t expanded{};                          ///< States of which all successors were searched.
+  bool commits{}, aborts{};                          ///< Was there a run that commits, one that aborts?
   bool symmetric{};                                  ///< Interchangeable participants were counted once.
   std::uint64_t settled{};                           ///< States from which heal-and-drain was run.
   std::uint64_t blocking{};  ///< Resting states in which a live site is in doubt and cannot find out.
@@ -118,6 +119,17 @@ struct Host {
   /// Where to keep a found trace; empty: nowhere. Returns how a user replays it.
   std::function<std::string(const std::string& name, const std::string& text)> save;
 };
+
+/// What the commands print alike.
+struct SearchLine {
+  Ending ending{};
+  std::uint64_t states{}, transitions{}, expanded{};
+  std::uint32_t depth{}, complete{};
+  std::size_t bytes{};
+};
+void print_search_line(const SearchLine& line, double took, const Host& host);
+/// A line every two seconds; `last`: when the last one was.
+void print_progress(const Progress& progress, double begin, double& last, const Host& host);
 
 inline constexpr int kClean = 0, kViolation = 2, kNotExhausted = 3;
 

@@ -9,13 +9,16 @@
 #include <iterator>
 
 #include "sim/explore/explore.h"
+#include "sim/explore/shipping/shipping.h"
 
 namespace {
 
 int replay_file(const std::string& path) {
   std::ifstream in(path);
   const std::string file{std::istreambuf_iterator<char>(in), {}};
-  const geocommit::explore::GoldenResult result = geocommit::explore::run_golden_trace(file);
+  const geocommit::explore::GoldenResult result = file.find("\nexplore-shipping ") != std::string::npos
+                                                      ? geocommit::explore::run_golden_shipping_trace(file)
+                                                      : geocommit::explore::run_golden_trace(file);
   std::cout << result.text << result.diagram;
   if (!result.error.empty() || file.empty()) {
     std::cerr << path << ": " << (result.error.empty() ? "cannot be read" : result.error) << "\n";
@@ -23,6 +26,51 @@ int replay_file(const std::string& path) {
   }
   std::cout << (result.text == file ? "as written\n" : "DIFFERS from what is written\n");
   return result.violation.empty() ? geocommit::explore::kClean : geocommit::explore::kViolation;
+}
+
+void add_shipping(CLI::App& app, geocommit::explore::ShippingOptions& shipping) {
+  app.add_option("--writes", shipping.writes, "home-region: transactions on one key")->check(CLI::Range(1U, 4U));
+  app.add_option("--replicas", shipping.replicas, "home-region")->check(CLI::Range(1U, 2U));
+  app.add_option("--late-rounds", shipping.late_rounds, "home-region: shipping again what is not confirmed yet")
+      ->check(CLI::Range(0U, 15U));
+  app.add_option("--checkpoint-records", shipping.checkpoint_records,
+                 "home-region: nodes checkpoint after so many log records; 0: never");
+}
+
+geocommit::explore::Host host_of(const std::string& save) {
+  geocommit::explore::Host host{
+      std::cout,
+      [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },
+      [] {
+        rusage usage{};
+        getrusage(RUSAGE_SELF, &usage);
+        return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+      },
+      {}};
+  if (!save.empty()) {
+    host.save = [save](const std::string& name, const std::string& text) {
+      std::filesystem::create_directories(save);
+      std::ofstream(save + "/" + name) << text;
+      return "./geocommit explore --replay " + save + "/" + name;
+    };
+  }
+  return host;
+}
+
+/// Its inner protocol among the homes, and its shipping.
+int explore_home_region(const geocommit::explore::Options& options, geocommit::explore::ShippingOptions shipping,
+                        const geocommit::explore::Host& host) {
+  using namespace geocommit::explore;
+  std::cout << "home-region: its inner protocol among the homes is 2pc\n";
+  const int inner = run_explore(options, host);
+  shipping.crashes = options.bounds.crashes;
+  shipping.duplicates = options.bounds.duplicates;
+  shipping.drops = options.bounds.drops;
+  shipping.lost_tail = options.lost_tail;
+  shipping.limits = options.limits;
+  std::cout << "\n";
+  const int outer = run_explore_shipping(shipping, host);
+  return inner == kViolation || outer == kViolation ? kViolation : std::max(inner, outer);
 }
 
 }  // namespace
@@ -37,7 +85,9 @@ int main(int argc, char** argv) {
   std::size_t mebibytes = 2048;
   bool no_reduction = false;
   bool no_symmetry = false;
-  app.add_option("protocol", protocol, "2pc, 3pc");
+  app.add_option("protocol", protocol, "2pc, 3pc, home-region");
+  ShippingOptions shipping;
+  add_shipping(app, shipping);
   app.add_option("--participants", options.participants)->check(CLI::Range(1U, 6U));
   app.add_option("--read-only", options.read_only, "so many of them, the last ones, only read");
   app.add_option("--crashes", options.bounds.crashes)->check(CLI::Range(0U, 15U));
@@ -66,9 +116,10 @@ int main(int argc, char** argv) {
   if (!replay_path.empty()) {
     return replay_file(replay_path);
   }
-  options.protocol = geocommit::find_protocol(protocol);
+  const bool home_region = protocol == "home-region";
+  options.protocol = geocommit::find_protocol(home_region ? "2pc" : protocol);
   if (options.protocol == nullptr || options.protocol->make == nullptr) {
-    std::cerr << "no such protocol with machines: '" << protocol << "' (home-region runs 2pc inside)\n";
+    std::cerr << "no such protocol with machines: '" << protocol << "'\n";
     return 1;
   }
   if (options.read_only > options.participants) {
@@ -78,20 +129,9 @@ int main(int argc, char** argv) {
   options.reduce = !no_reduction;
   options.symmetry = !no_symmetry;
   options.limits.bytes = mebibytes << 20U;
-  Host host{std::cout,
-            [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },
-            [] {
-              rusage usage{};
-              getrusage(RUSAGE_SELF, &usage);
-              return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
-            },
-            {}};
-  if (!save.empty()) {
-    host.save = [&save](const std::string& name, const std::string& text) {
-      std::filesystem::create_directories(save);
-      std::ofstream(save + "/" + name) << text;
-      return "./geocommit explore --replay " + save + "/" + name;
-    };
+  const Host host = host_of(save);
+  if (!home_region) {
+    return run_explore(options, host);
   }
-  return run_explore(options, host);
+  return explore_home_region(options, shipping, host);
 }

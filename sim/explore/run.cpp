@@ -38,45 +38,10 @@ std::string fixed(double value, int digits) {
   return buffer;
 }
 
-/// A line every two seconds.
-class Ticker {
- public:
-  explicit Ticker(const Host& host) : host_(host), begin_(host.seconds()), last_(begin_) {}
-  [[nodiscard]] double elapsed() const { return host_.seconds() - begin_; }
-  void show(const Progress& progress, double now) {
-    constexpr double kEvery = 2;
-    if (now - last_ < kEvery) {
-      return;
-    }
-    last_ = now;
-    host_.out << "  " << fixed(now - begin_, 0) << " s: " << progress.states << " states, " << progress.expanded
-              << " of them searched on, depth " << progress.depth << ", " << (progress.bytes >> 20U) << " MiB\n"
-              << std::flush;
-  }
-  bool operator()(const Progress& progress, double limit) {
-    const double now = host_.seconds();
-    show(progress, now);
-    return limit > 0 && now - begin_ > limit;
-  }
-
- private:
-  const Host& host_;
-  double begin_, last_;
-};
-
 void print_totals(const Report& report, double took, const Host& host) {
-  host.out << name_of(report.ending) << ": " << report.states << " states, " << report.transitions
-           << " transitions, depth " << report.depth << ", " << fixed(took, 1) << " s, "
-           << static_cast<std::uint64_t>(static_cast<double>(report.states) / (took > 0 ? took : 1e-9)) << " states/s, "
-           << (report.bytes >> 20U) << " MiB of states";
-  if (host.peak_bytes) {
-    host.out << ", peak memory " << (host.peak_bytes() >> 20U) << " MiB";
-  }
-  host.out << "\n";
-  if (report.ending != Ending::exhausted && report.ending != Ending::violation) {
-    host.out << "  searched: everything that can happen in the first " << report.complete << " steps; "
-             << report.expanded << " of the " << report.states << " states met were searched on\n";
-  }
+  print_search_line(
+      {report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete, report.bytes},
+      took, host);
   host.out << (report.symmetric ? "  interchangeable participants are counted once (checked)\n" : "")
            << "  one node's actions were enough in " << report.reduced << " states; healed and drained from "
            << report.settled << "; " << report.node_states << " node states, " << report.node_steps << " node steps, "
@@ -86,12 +51,42 @@ void print_totals(const Report& report, double took, const Host& host) {
 
 }  // namespace
 
+void print_progress(const Progress& progress, double begin, double& last, const Host& host) {
+  constexpr double kEvery = 2;
+  const double now = host.seconds();
+  if (now - last < kEvery) {
+    return;
+  }
+  last = now;
+  host.out << "  " << fixed(now - begin, 0) << " s: " << progress.states << " states, " << progress.expanded
+           << " of them searched on, depth " << progress.depth << ", " << (progress.bytes >> 20U) << " MiB\n"
+           << std::flush;
+}
+
+void print_search_line(const SearchLine& line, double took, const Host& host) {
+  host.out << name_of(line.ending) << ": " << line.states << " states, " << line.transitions << " transitions, depth "
+           << line.depth << ", " << fixed(took, 1) << " s, "
+           << static_cast<std::uint64_t>(static_cast<double>(line.states) / (took > 0 ? took : 1e-9)) << " states/s, "
+           << (line.bytes >> 20U) << " MiB of states";
+  if (host.peak_bytes) {
+    host.out << ", peak memory " << (host.peak_bytes() >> 20U) << " MiB";
+  }
+  host.out << "\n";
+  if (line.ending != Ending::exhausted && line.ending != Ending::violation) {
+    host.out << "  searched: everything that can happen in the first " << line.complete << " steps; " << line.expanded
+             << " of the " << line.states << " states met were searched on\n";
+  }
+}
+
 int run_explore(const Options& options, const Host& host) {
   host.out << "exploring " << options.protocol->name << ": " << bounds_of(options) << "\n" << std::flush;
-  Ticker ticker(host);
-  const Report report =
-      explore(options, [&](const Progress& progress) { return ticker(progress, options.limits.seconds); });
-  print_totals(report, ticker.elapsed(), host);
+  const double begin = host.seconds();
+  double last = begin;
+  const Report report = explore(options, [&](const Progress& progress) {
+    print_progress(progress, begin, last, host);
+    return options.limits.seconds > 0 && host.seconds() - begin > options.limits.seconds;
+  });
+  print_totals(report, host.seconds() - begin, host);
   std::map<std::string, int> numbers;
   const auto show = [&](const std::string& kind, const Finding& finding) {
     const std::string name(options.protocol->name);

@@ -38,6 +38,8 @@ class Search {
       }
       ++report_.expanded;
       const State state = decode(visited_.bytes_of(number), world_.nodes());
+      report_.commits = report_.commits || state.commit;
+      report_.aborts = report_.aborts || state.abort;
       if (world_.at_rest(state)) {
         judge(state, number);
       }

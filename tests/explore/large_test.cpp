@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "sim/explore/explore.h"
+#include "sim/explore/shipping/shipping.h"
 
 namespace geocommit::explore {
 
@@ -18,6 +19,15 @@ TEST_CASE("2PC, three sites, one crash, one partition: exhausted within 2 GiB, n
   CHECK(report.bytes < std::size_t{2} << 30U);
 }
 
+TEST_CASE("2PC, three sites, one early timer: exhausted, no violation") {
+  Options options;
+  options.protocol = find_protocol("2pc");
+  options.bounds.early_timers = 1;
+  const Report report = explore(options);
+  CHECK(report.ending == Ending::exhausted);
+  CHECK(report.violations.empty());
+}
+
 TEST_CASE("3PC, two sites, two crashes, lost tails: exhausted, no violation") {
   Options options;
   options.protocol = find_protocol("3pc");
@@ -29,13 +39,25 @@ TEST_CASE("3PC, two sites, two crashes, lost tails: exhausted, no violation") {
   CHECK(report.violations.empty());
 }
 
-TEST_CASE("3PC, three sites: the split under one partition is found") {
-  Options options;
-  options.protocol = find_protocol("3pc");
-  options.bounds.partitions = 1;
-  const Report report = explore(options);
-  REQUIRE(report.violations.size() == 1);
-  CHECK(report.violations[0].what == "both outcomes");
+TEST_CASE("3PC, three sites: the split under one partition, and under one early timer, is found") {
+  for (std::uint32_t Bounds::*fault : {&Bounds::partitions, &Bounds::early_timers}) {
+    Options options;
+    options.protocol = find_protocol("3pc");
+    options.bounds.*fault = 1;
+    const Report report = explore(options);
+    REQUIRE(report.violations.size() == 1);
+    CHECK(report.violations[0].what == "both outcomes");
+  }
+}
+
+TEST_CASE("shipping: one write with a crash, a drop and a round too many") {
+  ShippingOptions options;
+  options.writes = 1;
+  options.lost_tail = true;
+  options.crashes = options.drops = options.late_rounds = 1;
+  const ShippingReport report = explore_shipping(options);
+  CHECK(report.ending == Ending::exhausted);
+  CHECK(report.violation.empty());
 }
 
 }  // namespace geocommit::explore

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/explore/explore.h"
+#include "sim/explore/shipping/shipping.h"
 
 namespace geocommit::explore {
 
@@ -18,5 +19,11 @@ struct Mutant {
 };
 
 [[nodiscard]] std::vector<Mutant> all_mutants();
+
+struct ShippingMutant {
+  std::string name, pitfall, what;
+  ShippingOptions options;  ///< With the filter that plants it.
+};
+[[nodiscard]] std::vector<ShippingMutant> all_shipping_mutants();
 
 }  // namespace geocommit::explore
