@@ -72,7 +72,8 @@ void Mastership::replay(HomeRecordKind kind, HomeEpoch epoch) {
   }
 }
 
-void Mastership::start(Instant now) {
+void Mastership::start(Instant now, Epoch epoch) {
+  renewal_ = std::uint64_t{epoch.value} << 32U;
   granted_until_ = now + surely(rules_.lease);
   next_renewal_ = retry_at_ = now;
 }

@@ -68,8 +68,9 @@ class Mastership {
 
   /// Recovery, in log order, before start().
   void replay(HomeRecordKind kind, HomeEpoch epoch);
-  /// The process begins: whatever this site granted before a crash counts as granted now.
-  void start(Instant now);
+  /// The process begins: whatever this site granted before a crash counts as granted now. `epoch`: the node's, so that a
+  /// grant to an earlier start's renewal is not taken for one of this start's.
+  void start(Instant now, Epoch epoch);
 
   // Inputs.
   /// Planned transfer; only the master acts on it.

@@ -93,7 +93,7 @@ void NodeEngine::Impl::start_homes() {
     }
   }
   for (auto& [home, site] : homes_) {
-    site.mastership.start(now);
+    site.mastership.start(now, options_.epoch);
     masters_.learn(home, site.mastership.epoch());
     if (site.mastership.is_master()) {
       become_sender(home, site);

@@ -9,6 +9,7 @@
 #include <iterator>
 
 #include "sim/explore/explore.h"
+#include "sim/explore/failover/failover.h"
 #include "sim/explore/shipping/shipping.h"
 
 namespace {
@@ -112,6 +113,16 @@ int main(int argc, char** argv) {
   app.add_flag("--no-symmetry", no_symmetry);
   app.add_option("--save", save, "folder for the traces found; empty: none")->capture_default_str();
   app.add_option("--replay", replay_path, "run a saved trace instead");
+  FailoverOptions failover;
+  bool failovers = false;
+  bool no_fencing = false;
+  app.add_flag("--failover", failovers, "home-region: how a home changes its master, instead of one transaction");
+  app.add_flag("--no-fencing", no_fencing, "--failover: as `fencing: off` in an experiment");
+  app.add_option("--sites", failover.sites, "--failover")->check(CLI::Range(2U, 5U));
+  app.add_option("--failovers", failover.failovers, "--failover: how many are ordered")->check(CLI::Range(0U, 3U));
+  app.add_option("--transfers", failover.transfers, "--failover: how many are ordered")->check(CLI::Range(0U, 3U));
+  app.add_option("--renewals", failover.renewals, "--failover: of leases, in all")->check(CLI::Range(1U, 6U));
+  app.add_option("--half-leases", failover.hours, "--failover: how far time goes")->check(CLI::Range(1U, 12U));
   CLI11_PARSE(app, argc, argv);
   if (!replay_path.empty()) {
     return replay_file(replay_path);
@@ -130,6 +141,12 @@ int main(int argc, char** argv) {
   options.symmetry = !no_symmetry;
   options.limits.bytes = mebibytes << 20U;
   const Host host = host_of(save);
+  if (failovers) {
+    failover.fencing = !no_fencing;
+    failover.crashes = options.bounds.crashes;
+    failover.seconds = options.limits.seconds;
+    return run_explore_failover(failover, host);
+  }
   if (!home_region) {
     return run_explore(options, host);
   }

@@ -23,6 +23,7 @@ struct Machines {
     std::deque<std::pair<HomeRecordKind, HomeEpoch>> pending;
     double rate{1.0};
     bool up{true};
+    std::uint32_t starts{1};
   };
   struct Flying {
     NodeId from, to;
@@ -34,9 +35,9 @@ struct Machines {
       nodes.push_back(NodeId{i + 1});
     }
     for (std::uint32_t i = 0; i < rules.size(); ++i) {
-      sites.push_back({Mastership(rules[i], nodes[i], nodes[0], nodes), {}, {}, 1.0, true});
+      sites.push_back({Mastership(rules[i], nodes[i], nodes[0], nodes), {}, {}, 1.0, true, 1});
       sites.back().rate = 0.995 + 0.01 * static_cast<double>(random() % 1001) / 1000.0;
-      sites.back().machine.start(now(i));
+      sites.back().machine.start(now(i), Epoch{1});
     }
   }
 
@@ -147,7 +148,7 @@ struct Machines {
     for (const auto& [kind, epoch] : sites[i].durable) {
       sites[i].machine.replay(kind, epoch);
     }
-    sites[i].machine.start(now(i));
+    sites[i].machine.start(now(i), Epoch{++sites[i].starts});
     sites[i].up = true;
   }
 
