@@ -4,13 +4,15 @@
 #include <cmath>
 
 #include "runner/console.h"
+#include "runner/fault_table.h"
 
 namespace geocommit {
 namespace {
 
 constexpr std::size_t kLabelWidth = 34;
 constexpr std::size_t kColumnWidth = 20;
-constexpr std::size_t kColumns = 3;  // 34 + 3 x 20 fit 100
+constexpr std::size_t kExamples = 3;  // of violations, per cell
+constexpr std::size_t kColumns = 3;   // 34 + 3 x 20 fit 100
 
 /// The repetitions of one protocol at one sweep point.
 struct Column {
@@ -244,7 +246,12 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
   std::string out;
   for (const CellResult& cell : cells) {
     const Verdict& v = cell.summary.verdict;
-    for (const Violation& one : v.examples) {
+    for (std::size_t i = 0; i < v.examples.size(); ++i) {
+      const Violation& one = v.examples[i];
+      if (i == kExamples) {
+        out += cell.cell.id + ": and more, see verdict_detail in summary.json\n";
+        break;
+      }
       out += paint(cell.cell.id + ": " + std::string(name_of(one.violation)) + ": " + one.what, Colour::red, colour) +
              "\n";
     }
@@ -257,7 +264,7 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
              std::to_string(cell.left.locks_held) + " locks held, " + std::to_string(cell.left.unshipped) +
              " writes not shipped" + (cell.failure.empty() ? "" : " (of the nodes that could still be asked)") + "\n";
     }
-    if (!cell.summary.prediction.why_not.empty()) {
+    if (!cell.summary.prediction.why_not.empty() && cell.faults.empty()) {
       out += cell.cell.id + ": no prediction: " + cell.summary.prediction.why_not + "\n";
     }
     for (const std::string& reason : cell.invalid_reasons) out += cell.cell.id + ": not valid: " + reason + "\n";
@@ -282,7 +289,12 @@ std::string one_line(const CellResult& result, bool colour) {
 
 std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
   if (cells.empty()) return "No cell got as far as a result.\n";
-  std::string out;
+  std::string out = fault_table(plan, cells, colour);
+  // With many points the one table is what people can take in; summary.csv and report.html have the others.
+  if (!out.empty() && plan.experiment.points.size() > 2) {
+    const std::string wrong = problems(cells, colour);
+    return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
+  }
   for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
     std::vector<Column> columns;
     for (const Protocol* protocol : plan.experiment.protocols) {

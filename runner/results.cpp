@@ -232,7 +232,8 @@ std::string number(double value) {
 constexpr const char* kCsvHeader =
     "cell,protocol,repetition,sweep,verdict,expected,valid,offered,committed,aborted,unknown,shed,goodput_per_s,"
     "client_p50_ms,client_p99_ms,commit_p50_ms,commit_p99_ms,lock_hold_p50_ms,lock_hold_p99_ms,in_doubt_p50_ms,"
-    "in_doubt_p99_ms,blocking_count,blocking_p99_ms,blocking_censored,blocking_longest_ms,lock_seconds_lost,blast_radius,staleness_p50_ms,staleness_p99_ms,"
+    "in_doubt_p99_ms,blocking_count,blocking_p99_ms,blocking_censored,blocking_longest_ms,lock_seconds_lost,blast_"
+    "radius,staleness_p50_ms,staleness_p99_ms,"
     "messages_per_commit,wan_messages_per_commit,wan_bytes_per_commit,forced_writes_per_commit,predicted_commit_ms,"
     "predicted_lock_hold_ms,locks_held_at_end,open_at_end";
 

@@ -52,8 +52,15 @@ CellFaults::CellFaults(const CellContext& context, CellFleet& fleet) : context_(
   controller_ = std::make_unique<FaultController>(std::move(faults), std::move(nodes), hands());
 }
 
-CellFaults::~CellFaults() {
+void CellFaults::close_listener() {
+  if (!listener_) return;
   listener_.reset();
+  std::error_code ignored;
+  std::filesystem::remove(context_.state.path().parent_path() / (kSocketPrefix + std::to_string(::getpid())), ignored);
+}
+
+CellFaults::~CellFaults() {
+  close_listener();
   if (controller_) controller_->stop();
   fleet_.set_faults(nullptr);
 }
@@ -130,7 +137,7 @@ Result<void> CellFaults::prepare() {
 
 void CellFaults::finish(CellEvidence& evidence) {
   if (!controller_) return;
-  listener_.reset();
+  close_listener();
   controller_->stop();
   evidence.faults = controller_->records();
   const std::lock_guard lock(mutex_);

@@ -1,0 +1,108 @@
+#include "runner/fault_table.h"
+
+#include <algorithm>
+
+#include "runner/console.h"
+
+namespace geocommit {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+
+std::string pair_of(const LatencySummary& l) {
+  return l.count == 0 ? "-" : figure(to_ms(l.p50)) + "/" + figure(to_ms(l.p99));
+}
+
+std::string percent(const std::optional<double>& share) { return share ? figure(100 * *share) : "-"; }
+
+std::string violations_of(const Verdict& verdict) {
+  std::uint64_t sum = 0;
+  for (const std::uint64_t count : verdict.counts) sum += count;
+  switch (verdict.judgement) {
+    case Judgement::pass:
+      return "none";
+    case Judgement::violation:
+      return std::to_string(sum) + (verdict.expected ? " expected" : "");
+    case Judgement::unknown:
+      return "unknown";
+  }
+  GC_CHECK(false);
+}
+
+std::string row(const std::vector<std::string>& fields) {
+  static constexpr std::size_t kWidths[] = {13, 11, 13, 13, 13, 15, 9, 13};
+  std::string out;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    out += i + 1 < fields.size() ? left(fields[i], kWidths[i]) : fields[i];
+  }
+  return out + "\n";
+}
+
+/// Words after a label, broken where a line would be too long.
+std::string listed(const std::string& label, const std::vector<std::string>& words) {
+  std::string out = "  " + label;
+  std::size_t column = out.size();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string word = " " + words[i] + (i + 1 < words.size() ? "," : "");
+    if (column + word.size() > kWidth) {
+      out += "\n" + std::string(4, ' ');
+      column = 4;
+    }
+    out += word;
+    column += word.size();
+  }
+  return out + "\n";
+}
+
+std::string row_of(const CellResult& cell) {
+  const FaultPhases& p = *cell.phases;
+  const BlockingSummary& b = cell.summary.blocking;
+  const std::string blocked = b.all.count == 0 ? "none"
+                                               : std::to_string(b.all.count) + ", " + (b.censored > 0 ? ">" : "") +
+                                                     figure(std::chrono::duration<double>(b.all.max).count()) + " s";
+  return row({std::string(cell.cell.protocol->name), pair_of(p.before.commits), pair_of(p.during.commits),
+              pair_of(p.after.commits), pair_of(cell.summary.lock_hold), blocked,
+              p.normal_after ? figure(std::chrono::duration<double>(*p.normal_after).count()) + " s" : "-",
+              violations_of(cell.summary.verdict)});
+}
+
+std::string details_of(const CellResult& cell) {
+  const std::string name(cell.cell.protocol->name);
+  std::vector<std::string> sides;
+  for (const auto& [region, figures] : cell.phases->during.by_region) {
+    if (figures.offered > 0) sides.push_back(region + " " + percent(figures.availability) + " %");
+  }
+  std::string out = listed(name + ", available during:", sides);
+  std::vector<std::string> causes;
+  for (const auto& [cause, count] : cell.summary.transactions.aborted) {
+    if (count > 0) causes.push_back(cause + " " + std::to_string(count));
+  }
+  if (!causes.empty()) out += listed(name + ", aborts:", causes);
+  return out;
+}
+
+}  // namespace
+
+std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
+  std::string out;
+  for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
+    std::string rows;
+    std::string details;
+    for (const CellResult& cell : cells) {
+      if (cell.cell.point != point || !cell.phases) continue;
+      rows += row_of(cell);
+      details += details_of(cell);
+    }
+    if (rows.empty()) continue;
+    const std::string swept = describe(plan.experiment.points[point]);
+    if (!swept.empty()) out += paint(swept, Colour::bold, colour) + "\n";
+    out += rows + details + "\n";
+  }
+  if (out.empty()) return out;
+  return paint("Before, during and after the faults", Colour::bold, colour) + "\n" +
+         row({"", "client", "p50/p99 ms", "", "lock hold", "blocked,", "back to", "violations"}) +
+         row({"", "before", "during", "after", "p50/p99 ms", "longest", "normal", ""}) + std::string(kWidth, '-') +
+         "\n" + out;
+}
+
+}  // namespace geocommit
