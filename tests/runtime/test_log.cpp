@@ -32,7 +32,7 @@ struct TemporaryDirectory {
   ~TemporaryDirectory() { std::filesystem::remove_all(path); }
 };
 
-DurableRecord numbered(std::uint64_t n) { return ShipAckedRecord{n}; }
+DurableRecord numbered(std::uint64_t n) { return ShipAckedRecord{n, {}}; }
 std::uint64_t number_of(const DurableRecord& record) {
   const auto* acked = std::get_if<ShipAckedRecord>(&record);
   return acked == nullptr ? 0 : acked->sequence;
