@@ -31,7 +31,7 @@ duration: 4s
 seed: 11
 """
 CRASH = """faults:
-  - {crash: agent@rack-2, at: 1500ms, for: 800ms}
+  - {crash: agent@rack-2, at: 1500ms, for: 2200ms}  # two scrapes
 """
 NODES = {f"{kind}@rack-{i}" for kind in ("agent", "coordinator", "client") for i in (1, 2, 3)}
 
