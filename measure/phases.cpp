@@ -83,7 +83,7 @@ bool definite(const ClientOutcome& outcome) {
 
 std::optional<FaultPhases> fault_phases(const std::vector<ClientOutcome>& outcomes, const Directory& directory,
                                         Duration warmup, Duration duration, const std::vector<FaultSpan>& spans,
-                                        Duration objective) {
+                                        Duration asked_after, Duration objective) {
   if (spans.empty()) return std::nullopt;
   const Duration end = warmup + duration;
   const auto faults = merged(spans, Duration{0}, end);
@@ -118,9 +118,9 @@ std::optional<FaultPhases> fault_phases(const std::vector<ClientOutcome>& outcom
   const Duration slow = std::max(2 * out.before.commits.p99, out.before.commits.p99 + Duration{1ms});
   Duration last = *out.healed;
   for (const ClientOutcome& outcome : outcomes) {
-    if (outcome.measured && outcome.intended_start >= *out.healed && (!definite(outcome) || outcome.latency > slow)) {
-      last = std::max(last, outcome.intended_start);
-    }
+    if (!outcome.measured || (definite(outcome) && outcome.latency <= slow)) continue;
+    const bool told = definite(outcome) && outcome.latency < asked_after;
+    last = std::max(last, outcome.intended_start + (told ? outcome.latency : Duration{0}));
   }
   if (last <= end - (end - *out.healed) / 10) out.normal_after = last - *out.healed;
   return out;

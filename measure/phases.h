@@ -35,15 +35,17 @@ struct PhaseSummary : PhaseFigures {
 struct FaultPhases {
   PhaseSummary before, during, after;
   std::optional<Duration> healed;  ///< When the last fault that ended had ended. None: none did, or one lasts.
-  /// From then to the intended start of the last transaction that was still slow (more than twice the p99 of before,
-  /// or 1 ms more than it, whichever is larger) or got no definite outcome. None: not healed, nothing to compare with,
-  /// or slow to the very end (the last tenth of what was left).
+  /// From then until the last slow transaction, whenever it began, had its outcome; slow: more than twice the p99 of
+  /// before, or 1 ms more than it, whichever is larger. One whose client had to ask for the outcome, or never got one,
+  /// counts when it begins: when it ends is up to the client. None: not healed, nothing to compare with, or slow to the
+  /// very end (the last tenth of what was left).
   std::optional<Duration> normal_after;
 };
 
 /// `outcomes`: those of the measurement window count. None if nothing happened.
 [[nodiscard]] std::optional<FaultPhases> fault_phases(const std::vector<ClientOutcome>& outcomes,
                                                       const Directory& directory, Duration warmup, Duration duration,
-                                                      const std::vector<FaultSpan>& spans, Duration objective = 1s);
+                                                      const std::vector<FaultSpan>& spans, Duration asked_after,
+                                                      Duration objective = 1s);
 
 }  // namespace geocommit

@@ -177,6 +177,11 @@ CellSummary summarise(SummaryInput input) {
   out.lock_wait_share = lock_wait_share(window);
   out.costs_per_commit = costs(window);
   out.staleness = summarise(window.merged(metric::kStaleness));
+  for (const char* how : {"transfer", "failover"}) {
+    if (const Histogram h = window.merged(metric::kHomeGap, {{metric::kHow, how}}); h.count() > 0) {
+      out.write_gap[how] = summarise(h);
+    }
+  }
   if (input.duration > Duration{0}) {
     out.goodput_per_s = static_cast<double>(all.counts.committed) / to_seconds(input.duration);
   }

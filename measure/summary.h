@@ -86,6 +86,7 @@ struct CellSummary {
   std::optional<double> lock_wait_share;  ///< Of the pairs of transaction and participant, those that had to queue.
   std::optional<CostSummary> costs_per_commit;  ///< None without a commit.
   LatencySummary staleness;
+  std::map<std::string, LatencySummary> write_gap;     ///< Of homes, by how: "transfer", "failover" (names.h).
   std::map<std::string, RegionSummary> by_region;  ///< Every region of the directory.
   Prediction prediction;
 };

@@ -186,8 +186,7 @@ void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evid
   }
   const auto start = Clock::now();
   // A client asks again for outcomes that it does not know; past this bound they are counted as unknown.
-  const Duration limit =
-      s.warmup + s.duration + 3 * (timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait) + 15s;
+  const Duration limit = s.warmup + s.duration + 3 * timeouts.outcome() + 15s;
   Sampler sampler(context);
   bool reset = false;
   while (true) {

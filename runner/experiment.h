@@ -92,6 +92,9 @@ struct Override {
 struct ResolvedTimeouts {
   Timeouts protocol;
   Duration lock_wait{};
+  /// After that a client asks for the outcome: past every timeout of the protocol, so that "unknown" means that nobody
+  /// could tell.
+  [[nodiscard]] Duration outcome() const { return protocol.vote + protocol.decision + lock_wait; }
 };
 /// `auto`: three vote timeouts where a failover is ordered, else none (a home that is cut off goes on).
 [[nodiscard]] HomeRules resolve_home_rules(const Settings& settings, const ResolvedTimeouts& timeouts);

@@ -150,7 +150,8 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
       out.traffic[traffic] += count;
     }
   }
-  out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_of(evidence.faults));
+  out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_of(evidence.faults),
+                            context.plan.timeouts[context.cell.point].outcome());
   for (const FaultRecord& fault : evidence.faults) {
     if (fault.problem.empty()) continue;
     evidence.invalid_reasons.push_back(describe(fault.fault) + " was not carried out as planned: " + fault.problem);

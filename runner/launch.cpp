@@ -77,7 +77,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.home = resolve_home_rules(s, timeouts);
   config.unreachable_home = s.unreachable_home;
   // As long as a client waits before it calls the outcome unknown.
-  config.unreachable_wait = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
+  config.unreachable_wait = timeouts.outcome();
   config.durability = s.durability;
   config.trace = plan.experiment.trace;
   config.links_never_cut = context_.network.kind() == EmulationKind::loopback;
@@ -88,8 +88,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.client.workload_json = to_json(s.workload);
   config.client.warmup = s.warmup;
   config.client.duration = s.duration;
-  // Past every timeout of the protocol, so that "unknown" means that nobody could tell.
-  config.client.outcome_timeout = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
+  config.client.outcome_timeout = timeouts.outcome();
   return config;
 }
 

@@ -54,7 +54,7 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   spec.locking = s.locking;
   spec.home = resolve_home_rules(s, timeouts);
   spec.unreachable_home = s.unreachable_home;
-  spec.unreachable_wait = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
+  spec.unreachable_wait = timeouts.outcome();
   spec.initial_balance = s.initial_balance;
   spec.force = plan.forced_write(cell);
   spec.workload = s.workload;
@@ -62,7 +62,7 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   spec.warmup = s.warmup;
   spec.duration = s.duration;
   // As the runner configures its clients and seeds its repetitions.
-  spec.outcome_timeout = timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait;
+  spec.outcome_timeout = timeouts.outcome();
   spec.seed = plan.experiment.seed + 1'000'003ULL * (cell.repetition - 1);
   spec.faults = plan_of(plan.faults(cell));
   return spec;
@@ -209,8 +209,8 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
   CheckOptions options;
   out.faults = fault_records(plan, out.cell, world);
   const Settings& settings = plan.point(out.cell).settings;
-  out.phases =
-      fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_in_force(out.faults));
+  out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_in_force(out.faults),
+                            plan.timeouts.at(out.cell.point).outcome());
   options.partitions_occurred = broke_synchrony(out.faults);
   input.verdict = check(history, options);
   if (out.faults.empty()) {
@@ -313,8 +313,7 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* s
   out.result.loaded = world.since_load();
   world.heal();
   const ResolvedTimeouts& timeouts = plan.timeouts.at(cell.point);
-  out.result.drained =
-      world.drain(60s + 20 * (timeouts.protocol.vote + timeouts.protocol.decision + timeouts.lock_wait));
+  out.result.drained = world.drain(60s + 20 * timeouts.outcome());
   out.result.drain = world.since_load() - out.result.loaded;
   sampler.take(fault_records(plan, cell, world), out.timeseries);
   show(world, meters, series);

@@ -36,7 +36,7 @@ TEST_CASE("a transaction that met a fault counts as during, the others by their 
   };
   outcomes.push_back(at(500ms, 1ms));
   outcomes.back().measured = false;  // warm-up
-  const auto phases = fault_phases(outcomes, directory(), 1s, 10s, {{2s, 3s}, {2500ms, 4s}, {6s, 8s}});
+  const auto phases = fault_phases(outcomes, directory(), 1s, 10s, {{2s, 3s}, {2500ms, 4s}, {6s, 8s}}, 5s);
   REQUIRE(phases);
   CHECK(phases->before.offered == 1);
   CHECK(phases->before.time == 1s);
@@ -62,17 +62,20 @@ TEST_CASE("normal again from the last slow or lost transaction on") {
   outcomes.push_back(at(2300ms, 100ms));
   outcomes.push_back(at(2400ms, 5ms, Outcome::undecided));
   outcomes.push_back(at(2500ms, 10ms));
-  const auto phases = fault_phases(outcomes, directory(), Duration{0}, 10s, {{1s, 2s}});
+  const auto phases = fault_phases(outcomes, directory(), Duration{0}, 10s, {{1s, 2s}}, 5s);
   REQUIRE(phases);
   REQUIRE(phases->normal_after);
   CHECK(*phases->normal_after == 400ms);
+  outcomes.push_back(at(1500ms, 1200ms));  // began in the fault, and had to wait past its end
+  outcomes.push_back(at(1600ms, 6s));      // its client asked after 5 s
+  CHECK(*fault_phases(outcomes, directory(), Duration{0}, 10s, {{1s, 2s}}, 5s)->normal_after == 700ms);
 
   outcomes.push_back(at(9500ms, 100ms));  // to the very end
-  CHECK_FALSE(fault_phases(outcomes, directory(), Duration{0}, 10s, {{1s, 2s}})->normal_after);
+  CHECK_FALSE(fault_phases(outcomes, directory(), Duration{0}, 10s, {{1s, 2s}}, 5s)->normal_after);
 }
 
 TEST_CASE("a fault that lasts to the end has no after") {
-  const auto phases = fault_phases({at(1s, 1ms), at(6s, 1ms)}, directory(), Duration{0}, 10s, {{5s, std::nullopt}});
+  const auto phases = fault_phases({at(1s, 1ms), at(6s, 1ms)}, directory(), Duration{0}, 10s, {{5s, std::nullopt}}, 5s);
   REQUIRE(phases);
   CHECK(phases->during.time == 5s);
   CHECK(phases->after.time == Duration{0});
@@ -83,8 +86,8 @@ TEST_CASE("a fault that lasts to the end has no after") {
 }
 
 TEST_CASE("without a fault there are no phases; one before the window counts as before nothing") {
-  CHECK_FALSE(fault_phases({at(1s, 1ms)}, directory(), Duration{0}, 10s, {}));
-  const auto phases = fault_phases({at(3s, 1ms)}, directory(), 2s, 8s, {{1s, 1500ms}});
+  CHECK_FALSE(fault_phases({at(1s, 1ms)}, directory(), Duration{0}, 10s, {}, 5s));
+  const auto phases = fault_phases({at(3s, 1ms)}, directory(), 2s, 8s, {{1s, 1500ms}}, 5s);
   REQUIRE(phases);
   CHECK(phases->before.time == Duration{0});
   CHECK(phases->during.time == Duration{0});
