@@ -14,6 +14,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr std::size_t kPerReason = 2;
+constexpr int kReasons = 3;
 constexpr std::size_t kCellsMax = 24;
 constexpr std::size_t kStepsMax = 400;  ///< A transaction of more is not drawn: nobody could read it.
 constexpr std::size_t kBytesMax = 300'000;
@@ -103,16 +104,18 @@ class Drawn {
 struct Choice {
   const trace::Timeline* timeline{};
   std::string why;
+  int rank{};  ///< Each cell's first of a reason comes before any cell's second.
 };
 
 std::vector<Choice> choose(const trace::Cell& cell, const std::vector<trace::Timeline>& all) {
   std::vector<Choice> out;
   std::set<TxnId> taken;
-  const auto take = [&](std::vector<const trace::Timeline*> list, std::size_t most, const auto& why) {
+  const auto take = [&](std::vector<const trace::Timeline*> list, std::size_t most, int rank, const auto& why) {
     for (const trace::Timeline* one : list) {
       if (most == 0) break;
       if (one->steps.size() + one->flights.size() > kStepsMax || !taken.insert(one->txn).second) continue;
-      out.push_back({one, why(*one)});
+      out.push_back({one, why(*one), rank});
+      rank += kReasons;
       --most;
     }
   };
@@ -129,11 +132,11 @@ std::vector<Choice> choose(const trace::Cell& cell, const std::vector<trace::Tim
   });
   std::stable_sort(timed.begin(), timed.end(),
                    [](const auto* a, const auto* b) { return *a->latency_ns > *b->latency_ns; });
-  take(wrong, kPerReason, [](const trace::Timeline&) { return std::string("which violates"); });
-  take(blocked, kPerReason, [](const trace::Timeline& one) {
+  take(wrong, kPerReason, 0, [](const trace::Timeline&) { return std::string("which violates"); });
+  take(blocked, kPerReason, 1, [](const trace::Timeline& one) {
     return one.still_blocked ? std::string("still blocked at the end") : "blocked for " + trace::span(one.blocked_ns);
   });
-  take(timed, 1, [](const trace::Timeline& one) { return "the slowest traced: " + trace::span(*one.latency_ns); });
+  take(timed, 1, 2, [](const trace::Timeline& one) { return "the slowest traced: " + trace::span(*one.latency_ns); });
   return out;
 }
 
@@ -143,16 +146,20 @@ Json report_traces(const std::filesystem::path& results) {
   Json out = Json::array();
   const auto cells = trace::load_cells(results, "");
   if (!cells) return out;
-  std::size_t bytes = 0;
+  std::vector<std::pair<int, Json>> all;
   for (std::size_t i = 0; i < std::min(cells->size(), kCellsMax); ++i) {
     const trace::Cell& cell = (*cells)[i];
     const auto timelines = trace::timelines(cell);
     for (const Choice& choice : choose(cell, timelines)) {
-      Json one = Drawn(cell, *choice.timeline).json(choice.why);
-      bytes += one.dump(-1, ' ', true, Json::error_handler_t::replace).size();
-      if (bytes > kBytesMax) return out;
-      out.push_back(std::move(one));
+      all.emplace_back(choice.rank, Drawn(cell, *choice.timeline).json(choice.why));
     }
+  }
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::size_t bytes = 0;
+  for (auto& [rank, one] : all) {
+    bytes += one.dump(-1, ' ', true, Json::error_handler_t::replace).size();
+    if (bytes > kBytesMax) break;
+    out.push_back(std::move(one));
   }
   return out;
 }

@@ -201,6 +201,8 @@ Json json_of(const CellResult& r, const Plan& plan) {
   out["blocking_ms"] = json_of(s.blocking);
   out["in_doubt_at_end"] = list_of(s.blocking.open, plan.directory(r.cell));
   out["staleness_ms"] = s.staleness.count > 0 ? json_of(s.staleness) : Json(nullptr);
+  out["write_gap_ms"] = Json(nullptr);
+  for (const auto& [how, gap] : s.write_gap) out["write_gap_ms"][how] = json_of(gap);
   out["lock_wait_share"] = json_of(s.lock_wait_share);
   out["by_region"] = json_of(s.by_region);
   out["costs_per_commit"] = json_of(s.costs_per_commit);

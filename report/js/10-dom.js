@@ -50,9 +50,10 @@ function valueCell(text, value, path) {
   return el("td", {"data-value": known ? String(value) : null, "data-path": path || null}, text);
 }
 
-/** rows: [label, cells..., {sub: true}?]; a cell is a node (td) or text. The first column is a row header. */
+/** rows: [label, cells..., {sub: true}?]; a cell is a node (td) or text. The first column is a row header. A text alone heads the rows below it. */
 function table(caption, heads, rows, wide) {
   const body = rows.map((row) => {
+    if (typeof row === "string") return el("tr", {class: "heads"}, el("th", {scope: "colgroup", colspan: String(heads.length)}, row));
     const last = row[row.length - 1];
     const sub = last !== null && typeof last === "object" && last.sub === true;  // Strings have a sub() of their own.
     const columns = sub ? row.slice(1, -1) : row.slice(1);
@@ -60,7 +61,7 @@ function table(caption, heads, rows, wide) {
       columns.map((c) => (c instanceof Node ? c : el("td", {}, c === null || c === undefined ? "-" : String(c)))));
   });
   return el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption},
-    el("table", {class: wide ? "wide" : null}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads.map((h) => el("th", {scope: "col"}, h)))), el("tbody", {}, body)));
+    el("table", {class: wide === true ? "wide" : wide || null}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads.map((h) => el("th", {scope: "col"}, h)))), el("tbody", {}, body)));
 }
 
 /** A labelled <select>; options [[value, text]]. */

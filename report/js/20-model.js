@@ -1,6 +1,7 @@
 // A group is one protocol at one sweep point: its repetitions are merged, never averaged.
 
-const pointName = (sweep) => Object.entries(sweep).map(([key, value]) => key + (key === "scenario" ? " " : "=") + value).join(" ");
+/** Scenarios and topologies have names that speak for themselves. */
+const pointName = (sweep) => Object.entries(sweep).map(([key, value]) => (key === "scenario" || key === "topology" ? value : key + "=" + value)).join(", ");
 const groups = data.groups
   .map((g) => ({...g, point: pointName(g.sweep), cells: g.cells.filter((i) => i < cells.length), index: g.cells}))
   .filter((g) => g.cells.length > 0);
@@ -9,8 +10,16 @@ const protocols = [...new Set(groups.map((g) => g.protocol))];
 const regions = Object.keys(at(cells[0] || {}, "by_region") || {});
 const groupsAt = (point) => groups.filter((g) => g.point === point);
 const cellsOf = (group) => group.cells.map((i) => cells[i]);
-/** "2pc", or with a sweep "2pc workload.rate=50/s". */
-const groupName = (group) => (points.length > 1 ? group.protocol + " " + group.point : group.protocol);
+/** "2pc", or with a sweep "2pc (workload.rate=50/s)". */
+const groupName = (group) => (points.length > 1 ? `${group.protocol} (${group.point})` : group.protocol);
+/** Where in summary.json a number is, if it is that of one cell. */
+const placeOf = (group, ...path) => (group.cells.length === 1 ? ["cells", group.cells[0], ...path].join("/") : null);
+/** The middle one of the repetitions' values: of figures that have no histogram to merge. */
+function middle(group, ...path) {
+  const values = cellsOf(group).map((c) => at(c, ...path)).filter((v) => typeof v === "number").sort((a, b) => a - b);
+  return values.length ? values[(values.length - 1) >> 1] : null;
+}
+const most = (group, ...path) => Math.max(...cellsOf(group).map((c) => at(c, ...path) || 0));
 
 /**
  * A percentile of a group: of one repetition the number of summary.json, of several that of the merged histograms.

@@ -39,14 +39,14 @@ function comparisonTable(point) {
   const latency = (label, metric, predicted) => {
     if (!has(metric)) return;
     rows.push([label + " p50, ms", ...here.map((g) => cell(quantile(g, metric, "p50")))]);
-    if (predicted) rows.push(["predicted p50", ...here.map((g) => el("td", {}, predictedText(g, predicted))), {sub: true}]);
+    if (predicted && here.some((g) => at(cells[g.cells[0]], "prediction_ms", "detail", predicted))) rows.push(["predicted p50", ...here.map((g) => el("td", {}, predictedText(g, predicted))), {sub: true}]);
     rows.push(["p99", ...here.map((g) => cell(quantile(g, metric, "p99"))), {sub: true}]);
   };
   latency("Commit latency", "commit_latency", "commit_latency");
   latency("Client latency", "client_latency", "client_latency");
   latency("Lock hold", "lock_hold", "lock_hold");
   latency("In doubt", "in_doubt", null);
-  const one = (g, ...path) => (g.cells.length === 1 ? ["cells", g.cells[0], ...path].join("/") : null);
+  const one = placeOf;
   rows.push(["Commits per second", ...here.map((g) => { const v = total(g, "goodput_per_s") / g.cells.length; return valueCell(figure(v), v, one(g, "goodput_per_s")); })]);
   rows.push(["Committed", ...here.map((g) => { const v = total(g, "transactions", "committed"); return valueCell(whole(v), v, one(g, "transactions", "committed")); }), {sub: true}]);
   rows.push(["Aborted", ...here.map((g) => { const o = total(g, "transactions", "offered"); return el("td", {}, o ? percent(sum(cellsOf(g).map(abortedOf)) / o) : "-"); })]);
@@ -59,6 +59,13 @@ function comparisonTable(point) {
     rows.push(["still at the end", ...here.map((g) => { const v = total(g, "blocking_ms", "censored"); return valueCell(whole(v), v, one(g, "blocking_ms", "censored")); }), {sub: true}]);
   }
   latency("Staleness", "staleness", null);
+  for (const [how, label] of GAPS) {
+    if (!here.some((g) => middle(g, "write_gap_ms", how, "max") !== null)) continue;
+    rows.push([label[0].toUpperCase() + label.slice(1) + ", ms", ...here.map((g) => { const v = middle(g, "write_gap_ms", how, "max"); return valueCell(figure(v), v, one(g, "write_gap_ms", how, "max")); })]);
+  }
+  if (here.some((g) => total(g, "verdict_detail", "rpo", "acknowledged") > 0)) {
+    rows.push(["Left behind by a failover (RPO)", ...here.map((g) => { const v = total(g, "verdict_detail", "rpo", "acknowledged"); return valueCell(whole(v), v, one(g, "verdict_detail", "rpo", "acknowledged")); })]);
+  }
   if (here.some((g) => total(g, "transactions", "unknown") + total(g, "transactions", "shed") > 0)) {
     rows.push(["Outcome unknown", ...here.map((g) => { const v = total(g, "transactions", "unknown"); return valueCell(whole(v), v, one(g, "transactions", "unknown")); })]);
     rows.push(["Shed", ...here.map((g) => { const v = total(g, "transactions", "shed"); return valueCell(whole(v), v, one(g, "transactions", "shed")); })]);
@@ -72,6 +79,39 @@ function comparisonTable(point) {
   rows.push(["Verdict", ...here.map((g) => { const v = verdictOf(g); return el("td", {class: v.kind}, v.word); })]);
   const repetitions = Math.max(...here.map((g) => g.cells.length));
   return table((point || "All protocols beside each other") + (repetitions > 1 ? `; ${repetitions} repetitions, merged` : ""), ["", ...here.map((g) => g.protocol)], rows, true);
+}
+
+/** All points on one table: what most readers came for. With faults: before, during and after them. */
+function overview() {
+  const phased = groups.some((g) => cellsOf(g).some((c) => c.phases));
+  const single = (g, text, value, ...path) => valueCell(text, value, placeOf(g, ...path));
+  const phase = (g, when, name) => { const v = middle(g, "phases", when, "client_latency_ms", name); return single(g, figure(v), v, "phases", when, "client_latency_ms", name); };
+  const of = (g, metric, name) => { const q = quantile(g, metric, name); return valueCell(figure(q.value), q.value, q.path); };
+  const columns = [["verdict", (g) => { const v = verdictOf(g); return el("td", {class: v.kind}, v.word); }]];
+  if (phased) {
+    for (const name of ["p50", "p99"]) for (const when of ["before", "during", "after"]) columns.push([`client ${name} ${when}`, (g) => phase(g, when, name)]);
+    columns.push(["answered during", (g) => { const v = middle(g, "phases", "during", "availability"); return single(g, percent(v), v, "phases", "during", "availability"); }],
+      ["heal to normal, s", (g) => { const v = middle(g, "phases", "normal_after_s"); return single(g, figure(v), v, "phases", "normal_after_s"); }]);
+  } else {
+    columns.push(["commits/s", (g) => { const v = total(g, "goodput_per_s") / g.cells.length; return single(g, figure(v), v, "goodput_per_s"); }], ["client p50", (g) => of(g, "client_latency", "p50")], ["client p99", (g) => of(g, "client_latency", "p99")]);
+  }
+  columns.push(["lock hold p50", (g) => of(g, "lock_hold", "p50")], ["lock hold p99", (g) => of(g, "lock_hold", "p99")],
+    ["blocked", (g) => { const v = total(g, "blocking_ms", "count"); return single(g, whole(v), v, "blocking_ms", "count"); }],
+    ["longest", (g) => { const v = most(g, "blocking_ms", "max"); return single(g, figure(v), v, "blocking_ms", "max"); }]);
+  if (groups.some((g) => total(g, "blocking_ms", "censored") > 0)) columns.push(["still blocked at the end", (g) => { const v = total(g, "blocking_ms", "censored"); return single(g, whole(v), v, "blocking_ms", "censored"); }]);
+  const rows = byPoint((g) => columns.map(([, make]) => make(g)));
+  return [table("Latencies in ms" + (phased ? ", before, during and after the faults; answered: definitely and within 1 s" : "") + "; blocked: participants in doubt past their decision timeout, and the longest in ms past it",
+    ["", ...columns.map(([head]) => head)], rows, "wide dense")];
+}
+const GAPS = [["transfer", "write gap of a planned transfer"], ["failover", "write gap of a failover, from its order"]];
+
+/** Homes that changed their master: how long nobody could write, and what was left behind. */
+function homes() {
+  const moved = (g) => cellsOf(g).some((c) => c.write_gap_ms || at(c, "verdict_detail", "rpo", "acknowledged") > 0);
+  if (!groups.some(moved)) return null;
+  const rows = groups.filter(moved).map((g) => [groupName(g), ...GAPS.map(([how]) => { const v = middle(g, "write_gap_ms", how, "max"); return valueCell(figure(v), v, v === null ? null : placeOf(g, "write_gap_ms", how, "max")); }),
+    (() => { const v = total(g, "verdict_detail", "rpo", "acknowledged"); return valueCell(whole(v), v, placeOf(g, "verdict_detail", "rpo", "acknowledged")); })()]);
+  return table("Homes that changed their master; ms, and acknowledged transactions", ["", ...GAPS.map(([, label]) => label), "left behind (RPO)"], rows, true);
 }
 
 function predictedText(group, field) {
@@ -89,7 +129,8 @@ function mainCause(group) {
 
 /** With a sweep: a figure of each protocol over the points. */
 function sweepCharts() {
-  if (points.length < 2) return null;
+  // Scenarios have no order that a line could follow.
+  if (points.length < 2 || groups.some((g) => Object.hasOwn(g.sweep, "scenario"))) return null;
   const xs = points.map((_, i) => i + 1);
   const one = (title, unit, value) => {
     const series = protocols.map((p, i) => ({name: p, style: i, values: points.map((point) => {
@@ -106,9 +147,9 @@ function sweepCharts() {
 
 function drawComparison() {
   if (groups.length === 0) return;
-  const first = points.slice(0, 4).map(comparisonTable);
-  const rest = points.length > 4 ? lazyDetails(`${points.length - 4} more points of the sweep`, () => el("div", {}, points.slice(4).map(comparisonTable))) : null;
-  section("comparison", "Comparison", "The protocols compared", first, rest, sweepCharts(),
+  const faulted = groups.some((g) => cellsOf(g).some((c) => c.phases));
+  const first = points.length > 2 ? points.map((point) => lazyDetails("Every figure: " + point, () => comparisonTable(point))) : points.map(comparisonTable);
+  section("comparison", "Comparison", "The protocols compared", points.length > 2 || faulted ? overview() : null, homes(), first, sweepCharts(),
     el("p", {class: "soft"}, "Commit latency runs at the coordinator from the request to the durable decision; client latency from the intended start to the outcome, so that waiting in line counts; " +
       "lock hold from the first lock to the last release, per participant. Predicted is theory without load. In doubt is from a durable YES to the outcome; blocked is past the decision timeout. " +
       "The verdict is from the durable logs of all nodes. All times are of one host's monotonic clock each."));

@@ -1,15 +1,17 @@
 // Blocking, theory, costs: tables, and bars where they help.
 
+/** A row per protocol, under a heading per point of the sweep. */
+const byPoint = (row) => points.flatMap((point) => [...(points.length > 1 ? [point] : []), ...groupsAt(point).map((g) => [g.protocol, ...row(g)])]);
+
 function drawBlocking() {
   if (groups.length === 0) return;
   const anyone = groups.some((g) => total(g, "blocking_ms", "count") + total(g, "blocking_ms", "censored") > 0);
-  const rows = groups.map((g) => {
-    const single = (...path) => (g.cells.length === 1 ? ["cells", g.cells[0], ...path].join("/") : null);
-    const most = (...path) => Math.max(...cellsOf(g).map((c) => at(c, ...path) || 0));
+  const rows = byPoint((g) => {
+    const single = (...path) => placeOf(g, ...path), longest = (...path) => most(g, ...path);
     const number = (v, ...path) => valueCell(whole(v), v, single(...path));
     const time = (v, ...path) => valueCell(figure(v), v, single(...path));
-    return [groupName(g), number(total(g, "blocking_ms", "count"), "blocking_ms", "count"), time(most("blocking_ms", "max"), "blocking_ms", "max"), number(total(g, "blocking_ms", "censored"), "blocking_ms", "censored"),
-      time(most("blocking_ms", "censored_lower_bound_max"), "blocking_ms", "censored_lower_bound_max"), number(total(g, "blocking_ms", "in_doubt_at_end"), "blocking_ms", "in_doubt_at_end"), time(most("timeouts_ms", "decision"), "timeouts_ms", "decision"),
+    return [number(total(g, "blocking_ms", "count"), "blocking_ms", "count"), time(longest("blocking_ms", "max"), "blocking_ms", "max"), number(total(g, "blocking_ms", "censored"), "blocking_ms", "censored"),
+      time(longest("blocking_ms", "censored_lower_bound_max"), "blocking_ms", "censored_lower_bound_max"), number(total(g, "blocking_ms", "in_doubt_at_end"), "blocking_ms", "in_doubt_at_end"), time(longest("timeouts_ms", "decision"), "timeouts_ms", "decision"),
       time(quantile(g, "lock_hold", "max").value, "lock_hold_ms", "max")];
   });
   const byRegion = [];
@@ -23,8 +25,10 @@ function drawBlocking() {
     el("p", {}, anyone ? "A participant is blocked while it is in doubt past its decision timeout: it voted YES, holds its locks, and cannot learn the outcome. Those still blocked at the end are counted apart; their times are lower bounds."
       : "No participant was in doubt past its decision timeout."),
     table("Blocked participants; times in milliseconds past the decision timeout", ["", "ended", "longest", "still at the end", "their longest", "in doubt at the end", "decision timeout", "longest lock hold"], rows, true),
-    byRegion.length ? table("By region", ["", "blocked, ended", "longest", "still at the end"], byRegion, true) : null);
+    byRegion.length ? foldedTable("By region", ["", "blocked, ended", "longest", "still at the end"], byRegion) : null);
 }
+
+const foldedTable = (title, heads, rows) => (rows.length > 12 ? lazyDetails(title, () => table(title, heads, rows, true)) : table(title, heads, rows, true));
 
 function drawPrediction() {
   const rows = [], bars = [];
@@ -65,10 +69,10 @@ function drawCosts() {
   if (!groups.some((g) => costOf(g, "messages") !== null)) return;
   section("costs", "Costs", "Costs per commit",
     el("p", {}, "Per committed transaction, over all its sites until it is forgotten; counted by the engine, not by the protocols. Traffic of clients, forwarding, shipping and heartbeats is apart."),
-    table("Per committed transaction", ["", ...groups.map(groupName)], fields.map(([field, label]) => [label, ...groups.map((g) => {
+    table("Per committed transaction", ["", ...fields.map(([, label]) => label)], byPoint((g) => fields.map(([field]) => {
       const v = costOf(g, field);
-      return valueCell(counted(v), v, g.cells.length === 1 ? `cells/${g.cells[0]}/costs_per_commit/${field}` : null);
-    })]), true),
+      return valueCell(counted(v), v, placeOf(g, "costs_per_commit", field));
+    })), true),
     trafficTable());
 }
 
