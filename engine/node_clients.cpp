@@ -43,7 +43,7 @@ void NodeEngine::Impl::take_request(const Request& request, NodeId reply_to, boo
 }
 
 void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded,
-                             Instant patience) {
+                             Instant patience, Duration pause) {
   const Protocol* protocol = find_row(route.protocol);
   GC_CHECK(protocol != nullptr && protocol->make != nullptr && !route.sites.empty());
   TxnDescriptor descriptor;
@@ -63,6 +63,7 @@ void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId 
   entry.reply_to = reply_to;
   entry.reply_to_forwarder = forwarded;
   entry.patience = patience;
+  entry.pause = pause;
   open_requests_[request.id] = entry.descriptor.txn;
   observer_.transaction_begun(entry.descriptor);
   feed({entry.descriptor.txn, Role::coordinator}, Begin{});

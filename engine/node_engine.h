@@ -43,7 +43,8 @@ struct TxnEntry {
   Instant begun{};
   NodeId reply_to;  ///< The client, or the coordinator that forwarded; 0 after a crash.
   bool reply_to_forwarder{};
-  Instant patience{};  ///< Home region: until then an attempt that found no master is followed by another.
+  Instant patience{};  ///< Home region: until then an attempt that found no master is followed by another,
+  Duration pause{};    ///< after twice this, which was before this attempt.
   // Participant.
   bool refused{};   ///< PREPARE was fenced: Execute is answered NO.
   bool executed{};  ///< Executed was delivered: the vote is settled here.
@@ -138,7 +139,8 @@ class NodeEngine::Impl {
   void receive_prepare(const ProtocolMessage& message, const Protocol& protocol);
   void receive_orphan(const Message& message, const Protocol& protocol);
   void take_request(const Request& request, NodeId reply_to, bool forwarded);
-  void begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded, Instant patience);
+  void begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded, Instant patience,
+             Duration pause);
   [[nodiscard]] bool request_is_valid(const Request& request) const;
   void reply(NodeId to, bool to_forwarder, const ClientReply& reply);
   void say_hello();

@@ -46,7 +46,7 @@ void NodeEngine::Impl::place(const Request& request, NodeId reply_to, bool forwa
     return;
   }
   if (coordinator == options_.self) {
-    begin(request, route, reply_to, forwarded, patience);
+    begin(request, route, reply_to, forwarded, patience, pause);
     return;
   }
   if (forwarded_.size() >= kForwardedMax) {
@@ -86,7 +86,7 @@ bool NodeEngine::Impl::try_again(TxnEntry& entry, Reason& reason) {
   for (const SiteWork& work : entry.work) {
     request.operations.insert(request.operations.end(), work.operations.begin(), work.operations.end());
   }
-  park(std::move(request), entry.reply_to, entry.reply_to_forwarder, entry.patience, kFirstPause);
+  park(std::move(request), entry.reply_to, entry.reply_to_forwarder, entry.patience, entry.pause);
   return true;
 }
 

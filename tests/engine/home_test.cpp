@@ -333,6 +333,10 @@ TEST_CASE("home: a transfer that cannot be drained is called off") {
   const RequestId waiting = world.transfer(0, 0, 3, 1);
   world.run_for(4s);
   CHECK(world.outcome(waiting) == Outcome::undecided);
+  // The home is drained and refuses at once: attempts are apart by 40, 80, 160, and then 320 ms.
+  const std::uint64_t attempts = world.node(world.coordinator(0)).seen.aborted;
+  CHECK(attempts > 5);
+  CHECK(attempts < 4s / 320ms + 5);
   world.run_for(2s);
   CHECK(world.outcome(waiting) == Outcome::commit);
   CHECK(events(world, 0, HomeEventKind::called_off).size() == 1);
