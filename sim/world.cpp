@@ -299,6 +299,8 @@ void World::Impl::deliver(const Event& event) {
   const PeerMessage& message = messages_.at(slot);
   if (network_.faulty() && !network_.connected(index_of(message.from), event.node)) {
     ++lost_;
+  } else if (event.life != 0 && event.life != nodes_[event.node]->life) {
+    ++lost_;
   } else if (Node* node = nodes_[event.node].get()) {
     if (node->engine) {
       node->engine->on_message(message);
@@ -340,7 +342,11 @@ void World::Impl::transmit(std::uint32_t from, std::uint32_t to, std::uint32_t m
   }
   queue_.push(transit.due_ns, EventKind::message, to, 0, message);
   if (transit.twice) {
-    queue_.push(transit.second_due_ns, EventKind::message, to, 0, messages_.copy(message));
+    // A request is taken at most once by one start of a coordinator, not by two: an aborted one leaves no record. So a
+    // copy of it ends with the process that the connection led to, as it does under TCP.
+    const PeerPayload& payload = messages_.at(message).payload;
+    const bool request = std::holds_alternative<ClientRequest>(payload) || std::holds_alternative<Forward>(payload);
+    queue_.push(transit.second_due_ns, EventKind::message, to, request ? nodes_[to]->life : 0, messages_.copy(message));
   }
 }
 

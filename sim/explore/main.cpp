@@ -14,54 +14,142 @@
 
 namespace {
 
+using namespace geocommit::explore;
+
 int replay_file(const std::string& path) {
   std::ifstream in(path);
   const std::string file{std::istreambuf_iterator<char>(in), {}};
-  const geocommit::explore::GoldenResult result = file.find("\nexplore-shipping ") != std::string::npos
-                                                      ? geocommit::explore::run_golden_shipping_trace(file)
-                                                      : geocommit::explore::run_golden_trace(file);
+  if (file.empty()) {
+    std::cerr << path << ": cannot be read, or empty\n";
+    return 1;
+  }
+  auto* const run = file.find("\nexplore-shipping ") != std::string::npos   ? run_golden_shipping_trace
+                    : file.find("\nexplore-failover ") != std::string::npos ? run_golden_failover_trace
+                                                                            : run_golden_trace;
+  const GoldenResult result = run(file);
   std::cout << result.text << result.diagram;
-  if (!result.error.empty() || file.empty()) {
-    std::cerr << path << ": " << (result.error.empty() ? "cannot be read" : result.error) << "\n";
+  if (!result.error.empty()) {
+    std::cerr << path << ": " << result.error << "\n";
     return 1;
   }
   std::cout << (result.text == file ? "as written\n" : "DIFFERS from what is written\n");
-  return result.violation.empty() ? geocommit::explore::kClean : geocommit::explore::kViolation;
+  return result.violation.empty() ? kClean : kViolation;
 }
 
-void add_shipping(CLI::App& app, geocommit::explore::ShippingOptions& shipping) {
-  app.add_option("--writes", shipping.writes, "home-region: transactions on one key")->check(CLI::Range(1U, 4U));
-  app.add_option("--replicas", shipping.replicas, "home-region")->check(CLI::Range(1U, 2U));
+struct Arguments {
+  Options options;
+  ShippingOptions shipping;
+  FailoverOptions failover;
+  std::string protocol, replay_path, save{"results/explored"};
+  std::size_t mebibytes{2048};
+  bool no_reduction{}, no_symmetry{}, failovers{}, no_fencing{};
+};
+
+constexpr auto kCount = [](std::uint32_t most) { return CLI::Range(0U, most); };
+
+void add_bounds(CLI::App& app, Options& options) {
+  Bounds& bounds = options.bounds;
+  app.add_option("--participants", options.participants, "sites of the transaction")
+      ->check(CLI::Range(1U, 6U))
+      ->capture_default_str();
+  app.add_option("--read-only", options.read_only, "so many of them, the last ones, only read");
+  app.add_option("--crashes", bounds.crashes, "of any node, at any time")->check(kCount(15));
+  app.add_option("--partitions", bounds.partitions, "cuts into two sides, which may heal")->check(kCount(15));
+  app.add_option("--duplicates", bounds.duplicates, "second copies of messages, however late")->check(kCount(15));
+  app.add_option("--drops", bounds.drops, "messages lost")->check(kCount(15));
+  app.add_option("--early-timers", bounds.early_timers, "nodes whose messages may outlast every timeout")
+      ->check(kCount(7));
+  app.add_option("--early-firings", bounds.early_firings, "single timers that fire too early")->check(kCount(15));
+  app.add_option("--denials", bounds.denials, "lock denials")->check(kCount(15));
+  app.add_option("--wounds", bounds.wounds, "prepared transactions that an older one asks to abort")->check(kCount(15));
+  app.add_option("--restarts", bounds.restarts, "of the dead, while the search is on; 3: all")
+      ->check(kCount(Bounds::kEveryRestart))
+      ->capture_default_str();
+  app.add_flag("--lost-tail", options.lost_tail, "a crash may lose any suffix of the unsynced log");
+}
+
+void add_limits(CLI::App& app, Arguments& arguments) {
+  Limits& limits = arguments.options.limits;
+  app.add_option("--depth", limits.depth, "no longer traces");
+  app.add_option("--states", limits.states, "no more states");
+  app.add_option("--seconds", limits.seconds, "time limit; 0: none")->capture_default_str();
+  app.add_option("--memory-mib", arguments.mebibytes, "limit of the visited set")->capture_default_str();
+  app.add_option("--show", arguments.options.show, "stop after so many kinds of violation")->capture_default_str();
+  app.add_flag("--no-reduction", arguments.no_reduction, "without partial-order reduction");
+  app.add_flag("--no-symmetry", arguments.no_symmetry, "tell interchangeable participants apart");
+  app.add_option("--save", arguments.save, "folder for the traces found; empty: none")->capture_default_str();
+  app.add_option("--replay", arguments.replay_path, "run a saved trace instead");
+}
+
+constexpr const char* kShippingOptions[] = {"--writes", "--replicas", "--late-rounds", "--checkpoint-records"};
+void add_shipping(CLI::App& app, ShippingOptions& shipping) {
+  app.add_option("--writes", shipping.writes, "home-region: transactions on one key")
+      ->check(CLI::Range(1U, 4U))
+      ->capture_default_str();
+  app.add_option("--replicas", shipping.replicas, "home-region: sites that the home ships to")
+      ->check(CLI::Range(1U, 2U))
+      ->capture_default_str();
   app.add_option("--late-rounds", shipping.late_rounds, "home-region: shipping again what is not confirmed yet")
-      ->check(CLI::Range(0U, 15U));
+      ->check(kCount(15));
   app.add_option("--checkpoint-records", shipping.checkpoint_records,
                  "home-region: nodes checkpoint after so many log records; 0: never");
 }
 
-geocommit::explore::Host host_of(const std::string& save) {
-  geocommit::explore::Host host{
-      std::cout,
-      [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },
-      [] {
-        rusage usage{};
-        getrusage(RUSAGE_SELF, &usage);
-        return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
-      },
-      {}};
+void add_failover(CLI::App& app, Arguments& arguments) {
+  FailoverOptions& failover = arguments.failover;
+  CLI::Option* on = app.add_flag("--failover", arguments.failovers,
+                                 "home-region: how a home changes its master, instead of one transaction; messages may "
+                                 "always be late or lost, and a crash keeps any prefix of what was not forced");
+  app.add_flag("--no-fencing", arguments.no_fencing, "--failover: as `fencing: off` in an experiment")->needs(on);
+  app.add_option("--sites", failover.sites, "--failover: that keep the home")
+      ->check(CLI::Range(2U, 5U))
+      ->needs(on)
+      ->capture_default_str();
+  app.add_option("--failovers", failover.failovers, "--failover: how many are ordered")
+      ->check(kCount(3))
+      ->needs(on)
+      ->capture_default_str();
+  app.add_option("--transfers", failover.transfers, "--failover: how many are ordered")->check(kCount(3))->needs(on);
+  app.add_option("--renewals", failover.renewals, "--failover: of leases, in all")
+      ->check(CLI::Range(1U, 6U))
+      ->needs(on)
+      ->capture_default_str();
+  app.add_option("--half-leases", failover.hours, "--failover: how far time goes")
+      ->check(CLI::Range(1U, 12U))
+      ->needs(on)
+      ->capture_default_str();
+  for (const char* other : {"--participants", "--read-only", "--partitions", "--duplicates", "--drops",
+                            "--early-timers", "--early-firings", "--denials", "--wounds", "--restarts"}) {
+    on->excludes(app.get_option(other));
+  }
+  for (const char* other : kShippingOptions) {
+    on->excludes(app.get_option(other));
+  }
+}
+
+Host host_of(const std::string& save) {
+  Host host{std::cout,
+            [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },
+            [] {
+              rusage usage{};
+              getrusage(RUSAGE_SELF, &usage);
+              return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+            },
+            {}};
   if (!save.empty()) {
-    host.save = [save](const std::string& name, const std::string& text) {
-      std::filesystem::create_directories(save);
-      std::ofstream(save + "/" + name) << text;
-      return "./geocommit explore --replay " + save + "/" + name;
+    host.save = [save](const std::string& name, const std::string& text) -> std::string {
+      std::error_code problem;
+      std::filesystem::create_directories(save, problem);
+      std::ofstream out(save + "/" + name);
+      out << text << std::flush;
+      return out ? "./geocommit explore --replay " + save + "/" + name : "not kept: cannot write to " + save;
     };
   }
   return host;
 }
 
 /// Its inner protocol among the homes, and its shipping.
-int explore_home_region(const geocommit::explore::Options& options, geocommit::explore::ShippingOptions shipping,
-                        const geocommit::explore::Host& host) {
-  using namespace geocommit::explore;
+int explore_home_region(const Options& options, ShippingOptions shipping, const Host& host) {
   std::cout << "home-region: its inner protocol among the homes is 2pc\n";
   const int inner = run_explore(options, host);
   shipping.crashes = options.bounds.crashes;
@@ -74,81 +162,65 @@ int explore_home_region(const geocommit::explore::Options& options, geocommit::e
   return inner == kViolation || outer == kViolation ? kViolation : std::max(inner, outer);
 }
 
+int run(const CLI::App& app, Arguments& arguments) {
+  const auto refuse = [](const std::string& why) {
+    std::cerr << "geocommit explore: " << why << "\n";
+    return 1;
+  };
+  if (!arguments.replay_path.empty()) {
+    return replay_file(arguments.replay_path);
+  }
+  Options& options = arguments.options;
+  const bool home_region = arguments.protocol == "home-region";
+  options.protocol = geocommit::find_protocol(home_region ? "2pc" : arguments.protocol);
+  if (options.protocol == nullptr || options.protocol->make == nullptr) {
+    return refuse((arguments.protocol.empty() ? "which protocol?" : "no protocol '" + arguments.protocol + "';") +
+                  " expected 2pc, 3pc or home-region");
+  }
+  if (arguments.failovers && !home_region) {
+    return refuse("--failover is of home-region: only there a home has a master");
+  }
+  for (const char* option : kShippingOptions) {
+    if (app.count(option) > 0 && !home_region) {
+      return refuse(std::string(option) + " is of home-region");
+    }
+  }
+  if (options.read_only > options.participants) {
+    return refuse("--read-only: more than participants");
+  }
+  options.reduce = !arguments.no_reduction;
+  options.symmetry = !arguments.no_symmetry;
+  options.limits.bytes = arguments.mebibytes << 20U;
+  const Host host = host_of(arguments.save);
+  if (arguments.failovers) {
+    FailoverOptions& failover = arguments.failover;
+    failover.fencing = !arguments.no_fencing;
+    failover.crashes = options.bounds.crashes;
+    failover.limits = options.limits;
+    return run_explore_failover(failover, host);
+  }
+  return home_region ? explore_home_region(options, arguments.shipping, host) : run_explore(options, host);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  using namespace geocommit::explore;
-  CLI::App app{"Searches every order of deliveries, forces, timers and faults of one transaction, within bounds"};
-  Options options;
-  std::string protocol;
-  std::string replay_path;
-  std::string save = "results/explored";
-  std::size_t mebibytes = 2048;
-  bool no_reduction = false;
-  bool no_symmetry = false;
-  app.add_option("protocol", protocol, "2pc, 3pc, home-region");
-  ShippingOptions shipping;
-  add_shipping(app, shipping);
-  app.add_option("--participants", options.participants)->check(CLI::Range(1U, 6U));
-  app.add_option("--read-only", options.read_only, "so many of them, the last ones, only read");
-  app.add_option("--crashes", options.bounds.crashes)->check(CLI::Range(0U, 15U));
-  app.add_option("--partitions", options.bounds.partitions)->check(CLI::Range(0U, 15U));
-  app.add_option("--duplicates", options.bounds.duplicates)->check(CLI::Range(0U, 15U));
-  app.add_option("--drops", options.bounds.drops)->check(CLI::Range(0U, 15U));
-  app.add_option("--early-timers", options.bounds.early_timers, "nodes whose messages may outlast every timeout")
-      ->check(CLI::Range(0U, 7U));
-  app.add_option("--early-firings", options.bounds.early_firings, "single timers that fire too early")
-      ->check(CLI::Range(0U, 15U));
-  app.add_option("--denials", options.bounds.denials, "lock denials")->check(CLI::Range(0U, 15U));
-  app.add_option("--wounds", options.bounds.wounds)->check(CLI::Range(0U, 15U));
-  app.add_option("--restarts", options.bounds.restarts, "of the dead, while the search is on; 3: all")
-      ->check(CLI::Range(0U, Bounds::kEveryRestart));
-  app.add_flag("--lost-tail", options.lost_tail, "a crash may lose any suffix of the unsynced log");
-  app.add_option("--depth", options.limits.depth);
-  app.add_option("--states", options.limits.states);
-  app.add_option("--seconds", options.limits.seconds, "time limit; 0: none")->capture_default_str();
-  app.add_option("--memory-mib", mebibytes, "limit of the visited set")->capture_default_str();
-  app.add_option("--show", options.show, "stop after so many kinds of violation");
-  app.add_flag("--no-reduction", no_reduction);
-  app.add_flag("--no-symmetry", no_symmetry);
-  app.add_option("--save", save, "folder for the traces found; empty: none")->capture_default_str();
-  app.add_option("--replay", replay_path, "run a saved trace instead");
-  FailoverOptions failover;
-  bool failovers = false;
-  bool no_fencing = false;
-  app.add_flag("--failover", failovers, "home-region: how a home changes its master, instead of one transaction");
-  app.add_flag("--no-fencing", no_fencing, "--failover: as `fencing: off` in an experiment");
-  app.add_option("--sites", failover.sites, "--failover")->check(CLI::Range(2U, 5U));
-  app.add_option("--failovers", failover.failovers, "--failover: how many are ordered")->check(CLI::Range(0U, 3U));
-  app.add_option("--transfers", failover.transfers, "--failover: how many are ordered")->check(CLI::Range(0U, 3U));
-  app.add_option("--renewals", failover.renewals, "--failover: of leases, in all")->check(CLI::Range(1U, 6U));
-  app.add_option("--half-leases", failover.hours, "--failover: how far time goes")->check(CLI::Range(1U, 12U));
-  CLI11_PARSE(app, argc, argv);
-  if (!replay_path.empty()) {
-    return replay_file(replay_path);
+  CLI::App app{
+      "Searches every order of deliveries, forces, timers and faults of one transaction, within bounds, over the "
+      "machines that the agents run.\n"
+      "  ./geocommit explore 2pc --participants 3 --crashes 1 --partitions 1\n"
+      "Exit code: 0 searched to the end without a violation, 2 a violation, 3 a limit came first, 1 not understood.",
+      "geocommit explore"};
+  Arguments arguments;
+  app.add_option("protocol", arguments.protocol, "2pc, 3pc, home-region");
+  add_bounds(app, arguments.options);
+  add_limits(app, arguments);
+  add_shipping(app, arguments.shipping);
+  add_failover(app, arguments);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& problem) {
+    return app.exit(problem) == 0 ? 0 : 1;
   }
-  const bool home_region = protocol == "home-region";
-  options.protocol = geocommit::find_protocol(home_region ? "2pc" : protocol);
-  if (options.protocol == nullptr || options.protocol->make == nullptr) {
-    std::cerr << "no such protocol with machines: '" << protocol << "'\n";
-    return 1;
-  }
-  if (options.read_only > options.participants) {
-    std::cerr << "--read-only: more than participants\n";
-    return 1;
-  }
-  options.reduce = !no_reduction;
-  options.symmetry = !no_symmetry;
-  options.limits.bytes = mebibytes << 20U;
-  const Host host = host_of(save);
-  if (failovers) {
-    failover.fencing = !no_fencing;
-    failover.crashes = options.bounds.crashes;
-    failover.seconds = options.limits.seconds;
-    return run_explore_failover(failover, host);
-  }
-  if (!home_region) {
-    return run_explore(options, host);
-  }
-  return explore_home_region(options, shipping, host);
+  return run(app, arguments);
 }

@@ -6,31 +6,40 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "sim/explore/explore.h"
 
 namespace geocommit::explore {
 
 struct FailoverOptions {
-  std::uint32_t sites{3};
+  std::uint32_t sites{3};      ///< 2 to 5.
   std::uint32_t failovers{1};  ///< Ordered at any site, at any time.
   std::uint32_t transfers{0};  ///< Planned, by whoever is master, to any site.
-  std::uint32_t crashes{1};
+  std::uint32_t crashes{0};
   std::uint32_t renewals{2};  ///< Of leases, over the whole run.
   std::uint32_t hours{4};     ///< How far time goes, in units of which a lease has two.
   bool fencing{true};
-  std::size_t states{20'000'000};
-  double seconds{};  ///< 0: no limit.
+  Limits limits;
 };
 
-struct FailoverResult {
-  std::uint64_t states{}, steps{};
-  bool complete{};        ///< Every state within the bounds was seen.
-  std::string violation;  ///< Empty: none. Else the shortest way to two masters, a line each.
+struct FailoverReport {
+  Ending ending{Ending::exhausted};
+  std::uint64_t states{}, transitions{}, expanded{};
+  std::uint32_t depth{}, complete{};
+  std::size_t bytes{};
+  std::uint64_t site_states{}, messages{};
+  std::vector<std::string> steps;  ///< The shortest way to two masters; empty: none was found.
 };
 
-[[nodiscard]] FailoverResult search_failover(const FailoverOptions& options, const Host& host);
-/// The same for people; kClean, kViolation or kNotExhausted.
+[[nodiscard]] FailoverReport explore_failover(const FailoverOptions& options, const Stop& stop = {});
+/// Runs labelled steps again.
+[[nodiscard]] Replayed replay_failover(const FailoverOptions& options, const std::vector<std::string>& steps);
+/// Explores and prints; exit codes as of run_explore.
 [[nodiscard]] int run_explore_failover(const FailoverOptions& options, const Host& host);
+
+/// As golden_trace and run_golden_trace; such a file begins its second line with "explore-failover ".
+[[nodiscard]] std::string golden_failover_trace(const FailoverOptions& options, const FailoverReport& report);
+[[nodiscard]] GoldenResult run_golden_failover_trace(const std::string& file);
 
 }  // namespace geocommit::explore

@@ -1,0 +1,116 @@
+// The command and its files.
+#include <cstdlib>
+#include <ostream>
+#include <sstream>
+
+#include "sim/explore/failover/failover.h"
+
+namespace geocommit::explore {
+namespace {
+
+constexpr std::string_view kFile = "explore-failover";
+
+struct Setting {
+  std::string_view name;
+  std::uint32_t FailoverOptions::*value;
+};
+constexpr Setting kSettings[] = {
+    {"sites", &FailoverOptions::sites},         {"failovers", &FailoverOptions::failovers},
+    {"transfers", &FailoverOptions::transfers}, {"crashes", &FailoverOptions::crashes},
+    {"renewals", &FailoverOptions::renewals},   {"half-leases", &FailoverOptions::hours},
+};
+
+std::string bounds_of(const FailoverOptions& options) {
+  std::string text;
+  for (const Setting& setting : kSettings) {
+    text += " " + std::string(setting.name) + " " + std::to_string(options.*setting.value);
+  }
+  return text + " fencing " + (options.fencing ? "1" : "0");
+}
+
+bool parse_bounds(std::istringstream& words, FailoverOptions& options) {
+  std::string word;
+  std::uint32_t number = 0;
+  while (words >> word >> number) {
+    bool known = word == "fencing";
+    if (known) {
+      options.fencing = number != 0;
+    }
+    for (const Setting& setting : kSettings) {
+      if (setting.name == word && number < 100) {
+        options.*setting.value = number;
+        known = true;
+      }
+    }
+    if (!known) {
+      return false;
+    }
+  }
+  return words.eof() && options.sites >= 2 && options.sites <= 5;
+}
+
+}  // namespace
+
+std::string golden_failover_trace(const FailoverOptions& options, const FailoverReport& report) {
+  return "# two masters at once\n" + std::string(kFile) + bounds_of(options) + "\n" +
+         replay_failover(options, report.steps).transcript;
+}
+
+GoldenResult run_golden_failover_trace(const std::string& file) {
+  GoldenResult result;
+  FailoverOptions options;
+  std::vector<std::string> steps;
+  std::istringstream lines(file);
+  std::string kept;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("#")) {
+      kept += line + "\n";
+    } else if (line.starts_with(kFile)) {
+      kept += line + "\n";
+      std::istringstream words(line.substr(kFile.size()));
+      if (!parse_bounds(words, options)) {
+        result.error = "not understood: " + line;
+        return result;
+      }
+    } else if (line.starts_with("> ")) {
+      steps.push_back(line.substr(2));
+    }
+  }
+  const Replayed replayed = replay_failover(options, steps);
+  result.error = replayed.understood ? "" : "a step is not possible";
+  result.violation = replayed.violation;
+  result.text = kept + replayed.transcript;
+  return result;
+}
+
+int run_explore_failover(const FailoverOptions& options, const Host& host) {
+  host.out << "exploring home-region's mastership:" << bounds_of(options) << "\n" << std::flush;
+  const double begin = host.seconds();
+  double last = begin;
+  const FailoverReport report = explore_failover(options, [&](const Progress& progress) {
+    print_progress(progress, begin, last, host);
+    return options.limits.seconds > 0 && host.seconds() - begin > options.limits.seconds;
+  });
+  const double took = host.seconds() - begin;
+  print_search_line(
+      {report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete, report.bytes},
+      took, host);
+  host.out << "  " << report.site_states << " states of single sites, " << report.messages << " distinct messages\n";
+  if (!report.steps.empty()) {
+    const std::string trace = golden_failover_trace(options, report);
+    host.out << "\nVIOLATION: two masters at once (" << report.steps.size() << " steps)\n"
+             << replay_failover(options, report.steps).transcript;
+    if (host.save) {
+      host.out << "replay it: " << host.save("home-region-failover-violation.explored", trace) << "\n";
+    }
+    return kViolation;
+  }
+  if (report.ending != Ending::exhausted) {
+    host.out << "no violation in what was searched\n";
+    return kNotExhausted;
+  }
+  host.out << "no state has two masters\n";
+  return kClean;
+}
+
+}  // namespace geocommit::explore
