@@ -62,7 +62,7 @@ std::string live_line(const LiveState& s) {
   if (s.all.blocked > 0) line += "  blocked " + std::to_string(s.all.blocked);
   if (s.shed > 0) line += "  shed " + std::to_string(s.shed);
   if (s.unknown > 0) line += "  unknown " + std::to_string(s.unknown);
-  if (!s.faults.empty()) line += "  " + s.faults.front();
+  if (!s.faults.empty()) line += "  fault: " + s.faults.front();
   if (s.faults.size() > 1) line += " and " + std::to_string(s.faults.size() - 1) + " more";
   return line;
 }

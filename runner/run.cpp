@@ -57,6 +57,7 @@ std::string make_run_id() {
 
 Result<RunPaths> make_results_folder(const RunOptions& options, const Plan& plan) {
   std::error_code error;
+  if (auto free = check_prometheus_port(options.prometheus_port, "--prometheus-port"); !free) return free.error();
   RunPaths paths;
   paths.results = options.output;
   if (paths.results.empty()) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <map>
 
 #include "runner/console.h"
@@ -266,7 +267,8 @@ std::string_view name_of(Judgement judgement) {
 
 Result<Source> load(const std::string& argument) {
   std::error_code error;
-  Source out{argument, "", {}};
+  Source out;
+  out.label = argument;
   std::string folder = argument;
   if (const auto colon = argument.rfind(':'); colon != std::string::npos && !std::filesystem::exists(argument, error)) {
     folder = argument.substr(0, colon);
@@ -276,6 +278,10 @@ Result<Source> load(const std::string& argument) {
   auto summary = read_summary(folder);
   if (!summary) return summary.error();
   out.summary = std::move(summary).value();
+  out.settings = read_settings(std::filesystem::path(folder) / "experiment.yaml");
+  std::ifstream environment(std::filesystem::path(folder) / "environment.json");
+  if (const Json told = Json::parse(environment, nullptr, false); told.is_object())
+    out.commit = text_of(told, "commit");
   const std::string name = std::filesystem::path(folder).filename().string();
   out.label = out.selector.empty() ? name : name + ":" + out.selector;
   if (!selected(out).empty()) return out;
@@ -304,11 +310,7 @@ Result<Comparison> compare(const std::vector<Source>& sources, std::uint64_t see
   if (alone > 0)
     out.notes.push_back(std::to_string(alone) + " protocols or sweep points are in one run only, and left out.");
   for (std::size_t i = 1; i < sources.size(); ++i) {
-    for (const char* key : {"name", "emulation", "topology", "seed"}) {
-      const std::string a = text_of(sources.front().summary, key);
-      const std::string b = text_of(sources[i].summary, key);
-      if (a != b) out.notes.push_back("The runs differ in " + std::string(key) + ": " + a + " and " + b + ".");
-    }
+    for (std::string& note : differences(sources.front(), sources[i])) out.notes.push_back(std::move(note));
   }
   std::size_t judged = 0;
   for (const Subject& subject : out.subjects) {

@@ -2,6 +2,9 @@
 // repetitions.
 #pragma once
 
+#include <filesystem>
+#include <istream>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
@@ -18,8 +21,16 @@ struct Source {
   std::string label;     ///< As given.
   std::string selector;  ///< Empty: all.
   nlohmann::ordered_json summary;
+  std::map<std::string, std::string> settings;  ///< Of experiment.yaml, by path ("workload.rate"); empty: not there.
+  std::string commit;                           ///< Of the geocommit that made it; empty: not known.
 };
 [[nodiscard]] Result<Source> load(const std::string& argument);
+
+/// The experiment.yaml of a results folder as paths and values. Items of lists have numbers: "faults.0".
+[[nodiscard]] std::map<std::string, std::string> read_settings(std::istream& yaml);
+[[nodiscard]] std::map<std::string, std::string> read_settings(const std::filesystem::path& file);
+/// A sentence for each thing that two runs were told differently.
+[[nodiscard]] std::vector<std::string> differences(const Source& a, const Source& b);
 
 /// Does the difference mean something?
 enum class Judgement : std::uint8_t {

@@ -28,6 +28,8 @@ struct Mark {
   bool differs{};
 };
 
+constexpr double kWhiskerMax = 60;  // per cent
+
 /// Each difference in per cent with its interval, around a line at zero.
 std::string drawing(const Subject& subject, std::size_t side) {
   std::vector<Mark> marks;
@@ -40,7 +42,8 @@ std::string drawing(const Subject& subject, std::size_t side) {
     Mark mark{row.metric, 100 * v.difference.mean / base, 100 * *v.difference.low / base,
               100 * *v.difference.high / base, v.judgement == Judgement::differs};
     if (mark.low > mark.high) std::swap(mark.low, mark.high);
-    bound = std::max({bound, std::fabs(mark.low), std::fabs(mark.high)});
+    // A whisker that leaves the drawing is cut off; what is known well stays readable beside it.
+    bound = std::max({bound, std::fabs(mark.mid), std::min(kWhiskerMax, std::max(-mark.low, mark.high))});
     marks.push_back(std::move(mark));
   }
   if (marks.empty()) return "";

@@ -75,6 +75,8 @@ Estimate bootstrap_mean(const std::vector<double>& values, std::uint64_t seed) {
   if (values.size() < 2) return out;
   const Resampler resampler(values);
   interval(out, static_cast<double>(values.size() - 1), seed, [&](auto& random) { return resampler.draw(random); });
+  // Times, counts and shares have no mean below zero.
+  if (*std::min_element(values.begin(), values.end()) >= 0) out.low = std::max(*out.low, 0.0);
   return out;
 }
 

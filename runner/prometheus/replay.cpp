@@ -82,6 +82,7 @@ Result<int> replay(const ReplayOptions& options) {
   if (error || !std::filesystem::is_directory(results)) {
     return Error{options.results.string() + " is not a folder of results"};
   }
+  if (auto free = check_prometheus_port(options.port, "--port"); !free) return free.error();
   const std::string run = results.filename().string();
   auto state = RunState::begin();
   if (!state) return state.error();
@@ -105,7 +106,11 @@ Result<int> replay(const ReplayOptions& options) {
               static_cast<unsigned long long>(span->samples),
               span->per_second ? "" : " (from an older results folder: by region, distributions only as a whole)",
               server->url().c_str(), graph_url(server->url(), *span).c_str());
-  std::printf("Until Ctrl-C.\n");
+  if (options.exit_after) {
+    std::printf("Until Ctrl-C, or for %g s.\n", to_seconds(*options.exit_after));
+  } else {
+    std::printf("Until Ctrl-C.\n");
+  }
   std::fflush(stdout);
   const auto began = Clock::now();
   while (!interrupted() && (!options.exit_after || Clock::now() - began < *options.exit_after)) {

@@ -20,14 +20,25 @@ using Clock = std::chrono::steady_clock;
 constexpr int kPortTries = 3;
 constexpr Duration kReadyLimit = 60s;
 
-std::optional<std::uint16_t> free_port() {
-  const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+/// Bound on 127.0.0.1; 0: wherever is free. Not valid if that could not be.
+UniqueFd bound(std::uint16_t port) {
+  UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_in at{};
   at.sin_family = AF_INET;
   at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  at.sin_port = htons(port);
+  const int yes = 1;
+  // As Prometheus does: what a connection has left behind is no hindrance.
+  if (fd.valid()) (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  if (fd.valid() && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) != 0) fd = UniqueFd();
+  return fd;
+}
+
+std::optional<std::uint16_t> free_port() {
+  const UniqueFd fd = bound(0);
+  sockaddr_in at{};
   socklen_t size = sizeof at;
-  if (!fd.valid() || ::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), size) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size) != 0) {
+  if (!fd.valid() || ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&at), &size) != 0) {
     return std::nullopt;
   }
   return ntohs(at.sin_port);
@@ -90,6 +101,12 @@ std::string prometheus_config(const std::string& run, const std::vector<ScrapeTa
   out += "      - {target_label: __address__, replacement: \"127.0.0.1:" + std::to_string(*proxy_port) + "\"}\n";
   out += "      - {source_labels: [node], target_label: instance}\n";
   return out;
+}
+
+Result<void> check_prometheus_port(std::optional<std::uint16_t> port, const std::string& option) {
+  if (!port || bound(*port).valid()) return {};
+  return Error{option + " " + std::to_string(*port) + ": another program listens there, or this one may not; without " +
+               option + " a free port is taken"};
 }
 
 Result<PrometheusServer> PrometheusServer::start(const PrometheusSpec& spec,

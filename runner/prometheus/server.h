@@ -32,6 +32,9 @@ struct PrometheusSpec {
   std::optional<std::uint16_t> port;  ///< None: a free one.
 };
 
+/// Whether Prometheus could listen there; none: anywhere. An error names `option`, the user's for the port.
+[[nodiscard]] Result<void> check_prometheus_port(std::optional<std::uint16_t> port, const std::string& option);
+
 class PrometheusServer {
  public:
   /// Starts it and waits until it is ready. `registered` gets the pid right after the start. Call it from the main

@@ -5,9 +5,11 @@ All must parse and run, and show finite numbers; and the numbers must be the one
 """
 import json
 import math
+import socket
+import subprocess
 import sys
 
-from prom import HOME, Prometheus, cell_times, check, fill, finite, folder, simulate
+from prom import HOME, PATIENCE, RUNNER, Prometheus, cell_times, check, fill, finite, folder, simulate
 import make  # dashboards/make.py
 
 CUT = (10, 22)  # seconds from the start of the load: partition.yaml
@@ -115,6 +117,16 @@ def partition_is_seen(prometheus, times):
         check(cut < 0.7 * healthy, f"goodput of {region}: {healthy}/s before the cut, {cut}/s in it")
 
 
+def a_port_is_taken(results, place):
+    """Said plainly, before anything is begun."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = str(other.getsockname()[1])
+        for words in (["replay", results, "--port", port], ["run", HOME / "experiments/quickstart.yaml", "--prometheus", "--prometheus-port", port, "--output", place / "never"]):
+            done = subprocess.run([RUNNER, *words], capture_output=True, text=True, timeout=PATIENCE, check=False, stdin=subprocess.DEVNULL)
+            check(done.returncode == 1 and f"port {port}: another program listens there" in done.stderr, f"{words}: {done.returncode} {done.stderr}")
+    check(not (place / "never").exists(), "a folder of a run that never began")
+
+
 def main():
     with folder() as place:
         results = simulate(HOME / "tests" / "dashboards" / "partition.yaml", place / "partition")
@@ -126,6 +138,7 @@ def main():
             compare_with_summary(prometheus, summary, span)
             verdicts(prometheus, summary, span)
             partition_is_seen(prometheus, times)
+        a_port_is_taken(results, place)
         (results / "metrics.series").unlink()
         with Prometheus(results) as prometheus:  # as if written before metrics.series was
             check("older results" in "".join(prometheus.said), "replay does not say that it has less to show")

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <random>
+#include <sstream>
 
 #include "runner/report_data.h"
 
@@ -23,7 +24,7 @@ Json cell(const std::string& protocol, int repetition, double p50, const std::st
 }
 
 Source run(const std::string& label, const std::vector<double>& p50s, const std::string& protocol = "2pc") {
-  Source out{label, "", {{"name", "t"}, {"emulation", "tun"}, {"topology", "aws-3"}, {"seed", 1}}};
+  Source out{label, "", {{"name", "t"}, {"emulation", "tun"}, {"topology", "aws-3"}, {"seed", 1}}, {}, {}};
   out.summary["cells"] = Json::array();
   int repetition = 0;
   for (const double p50 : p50s) out.summary["cells"].push_back(cell(protocol, ++repetition, p50));
@@ -101,6 +102,39 @@ TEST_CASE("bootstrap: seeded, and silent about one value") {
   CHECK(bootstrap_mean({3}, 7).mean == 3);
   CHECK_FALSE(bootstrap_mean({3}, 7).known());
   CHECK_FALSE(bootstrap_difference({3}, values, 7).known());
+}
+
+TEST_CASE("a mean of what cannot be negative has no interval below zero") {
+  CHECK(*bootstrap_mean({0, 0, 0, 0.6}, 7).low == 0);
+  CHECK(*bootstrap_mean({-1, 0, 1, 2}, 7).low < 0);
+}
+
+TEST_CASE("what two runs were told differently is said") {
+  std::istringstream yaml(
+      "# a comment\nname: x\nemulation: sim   # chosen for auto\nworkload:\n  rate: 10/s\n  keys: uniform\n"
+      "faults:\n  - {at: 1s, for: 2s, crash: a}\n  - {at: 3s}\nseed: 3\n");
+  Source a = run("A", {150, 151});
+  a.settings = read_settings(yaml);
+  CHECK(a.settings == std::map<std::string, std::string>{{"name", "x"},
+                                                         {"emulation", "sim"},
+                                                         {"workload.rate", "10/s"},
+                                                         {"workload.keys", "uniform"},
+                                                         {"faults.0", "{at: 1s, for: 2s, crash: a}"},
+                                                         {"faults.1", "{at: 3s}"},
+                                                         {"seed", "3"}});
+  Source b = run("B", {150, 151});
+  b.settings = a.settings;
+  CHECK(differences(a, b).empty());
+  b.settings["workload.rate"] = "20/s";
+  b.settings.erase("faults.1");
+  a.commit = "abc";
+  b.commit = "def";
+  CHECK(joined(differences(a, b)) ==
+        "The runs differ in faults.1: {at: 3s} and (none).\nThe runs differ in workload.rate: 10/s and 20/s.\n"
+        "The runs differ in the commit of geocommit: abc and def.\n");
+  b.settings.clear();
+  b.commit.clear();
+  CHECK(differences(a, b).empty());
 }
 
 TEST_CASE("effect sizes by hand") {

@@ -37,8 +37,8 @@ TEST_CASE("live: a plain line") {
   s.faults = {"partition us-east-1 | eu-west-1", "pause agent@eu-west-1"};
   CHECK(
       live_line(s) ==
-      "[2/6] 3pc-r1  1/12 s warm-up  96 commits/s  p99 310 ms  in doubt 9  shed 4  partition us-east-1 | eu-west-1 and "
-      "1 more");
+      "[2/6] 3pc-r1  1/12 s warm-up  96 commits/s  p99 310 ms  in doubt 9  shed 4  fault: partition us-east-1 | eu-west-1 "
+      "and 1 more");
 }
 
 TEST_CASE("live: a row per region, the blocked first, and the faults in force") {
