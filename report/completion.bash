@@ -9,10 +9,10 @@ _geocommit_options() {
     probe) echo "--emulation --backend --duration --load --json --check" ;;
     replay) echo "--port --exit-after" ;;
     compare) echo "--csv --html --seed" ;;
-    trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --width" ;;
+    trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --all --width" ;;
     fuzz) echo "--seeds --protocol --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
     check) echo "--allow-expected" ;;
-    explore) echo "--writes --replicas --late-rounds --checkpoint-records --participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --show --no-reduction --no-symmetry --save --replay" ;;
+    explore) echo "--writes --replicas --late-rounds --checkpoint-records --participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --show --no-reduction --no-symmetry --save --replay --failover --no-fencing --sites --failovers --transfers --renewals --half-leases" ;;
   esac
 }
 
