@@ -1,6 +1,7 @@
 #include "runner/fault_table.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "runner/console.h"
 
@@ -16,13 +17,13 @@ std::string pair_of(const LatencySummary& l) {
 std::string percent(const std::optional<double>& share) { return share ? figure(100 * *share) : "-"; }
 
 std::string violations_of(const Verdict& verdict) {
-  std::uint64_t sum = 0;
-  for (const std::uint64_t count : verdict.counts) sum += count;
+  const std::uint64_t split = verdict.count(ViolationClass::split_outcome);
+  const std::uint64_t sum = std::accumulate(verdict.counts.begin(), verdict.counts.end(), std::uint64_t{0});
   switch (verdict.judgement) {
     case Judgement::pass:
       return "none";
     case Judgement::violation:
-      return std::to_string(sum) + (verdict.expected ? " expected" : "");
+      return (split > 0 ? std::to_string(split) + " split" : std::to_string(sum)) + (verdict.expected ? " *" : "");
     case Judgement::unknown:
       return "unknown";
   }
@@ -85,12 +86,14 @@ std::string details_of(const CellResult& cell) {
 
 std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
   std::string out;
+  bool expected = false;
   for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
     std::string rows;
     std::string details;
     for (const CellResult& cell : cells) {
       if (cell.cell.point != point || !cell.phases) continue;
       rows += row_of(cell);
+      expected |= cell.summary.verdict.expected;
       details += details_of(cell);
     }
     if (rows.empty()) continue;
@@ -99,6 +102,7 @@ std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, 
     out += rows + details + "\n";
   }
   if (out.empty()) return out;
+  if (expected) out += "* expected: the protocol's fault model predicts it; split: transactions with both outcomes\n\n";
   return paint("Before, during and after the faults", Colour::bold, colour) + "\n" +
          row({"", "client", "p50/p99 ms", "", "lock hold", "blocked,", "back to", "violations"}) +
          row({"", "before", "during", "after", "p50/p99 ms", "longest", "normal", ""}) + std::string(kWidth, '-') +

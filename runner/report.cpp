@@ -249,10 +249,12 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
     for (std::size_t i = 0; i < v.examples.size(); ++i) {
       const Violation& one = v.examples[i];
       if (i == kExamples) {
-        out += cell.cell.id + ": and more, see verdict_detail in summary.json\n";
+        out += cell.cell.id + ": and more: ./geocommit trace RESULTS --violations, verdict_detail in summary.json\n";
         break;
       }
-      out += paint(cell.cell.id + ": " + std::string(name_of(one.violation)) + ": " + one.what, Colour::red, colour) +
+      const std::string whose = one.txn == TxnId{} ? "" : " of " + to_text(one.txn);
+      out += paint(cell.cell.id + ": " + std::string(name_of(one.violation)) + whose + ": " + one.what, Colour::red,
+                   colour) +
              "\n";
     }
     for (const std::string& reason : v.unknown_reasons)

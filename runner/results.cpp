@@ -36,11 +36,6 @@ Json json_of(const BlockingSummary& s) {
   return out;
 }
 
-std::string text_of(const TxnId& txn) {
-  return std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
-         std::to_string(txn.counter);
-}
-
 /// Transactions in doubt at the end, the longest blocked first; the counts beside it are of all of them.
 Json list_of(const std::vector<OpenAtEnd>& open, const Directory& directory) {
   constexpr std::size_t kMost = 100;
@@ -48,7 +43,7 @@ Json list_of(const std::vector<OpenAtEnd>& open, const Directory& directory) {
   for (const OpenAtEnd& one : open) {
     if (out.size() == kMost) break;
     const NodeInfo* node = directory.find(one.node);
-    out.push_back({{"transaction", text_of(one.txn)},
+    out.push_back({{"transaction", to_text(one.txn)},
                    {"participant", node != nullptr ? node->name : ""},
                    {"in_doubt_ms_at_least", ms(one.in_doubt)},
                    {"blocked_ms_at_least", ms(one.blocked)},
@@ -150,11 +145,7 @@ Json json_of(const RouterStats& s) {
 Json verdict_json(const Verdict& v) {
   Json examples = Json::array();
   for (const Violation& one : v.examples) {
-    examples.push_back(
-        {{"class", name_of(one.violation)},
-         {"transaction", std::to_string(one.txn.coordinator.value) + "." + std::to_string(one.txn.epoch.value) + "." +
-                             std::to_string(one.txn.counter)},
-         {"what", one.what}});
+    examples.push_back({{"class", name_of(one.violation)}, {"transaction", to_text(one.txn)}, {"what", one.what}});
   }
   return {{"transactions_in_logs", v.transactions},
           {"committed", v.committed},

@@ -109,11 +109,6 @@ std::vector<Evidence> collect(const History& history) {
   return all;
 }
 
-std::string to_text(TxnId txn) {
-  return std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
-         std::to_string(txn.counter);
-}
-
 std::string node_name(const History& history, NodeId node) {
   const NodeInfo* info = history.directory->find(node);
   return info != nullptr ? info->name : "node " + std::to_string(node.value);

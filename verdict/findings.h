@@ -57,7 +57,6 @@ class Homes;
 [[nodiscard]] bool judge_money(const History& history, const Protocol& protocol, const Homes& homes,
                                const std::set<TxnId>& split, Findings& findings);
 
-[[nodiscard]] std::string to_text(TxnId txn);
 [[nodiscard]] std::string node_name(const History& history, NodeId node);
 
 }  // namespace geocommit::verdict

@@ -97,6 +97,42 @@ TEST_CASE("a plan has a cell per protocol, point and repetition, and timeouts by
   CHECK(text.find("  eu: agent coordinator\n") != std::string::npos);
 }
 
+TEST_CASE("with faults there is a table of before, during and after; what the fault model predicts has a star") {
+  const Plan plan = make("");
+  std::vector<CellResult> cells{result(plan, 0), result(plan, 1), result(plan, 2)};
+  cells[0].summary.blocking.all.count = 12;
+  cells[0].summary.blocking.all.max = 9900ms;
+  cells[0].summary.blocking.censored = 1;
+  Verdict& verdict = cells[1].summary.verdict;
+  verdict.judgement = Judgement::violation;
+  verdict.expected = true;
+  verdict.counts[static_cast<std::size_t>(ViolationClass::split_outcome)] = 4;
+  verdict.counts[static_cast<std::size_t>(ViolationClass::money_not_conserved)] = 8;
+  for (std::uint32_t i = 1; i <= 5; ++i) {
+    verdict.examples.push_back({ViolationClass::split_outcome, {NodeId{1001}, Epoch{1}, i}, "both"});
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    FaultPhases phases;
+    phases.during.by_region["us"].offered = 10;
+    phases.during.by_region["us"].availability = 0.25;
+    phases.during.by_region["idle"] = {};
+    if (i == 0) phases.normal_after = 1500ms;
+    cells[i].phases = phases;
+  }
+  const std::string text = comparison(plan, cells, false);
+  INFO(text);
+  const auto has = [&](const char* what) { return text.find(what) != std::string::npos; };
+  CHECK(has("Before, during and after the faults"));
+  CHECK(has("12, >9.90 s    1.50 s   "));  // One was still blocked at the end: a lower bound.
+  CHECK(has("-        4 split *\n"));
+  CHECK(has("* expected:"));
+  CHECK(has("available during: us 25.0 %"));
+  CHECK_FALSE(has("idle"));
+  CHECK(has("split_outcome of 1001.1.3: both"));
+  CHECK_FALSE(has("1001.1.4"));
+  CHECK(has("and more: "));
+}
+
 TEST_CASE("the comparison shows what was measured beside what was predicted, within 100 columns") {
   const Plan plan = make("");
   std::vector<CellResult> cells{result(plan, 0), result(plan, 1), result(plan, 2)};
