@@ -128,16 +128,19 @@ auto& named(List& list, const std::string& name) {
 
 Finding sentence_of(const Scenario& scenario) {
   const Point& point = scenario.worst();
-  const bool alike = std::all_of(point.groups.begin(), point.groups.end(), [&](const Group* group) {
-    return troubles(*group) == troubles(*point.groups.front());
-  });
+  // Those whose fault never came are told apart.
+  const auto spared_one = [](const Group* group) { return group->planned_faults() && troubles(*group).empty(); };
+  const auto hit = std::find_if_not(point.groups.begin(), point.groups.end(), spared_one);
+  const std::string trouble = hit == point.groups.end() ? "" : troubles(**hit);
+  const bool alike = std::all_of(point.groups.begin(), point.groups.end(),
+                                 [&](const Group* group) { return spared_one(group) || troubles(*group) == trouble; });
   std::string out = point.name;
   if (scenario.points.size() > 1 && point.weight() > 0) {
     out += " (the worst of " + std::to_string(scenario.points.size()) + ")";
   }
   if (!out.empty()) out += ": ";
-  const std::string trouble = troubles(*point.groups.front());
-  if (point.weight() <= 0 && alike && !trouble.empty() && point.groups.size() > 1) {
+  const bool all_hit = std::none_of(point.groups.begin(), point.groups.end(), spared_one);
+  if (point.weight() <= 0 && alike && all_hit && !trouble.empty() && point.groups.size() > 1) {
     return {FindingKind::blocking, (out.empty() ? "Nobody" : out + "nobody") + " was blocked while " + trouble + "." +
                                        answered(point.groups) + behind(point.groups)};
   }
@@ -147,7 +150,7 @@ Finding sentence_of(const Scenario& scenario) {
   std::vector<std::string> clauses;
   const auto with = [&](const Group& group) { return clauses.empty() || !alike ? troubles(group) : std::string(); };
   for (const Group* group : order) {
-    if (group->planned_faults() && troubles(*group).empty()) continue;
+    if (spared_one(group)) continue;
     const bool violated_only = group->blocked() < 1 && !wrongs_of(*group).empty();
     if (!violated_only) clauses.push_back(hold_clause(*group, with(*group), clauses.empty() || !alike));
   }
@@ -155,12 +158,13 @@ Finding sentence_of(const Scenario& scenario) {
   std::string wrongs;
   for (const Group* group : order) {
     if (wrongs_of(*group).empty()) continue;
-    wrongs += (wrongs.empty() && clauses.empty() ? "" : "; ") + wrong_clause(*group, split ? "" : with(*group));
+    wrongs += (wrongs.empty() && clauses.empty() ? "" : "; ") +
+              wrong_clause(*group, group->blocked() > 0 || (alike && split) ? "" : with(*group));
     split = true;
   }
   std::string spared;
   for (const Group* group : order) {
-    if (group->planned_faults() && troubles(*group).empty()) spared += " " + group->protocol + " met no fault.";
+    if (spared_one(group)) spared += " " + group->protocol + " met no fault.";
   }
   for (std::size_t i = 0; i < clauses.size(); ++i) {
     out += (i == 0 ? "" : i + 1 == clauses.size() ? ", and " : ", ") + clauses[i];

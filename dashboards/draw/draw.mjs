@@ -13,8 +13,9 @@ const step = Math.max(1, Math.ceil((end - start) / 600));
 const width = 1400;
 const drawable = new Set(['timeseries', 'stat', 'bargauge', 'row']);
 
+let node = '.*';
 const fill = (expression) => expression
-  .replaceAll('$run', run).replaceAll('$cell', cell).replaceAll('$protocol', '.*').replaceAll('$region', '.*').replaceAll('$node', '.*')
+  .replaceAll('$run', run).replaceAll('$cell', cell).replaceAll('$protocol', '.*').replaceAll('$region', '.*').replaceAll('$node', node)
   .replaceAll('$__rate_interval', '5s').replaceAll('$__range', `${Math.ceil(end - start)}s`);
 
 async function ask(path, parameters) {
@@ -23,6 +24,10 @@ async function ask(path, parameters) {
   if (body.status !== 'success') throw new Error(`${parameters.query}: ${body.error}`);
   return body.data.result;
 }
+
+/** The agent of the first region in the alphabet: something that votes, holds locks and writes. */
+const firstAgent = async () => (await ask('query', { query: `count by (node) (max_over_time(geocommit_forced_writes_total{run="${run}"}[${Math.ceil(end - start)}s]))`, time: end }))
+  .map((one) => one.metric.node).filter((one) => one?.startsWith('agent@')).sort()[0] ?? '.*';
 
 const query = (target) => target.instant
   ? ask('query', { query: fill(target.expr), time: end })
@@ -54,7 +59,9 @@ const bundle = await build({
   loader: { '.svg': 'dataurl', '.css': 'empty', '.woff2': 'empty' },
 });
 const uplotCss = readFileSync(join(here, 'node_modules', 'uplot', 'dist', 'uPlot.min.css'), 'utf8');
-for (const name of ['run', 'compare', 'partition']) {
+for (const name of ['run', 'compare', 'partition', 'node']) {
+  // That dashboard is about one process; the others look at all.
+  node = name === 'node' ? await firstAgent() : '.*';
   const dashboard = JSON.parse(readFileSync(join(here, '..', 'grafana', `${name}.json`)));
   const panels = dashboard.panels.filter((panel) => drawable.has(panel.type));
   const results = {};
@@ -69,7 +76,7 @@ for (const name of ['run', 'compare', 'partition']) {
   });
   for (const panel of panels) panel.gridPos.y = moved.get(panel.gridPos.y);
   const height = 60 + Math.max(...panels.map((panel) => panel.gridPos.y + panel.gridPos.h)) * 38;
-  const data = { title: dashboard.title, subtitle: `${run}${cell === '.*' ? '' : `, ${cell}`}`, mode: 'light', width, from: start, to: end, step, panels,
+  const data = { title: dashboard.title, subtitle: `${run}${cell === '.*' ? '' : `, ${cell}`}${node === '.*' ? '' : `, ${node}`}`, mode: 'light', width, from: start, to: end, step, panels,
     results, faults: await faultsOf(dashboard) };
   const page = join(here, 'build', `${name}.html`);
   writeFileSync(page, `<!doctype html><meta charset="utf-8"><style>${uplotCss} body{margin:0}</style><div id="root"></div>` +

@@ -52,7 +52,7 @@ function spaceTime(t, title) {
   for (const m of t.messages) {
     if (x(m.from) < left || x(m.to) < left) continue;
     const lost = typeof m.received_ms !== "number", x1 = x(m.from), x2 = lost ? (x(m.from) + x(m.to)) / 2 : x(m.to), y1 = ys.get(m.sent_ms), y2 = lost ? y1 + 14 : ys.get(m.received_ms);
-    const angle = Math.atan2(y2 - y1, x2 - x1), style = styleOf(lost ? 1 : 0), along = lost ? 0.4 : 0.66;  // where arrows of one sender have parted
+    const angle = Math.atan2(y2 - y1, x2 - x1), style = styleOf(lost ? 1 : 0), along = lost ? 0.8 : 0.66;  // where arrows of one sender have parted
     parts.push(svg("line", {x1, y1, x2, y2, stroke: style.ink, "stroke-width": 1.6, "stroke-dasharray": lost ? "5 4" : "none"}),
       lost ? svg("text", {x: x2, y: y2 + 4, "text-anchor": "middle", style: "font-weight:700"}, "\u00D7")
         : svg("path", {d: "M0 0L-9 -4L-9 4Z", transform: `translate(${x2} ${y2}) rotate(${(angle * 180 / Math.PI).toFixed(1)})`, fill: style.ink}),

@@ -124,6 +124,17 @@ TEST_CASE("findings: a fault that did not happen is not told as if it had") {
        "2pc held locks in doubt for up to 1.50 s (1 participant blocked) while us-east-1 was cut off. 3pc met no "
        "fault.");
   says(summary({three}), "3pc met no fault.");
+  // What two met is said once, though a third did not.
+  Json split = cell("x", 300);
+  split["faults"] = two["faults"];
+  split["blocking_ms"] = two["blocking_ms"];
+  split["verdict"] = "violation";
+  split["expected"] = true;
+  split["violations"] = {{"split_outcome", 5}};
+  says(summary({three, two, split}),
+       "2pc held locks in doubt for up to 1.50 s (1 participant blocked) while us-east-1 was cut off, and x for up to "
+       "1.50 s (1); x committed 5 transactions on one side and aborted them on the other, as its fault model predicts. "
+       "3pc met no fault.");
 }
 
 TEST_CASE("findings: who went on meanwhile, how far replicas were behind, and what a change of masters took") {
