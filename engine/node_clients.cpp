@@ -87,8 +87,9 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const ForwardReply& forw
     take_gathered(from, answer);
     return;
   }
-  if (it->second.to != from.from || answer.outcome == Outcome::undecided) {
-    return;
+  const bool outdated = answer.outcome == Outcome::abort && from.from_epoch < it->second.epoch;
+  if (it->second.to != from.from || answer.outcome == Outcome::undecided || outdated) {
+    return;  // outdated: a later start has it now, and may commit.
   }
   Forwarded own = std::move(it->second);
   forwarded_.erase(it);
@@ -110,7 +111,11 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const OutcomeQuery& quer
     answer.reason = finished->outcome == Outcome::abort ? Reason::recovery : Reason::none;
   } else if (const auto passed_on = forwarded_.find(query.id); passed_on != forwarded_.end()) {
     if (from_client) {
-      send(passed_on->second.to, query, Traffic::client, "OUTCOME_QUERY");  // Which tells the client itself.
+      // Its answer comes back here, not to the client: after a refusal nothing is passed on again. The other one's next
+      // start would not know of it, and begin.
+      OutcomeQuery gather = query;
+      gather.gather = true;
+      send(passed_on->second.to, gather, Traffic::client, "OUTCOME_QUERY");
       return;
     }
   } else if (!open_requests_.contains(query.id) && !parked_.contains(query.id) && query.request &&

@@ -109,6 +109,7 @@ class NodeEngine::Impl {
     Request request;
     Instant retry_at{}, patience{};
     Duration pause{};
+    Epoch epoch{};  ///< Of `to`, as known when it was last sent: what an earlier start refused is not refused for good.
   };
   /// A request without a master that may accept it, under the policy `wait`. It is open nowhere.
   struct Parked {

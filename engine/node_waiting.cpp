@@ -53,7 +53,8 @@ void NodeEngine::Impl::place(const Request& request, NodeId reply_to, bool forwa
     forwarded_.erase(forwarded_.begin());  // Its client asks for the outcome by itself.
   }
   const Duration first = std::max(options_.timeouts.vote, pause);
-  forwarded_[request.id] = {reply_to, coordinator, request, environment_.now() + first, patience, first};
+  forwarded_[request.id] = {
+      reply_to, coordinator, request, environment_.now() + first, patience, first, peer_epochs_.of(coordinator)};
   send(coordinator, Forward{request}, Traffic::forward, "FORWARD");
   schedule_waiting();
 }
@@ -120,6 +121,7 @@ void NodeEngine::Impl::try_waiting() {
     if (options_.unreachable_home == UnreachableHome::wait && one.retry_at <= now && now < one.patience) {
       one.pause = std::min(2 * one.pause, 16 * options_.timeouts.vote);
       one.retry_at = now + one.pause;
+      one.epoch = peer_epochs_.of(one.to);
       send(one.to, Forward{one.request}, Traffic::retry, "FORWARD");  // To the same: it knows if it has had it.
     }
   }

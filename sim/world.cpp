@@ -340,13 +340,15 @@ void World::Impl::transmit(std::uint32_t from, std::uint32_t to, std::uint32_t m
     messages_.free(message);
     return;
   }
-  queue_.push(transit.due_ns, EventKind::message, to, 0, message);
+  // A request is executed at most once by one start of a coordinator, not by two: an aborted one leaves no record. So
+  // what was sent to a process ends with it, as under TCP.
+  const PeerPayload& payload = messages_.at(message).payload;
+  const bool request = std::holds_alternative<ClientRequest>(payload) || std::holds_alternative<Forward>(payload);
+  const std::uint32_t life = request ? nodes_[to]->life : 0;
+  const bool up = request && nodes_[to]->engine != nullptr;
+  queue_.push(transit.due_ns, EventKind::message, to, up ? life : 0, message);
   if (transit.twice) {
-    // A request is taken at most once by one start of a coordinator, not by two: an aborted one leaves no record. So a
-    // copy of it ends with the process that the connection led to, as it does under TCP.
-    const PeerPayload& payload = messages_.at(message).payload;
-    const bool request = std::holds_alternative<ClientRequest>(payload) || std::holds_alternative<Forward>(payload);
-    queue_.push(transit.second_due_ns, EventKind::message, to, request ? nodes_[to]->life : 0, messages_.copy(message));
+    queue_.push(transit.second_due_ns, EventKind::message, to, life, messages_.copy(message));
   }
 }
 
