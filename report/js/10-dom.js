@@ -47,7 +47,7 @@ const sum = (values) => values.reduce((a, b) => a + (b || 0), 0);
 /** A cell of a table that names where in summary.json its number is, so that a test can compare the two. */
 function valueCell(text, value, path) {
   const known = typeof value === "number" && Number.isFinite(value);
-  return el("td", {"data-value": known ? String(value) : null, "data-path": path || null}, text);
+  return el("td", {"data-value": known ? String(value) : null, "data-path": known && path ? path : null}, text);
 }
 
 /** rows: [label, cells..., {sub: true}?]; a cell is a node (td) or text. The first column is a row header. A text alone heads the rows below it. */

@@ -40,6 +40,7 @@ const abortedOf = (cell) => sum(Object.values(at(cell, "transactions", "aborted"
 
 /** Costs are per commit: repetitions weigh by their commits. */
 function costOf(group, field) {
+  if (group.cells.length === 1) return at(cells[group.cells[0]], "costs_per_commit", field);  // as it stands there, not rounded anew
   let cost = 0, commits = 0;
   for (const cell of cellsOf(group)) {
     const one = at(cell, "costs_per_commit", field), weight = at(cell, "transactions", "committed") || 0;

@@ -72,7 +72,7 @@ function comparisonTable(point) {
   }
   rows.push(["Availability", ...here.map((g) => {
     const known = cellsOf(g).filter((c) => at(c, "availability") !== null);
-    const v = known.length ? sum(known.map((c) => c.availability * c.transactions.offered)) / sum(known.map((c) => c.transactions.offered)) : null;
+    const v = known.length === 1 ? known[0].availability : known.length ? sum(known.map((c) => c.availability * c.transactions.offered)) / sum(known.map((c) => c.transactions.offered)) : null;
     return valueCell(percent(v), v, one(g, "availability"));
   })]);
   rows.push(["Latencies valid", ...here.map((g) => el("td", {}, cellsOf(g).every((c) => c.valid) ? "yes" : "no"))]);

@@ -78,6 +78,20 @@ def simulated(folder):
     show(page, width=390, height=900)
 
 
+def faulted(folder):
+    """Scenarios with faults: the table of all points, what a change of masters took, and who was blocked."""
+    for name, least, words in (("partitions", 500, ("region-cut-off, aws-5 (the worst of 2): 2pc held locks in doubt", "as its fault model predicts", "Before, during and after the faults", "which violates")),
+                               ("home-region-failover", 60, ("Homes that changed their master", "handed a home over as planned", "left behind (RPO)"))):
+        place = folder / name
+        done = subprocess.run([SIM, SOURCE / f"experiments/{name}.yaml", "--output", place, "--quiet", "--allow-expected"], capture_output=True, text=True, cwd=SOURCE)
+        check(done.returncode == 0, f"{name}: {done.returncode} {done.stderr}")
+        check((place / "report.html").stat().st_size < SIZE_MAX, f"{name}: the page is too large")
+        text, document = show(place / "report.html")
+        check_values(document, json.loads((place / "summary.json").read_text()), least)
+        for word in words:
+            check(word in text, f"{name}: the page does not say {word!r}")
+
+
 def hostile(folder):
     made_up.hard(folder)
     text, document = show(report(folder))
@@ -130,7 +144,7 @@ def main():
         if browser.program() is None:
             print("skipped: chromium is not installed (scripts/install-deps --tests)")
             sys.exit(SKIPPED)
-        for test in (hostile, several, large, simulated):
+        for test in (hostile, several, large, simulated, faulted):
             test(pathlib.Path(folder) / test.__name__)
             print("ok", test.__name__)
 
