@@ -162,13 +162,18 @@ void comparison(const std::vector<Group>& groups, std::vector<Finding>& out) {
   }
   if (points.empty()) return;
   const bool alike = std::all_of(said.begin(), said.end(), [&](const std::string& one) { return one == said.front(); });
-  for (const std::size_t i : {std::size_t{0}, points.size() - 1}) {
-    if (i > 0 && alike) break;
-    const std::string where = points.size() == 1 ? "At p50 "
-                              : alike            ? "At every point, at p50, "
-                                                 : "At " + points[i] + ", at p50, ";
-    out.push_back({FindingKind::comparison, where + said[i] + "."});
-    if (points.size() == 1) break;
+  const auto say = [&](const std::string& where, const std::string& words) {
+    out.push_back({FindingKind::comparison, where + "at p50, " + words + "."});
+  };
+  if (points.size() == 1) {
+    out.push_back({FindingKind::comparison, "At p50 " + said.front() + "."});
+  } else if (alike) {
+    say("At every point, ", said.front());
+  } else if (said.front() == said.back()) {
+    say("At " + points.front() + " and at " + points.back() + ", ", said.front());
+  } else {
+    say("At " + points.front() + ", ", said.front());
+    say("At " + points.back() + ", ", said.back());
   }
   std::vector<std::string> locks;
   for (const Group& group : groups) {
