@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <ctime>
 
+#include "sim/program/parse.h"
 #include "sim/world.h"
 
 namespace geocommit::sim {
@@ -66,7 +67,9 @@ int bench_main(int argc, char** argv) {
   app.add_option("--participants", options.participants, "per transaction")->capture_default_str();
   app.add_option("--rate", options.rate, "transactions per virtual second, over all regions (0: 1000 per 3 agents)");
   app.add_option("--seconds", options.seconds, "of virtual load")->capture_default_str();
-  CLI11_PARSE(app, argc, argv);
+  if (const auto refused = parse(app, argc, argv)) {
+    return *refused;
+  }
   if (find_protocol(options.protocol) == nullptr || options.regions == 0 || options.sites == 0) {
     std::fprintf(stderr, "geocommit-sim bench: no such protocol, or no agents\n");
     return 1;

@@ -8,6 +8,7 @@
 
 #include "runner/evidence.h"
 #include "runner/plan.h"
+#include "sim/program/parse.h"
 #include "verdict/check.h"
 #include "verdict/homes.h"
 #include "wan/topology.h"
@@ -158,7 +159,9 @@ int check_main(int argc, char** argv) {
   bool allow_expected = false;
   app.add_option("results", results, "the folder")->required();
   app.add_flag("--allow-expected", allow_expected, "a violation that the fault model predicts exits 0");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto refused = parse(app, argc, argv)) {
+    return *refused;
+  }
   return check_results(results, allow_expected);
 }
 

@@ -4,13 +4,16 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 #include "sim/fuzz.h"
+#include "sim/program/parse.h"
 
 namespace geocommit::sim {
 namespace {
@@ -26,32 +29,40 @@ struct Range {
   std::uint64_t first{}, last{};
 };
 
+/// All of `text`, or nothing.
+std::optional<std::uint64_t> number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return problem == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
+}
+
 std::optional<Range> parse_range(const std::string& text) {
   const std::size_t dots = text.find("..");
-  try {
-    const std::uint64_t first = std::stoull(text);
-    const std::uint64_t last = dots == std::string::npos ? first : std::stoull(text.substr(dots + 2));
-    return first <= last ? std::optional(Range{first, last}) : std::nullopt;
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
+  const auto first = number(text.substr(0, dots));
+  const auto last = dots == std::string::npos ? first : number(text.substr(dots + 2));
+  return first && last && *first <= *last ? std::optional(Range{*first, *last}) : std::nullopt;
 }
 
 std::optional<Reduction> parse_reduction(const Options& options) {
   Reduction out;
-  try {
-    if (!options.faults.empty()) {
-      out.faults.emplace();
-      std::stringstream list(options.faults == "none" ? "" : options.faults);
-      for (std::string item; std::getline(list, item, ',');) {
-        out.faults->push_back(std::stoul(item));
+  if (!options.faults.empty()) {
+    out.faults.emplace();
+    std::stringstream list(options.faults == "none" ? "" : options.faults);
+    for (std::string item; std::getline(list, item, ',');) {
+      const auto index = number(item);
+      if (!index) {
+        return std::nullopt;
       }
+      out.faults->push_back(*index);
     }
-    if (!options.duration.empty()) {
-      out.duration = std::chrono::milliseconds(std::stoul(options.duration));
+  }
+  if (!options.duration.empty()) {
+    const bool unit = options.duration.ends_with("ms");
+    const auto length = number(options.duration.substr(0, options.duration.size() - (unit ? 2 : 0)));
+    if (!unit || !length) {
+      return std::nullopt;
     }
-  } catch (const std::exception&) {
-    return std::nullopt;
+    out.duration = std::chrono::milliseconds(*length);
   }
   if (options.regions > 0) {
     out.regions = options.regions;
@@ -228,7 +239,9 @@ int fuzz_main(int argc, char** argv) {
   app.add_option("--jobs", options.jobs, "processes")->capture_default_str();
   app.add_flag("--verbose", options.verbose, "one seed: print what it draws and what comes of it");
   app.add_flag("--no-shrink", options.no_shrink, "do not look for a smaller failing case");
-  CLI11_PARSE(app, argc, argv);
+  if (const auto refused = parse(app, argc, argv)) {
+    return *refused;
+  }
   const auto range = parse_range(options.seeds);
   const auto reduction = parse_reduction(options);
   if (!range || !reduction) {

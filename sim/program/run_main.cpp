@@ -1,17 +1,22 @@
 #include "sim/program/run_main.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <csignal>
 #include <cstdio>
 #include <ctime>
 #include <iostream>
 
 #include "runner/files.h"
+#include "runner/options.h"
 #include "runner/publish.h"
 #include "runner/report.h"
 #include "runner/results.h"
 #include "runner/trace/marks.h"
 #include "runtime/events/files.h"
+#include "sim/program/parse.h"
 #include "sim/program/simulate_cell.h"
 
 namespace geocommit::sim {
@@ -78,6 +83,16 @@ std::string hex(std::uint64_t value) {
   return text;
 }
 
+volatile std::sig_atomic_t interrupted = 0;
+
+/// The first Ctrl-C ends the run after the cell under way, the second one at once.
+void on_interrupt(int signal) {
+  interrupted = 1;
+  (void)std::signal(signal, SIG_DFL);
+  constexpr std::string_view kText = "\ninterrupted: ends after this cell; again: at once\n";
+  (void)!write(STDERR_FILENO, kText.data(), kText.size());
+}
+
 /// What ./geocommit trace reads: each node's events, and when faults began and ended.
 Result<void> write_event_logs(const Plan& plan, const RunPaths& paths, const SimulatedCell& done) {
   const Cell& cell = done.result.cell;
@@ -123,7 +138,12 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
   std::string timeseries = timeseries_columns() + "\n";
   std::string traces;
   MetricsSeries series(plan);
+  (void)std::signal(SIGINT, on_interrupt);
+  (void)std::signal(SIGTERM, on_interrupt);
   for (const Cell& cell : plan.cells) {
+    if (interrupted != 0) {
+      break;
+    }
     SimulatedCell done =
         simulate_cell(plan, cell, &series, logs ? output / "nodes" / cell.id : std::filesystem::path());
     for (const std::string& row : done.timeseries) {
@@ -152,6 +172,10 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
     return failed("no report.html: " + found.error().message);
   }
   std::cout << "What this run found\n" << *found << "\nResults: " << output.string() << " (report.html: to look at)\n";
+  if (interrupted != 0 && results.cells().size() < plan.cells.size()) {
+    std::cout << "Interrupted after " << results.cells().size() << " of " << plan.cells.size() << " cells.\n";
+    return kInterrupted;
+  }
   int status = 0;
   for (const CellResult& cell : results.cells()) {
     const Verdict& verdict = cell.summary.verdict;
@@ -189,8 +213,11 @@ int run_main(int argc, char** argv) {
       "  ./geocommit sim experiments/aws-15.yaml --set workload.rate=1000/s --set duration=10min --output /tmp/load\n"
       "  ./geocommit sim experiments/quickstart.yaml --protocols 2pc --seed 7\n"
       "A seed gives the same bytes in summary.json, timeseries.csv and trace.txt, on any machine.\n"
-      "\nExit status: 0 pass, 1 error, 2 violation, 3 unknown verdict.");
-  CLI11_PARSE(app, argc, argv);
+      "\nExit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n"
+      "\nIn virtual time too, each with its --help: ./geocommit fuzz, explore, check; geocommit-sim bench.");
+  if (const auto refused = parse(app, argc, argv)) {
+    return *refused;
+  }
   const auto overrides = overrides_of(options);
   if (!overrides) {
     return failed(overrides.error().message);
