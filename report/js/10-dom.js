@@ -61,7 +61,7 @@ function table(caption, heads, rows, wide) {
       columns.map((c) => (c instanceof Node ? c : el("td", {}, c === null || c === undefined ? "-" : String(c)))));
   });
   return el("div", {class: "scroll", tabindex: "0", role: "region", "aria-label": caption},
-    el("table", {class: wide === true ? "wide" : wide || null}, el("caption", {}, caption), el("thead", {}, el("tr", {}, heads.map((h) => el("th", {scope: "col"}, h)))), el("tbody", {}, body)));
+    el("table", {class: wide === true ? "wide" : wide || null}, el("caption", {}, el("span", {}, caption)), el("thead", {}, el("tr", {}, heads.map((h) => el("th", {scope: "col"}, h)))), el("tbody", {}, body)));
 }
 
 /** A labelled <select>; options [[value, text]]. */

@@ -13,12 +13,12 @@ def program():
     return next((p for p in (shutil.which(n) for n in ("chromium", "chromium-browser", "google-chrome")) if p), None)
 
 
-def run(page, *words, width=1280, height=2000):
-    """(document, console lines) after five virtual seconds."""
+def run(page, *words, width=1280, height=2000, seconds=5):
+    """(document, console lines) after so many virtual seconds."""
     with tempfile.TemporaryDirectory(prefix="geocommit-chromium-") as home:
         done = subprocess.run(
             [program(), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--hide-scrollbars", f"--user-data-dir={home}", "--no-first-run",
-             "--disable-background-networking", "--disable-component-update", "--virtual-time-budget=5000", "--enable-logging=stderr", f"--window-size={width},{height}", *words,
+             "--disable-background-networking", "--disable-component-update", f"--virtual-time-budget={1000 * seconds}", "--enable-logging=stderr", f"--window-size={width},{height}", *words,
              pathlib.Path(page).resolve().as_uri()], capture_output=True, text=True, timeout=PATIENCE, env={"HOME": home, "PATH": "/usr/bin:/bin"})
     console = [line for line in done.stderr.splitlines() if re.search(r":CONSOLE[:(]", line)]
     return done.stdout, console
