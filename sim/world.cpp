@@ -388,6 +388,7 @@ void World::run_load() {
   GC_CHECK(impl_->load_start_ns_ >= 0);
   impl_->run_until(impl_->load_start_ns_ + (impl_->spec_.warmup + impl_->spec_.duration).count());
 }
+Duration World::let_faults_end() { return impl_->let_faults_end(); }
 void World::heal() { impl_->heal(); }
 bool World::drain(Duration most) { return impl_->drain(most); }
 std::string World::why_not_quiet() const { return impl_->why_not_quiet(); }

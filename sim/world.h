@@ -73,6 +73,8 @@ class World {
   void run_for(Duration duration);
   /// Through warm-up and measurement window, to the end of the load.
   void run_load();
+  /// No further fault begins, and those in force end in their time. How long until then; what lasts for ever stays.
+  [[nodiscard]] Duration let_faults_end();
   /// Ends all faults: links are whole, everybody runs, no further fault begins.
   void heal();
   /// Until clients wait for nothing and nothing is open, locked or unshipped anywhere; false: not within `most`.

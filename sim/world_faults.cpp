@@ -17,7 +17,7 @@ void World::Impl::alarm(std::string_view what) {
 }
 
 void World::Impl::noted(Node& node, std::string_view event) {
-  if (healed_ || node.dying) {
+  if (last_faults_ || healed_ || node.dying) {
     return;
   }
   for (Trigger& trigger : triggers_) {
@@ -37,7 +37,7 @@ void World::Impl::noted(Node& node, std::string_view event) {
 // `stepping`: the node in whose step it begins, if it is one.
 void World::Impl::begin_fault(std::size_t index, const Node* stepping) {
   const Fault& fault = spec_.faults[index];
-  if (healed_ || in_force_[index] != kNone) {
+  if (last_faults_ || healed_ || in_force_[index] != kNone) {
     return;
   }
   bool ends_by_itself = true;  // Else its own event ends it.
@@ -220,6 +220,18 @@ void World::Impl::resume(Node& node) {
   for (const EventSlot slot : held) {
     queue_.push_again(slot, now_ns_);  // In the order in which they came.
   }
+}
+
+Duration World::Impl::let_faults_end() {
+  last_faults_ = true;
+  Duration longest{0};
+  for (std::size_t i = 0; i < in_force_.size(); ++i) {
+    if (in_force_[i] != kNone && spec_.faults[i].length != kForever) {
+      const Duration end = spans_[in_force_[i]].began + spec_.faults[i].length;
+      longest = std::max(longest, end - Duration{now_ns_ - load_start_ns_});
+    }
+  }
+  return longest;
 }
 
 void World::Impl::heal() {

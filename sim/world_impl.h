@@ -42,6 +42,7 @@ class World::Impl final : public ClientWorld {
   bool become_ready(Duration most);
   void start_load();
   void run_until(std::int64_t until_ns);
+  Duration let_faults_end();
   void heal();
   bool drain(Duration most);
   bool quiet();
@@ -102,6 +103,7 @@ class World::Impl final : public ClientWorld {
   std::map<RegionId, Client> clients_;
   std::vector<Client*> client_at_;  ///< By index; null for the rest.
   std::int64_t load_start_ns_{-1};
+  bool last_faults_{};  ///< No further one begins.
   bool healed_{};
   std::size_t busy_{};  ///< Index of a node that was not quiet when last asked.
   std::vector<Trigger> triggers_;

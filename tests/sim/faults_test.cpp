@@ -1,4 +1,5 @@
 // Faults in the virtual world: when they begin and end, and what they leave.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 
@@ -169,4 +170,29 @@ TEST_CASE("3PC splits under a partition, and the checker says that it is expecte
   CHECK(verdict.judgement == Judgement::violation);
   CHECK(verdict.expected);
   CHECK_FALSE(check(world.history(drained)).expected);
+}
+
+TEST_CASE("after the load faults end in their time, and what never ends leaves its transactions in doubt") {
+  WorldSpec spec = small("2pc");
+  spec.faults.push_back(fault(FaultKind::pause, NodeId{2}, 0s, 3s));
+  spec.faults.back().at = spec.duration - 1s;
+  Fault dead = fault(FaultKind::crash, kCoordinatorA, Duration{0}, kForever);
+  dead.on = "votes-collected";
+  spec.faults.push_back(dead);
+  Fault late = fault(FaultKind::crash, NodeId{3}, 0s, 1s);
+  late.at = spec.duration + 1s;  // The load is over by then: it does not begin.
+  spec.faults.push_back(late);
+  World world(spec);
+  REQUIRE(world.become_ready());
+  world.start_load();
+  world.run_load();
+  CHECK(world.let_faults_end() == 2s);
+  world.run_for(2s);
+  REQUIRE(world.fault_spans().size() == 2);
+  const auto never = std::count_if(world.fault_spans().begin(), world.fault_spans().end(),
+                                   [](const FaultSpan& span) { return !span.ended; });
+  CHECK(never == 1);
+  CHECK_FALSE(world.drain(60s));
+  CHECK_FALSE(world.up(kCoordinatorA));
+  CHECK(world.status().blocked > 0);
 }
