@@ -153,8 +153,8 @@ int check_results(const std::filesystem::path& results, bool allow_expected) {
 int check_main(int argc, char** argv) {
   CLI::App app{
       "Judges a results folder again, from its durable logs and what its clients were told.\n"
-      "  check results/quickstart-2026-01-01T00-00-00",
-      "check"};
+      "  ./geocommit check results/quickstart-2026-01-01T00-00-00",
+      "./geocommit check"};
   std::filesystem::path results;
   bool allow_expected = false;
   app.add_option("results", results, "the folder")->required();

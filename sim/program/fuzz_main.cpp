@@ -96,7 +96,8 @@ bool fails_in_child(const FuzzCase& one) {
   return child < 0 || waitpid(child, &status, 0) < 0 || status != 0;
 }
 
-void print_case(const FuzzCase& one) {
+/// True: it passed.
+bool print_case(const FuzzCase& one) {
   std::cout << describe(one) << std::flush;
   const FuzzResult result = run_case(one);
   std::cout << "events " << result.events << ", committed " << result.committed << ", aborted " << result.aborted
@@ -105,20 +106,21 @@ void print_case(const FuzzCase& one) {
   for (const std::string& failure : result.failures) {
     std::cout << "FAILED " << failure << "\n";
   }
+  return result.failures.empty();
 }
 
 void report_failure(std::uint64_t seed, const Reduction& reduction, bool shrink_it) {
-  std::cout << "seed " << seed << " FAILED (commit " << GEOCOMMIT_COMMIT << ")\n  replay: geocommit-sim "
+  std::cout << "seed " << seed << " FAILED (commit " << GEOCOMMIT_COMMIT << ")\n  replay: ./geocommit "
             << replay_arguments(seed, reduction) << " --verbose\n"
             << std::flush;
   if (!shrink_it) {
     return;
   }
   const Reduction small = shrink(seed, reduction, fails_in_child);
-  std::cout << "  minimal: geocommit-sim " << replay_arguments(seed, small) << " --verbose\n" << std::flush;
+  std::cout << "  minimal: ./geocommit " << replay_arguments(seed, small) << " --verbose\n" << std::flush;
   const pid_t child = fork();
   if (child == 0) {
-    print_case(draw_case(seed, small));
+    (void)print_case(draw_case(seed, small));
     std::cout << std::flush;
     _exit(0);
   }
@@ -227,8 +229,8 @@ int run_seeds(const Range& range, const Options& options, const Reduction& reduc
 int fuzz_main(int argc, char** argv) {
   CLI::App app{
       "Random simulation: each seed draws a topology, a load, a protocol and faults; the run is healed, "
-      "drained and judged.\n  geocommit-sim fuzz --seeds 1..1000",
-      "geocommit-sim fuzz"};
+      "drained and judged.\n  ./geocommit fuzz --seeds 1..1000",
+      "./geocommit fuzz"};
   Options options;
   app.add_option("--seeds", options.seeds, "A..B, or one seed")->capture_default_str();
   app.add_option("--protocol", options.protocol, "only this one, instead of the one that the seed draws");
@@ -245,13 +247,12 @@ int fuzz_main(int argc, char** argv) {
   const auto range = parse_range(options.seeds);
   const auto reduction = parse_reduction(options);
   if (!range || !reduction) {
-    std::cerr << "geocommit-sim fuzz: expected --seeds A..B with A <= B, --faults as a list of numbers, --duration as "
+    std::cerr << "geocommit fuzz: expected --seeds A..B with A <= B, --faults as a list of numbers, --duration as "
                  "400ms, and a protocol of the registry\n";
     return 1;
   }
   if (options.verbose) {
-    print_case(draw_case(range->first, *reduction));
-    return 0;
+    return print_case(draw_case(range->first, *reduction)) ? 0 : 2;
   }
   return run_seeds(*range, options, *reduction);
 }

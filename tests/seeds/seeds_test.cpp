@@ -17,7 +17,7 @@ constexpr std::uint64_t kSeeds = 1000;
 void expect_clean(std::uint64_t seed, bool twice) {
   const FuzzCase one = draw_case(seed);
   const FuzzResult result = run_case(one);
-  INFO("replay: geocommit-sim " << replay_arguments(seed, {}) << " --verbose");
+  INFO("replay: ./geocommit " << replay_arguments(seed, {}) << " --verbose");
   INFO(describe(one));
   std::string failures;
   for (const std::string& failure : result.failures) {
