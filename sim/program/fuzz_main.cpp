@@ -1,17 +1,26 @@
 #include "sim/program/fuzz_main.h"
 
+#include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <charconv>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <iostream>
 #include <map>
 #include <optional>
 #include <sstream>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "runner/console.h"
+#include "runner/options.h"
+#include "runner/process.h"
 #include "sim/fuzz.h"
 #include "sim/program/parse.h"
 
@@ -110,9 +119,7 @@ bool print_case(const FuzzCase& one) {
 }
 
 void report_failure(std::uint64_t seed, const Reduction& reduction, bool shrink_it) {
-  std::cout << "seed " << seed << " FAILED (commit " << GEOCOMMIT_COMMIT << ")\n  replay: ./geocommit "
-            << replay_arguments(seed, reduction) << " --verbose\n"
-            << std::flush;
+  std::cout << "  replay: ./geocommit " << replay_arguments(seed, reduction) << " --verbose\n" << std::flush;
   if (!shrink_it) {
     return;
   }
@@ -157,6 +164,7 @@ struct Share {
   std::uint64_t next{};  ///< First seed not yet run.
   pid_t child{-1};
   int pipe_read{-1};
+  Tally last;
 };
 
 bool start(Share& share, const Range& range, std::uint64_t step, const Reduction& reduction) {
@@ -164,8 +172,11 @@ bool start(Share& share, const Range& range, std::uint64_t step, const Reduction
   if (share.next > range.last || pipe(ends) != 0) {
     return false;
   }
+  share.last = {};
   share.child = fork();
   if (share.child == 0) {
+    (void)std::signal(SIGINT, SIG_DFL);
+    (void)std::signal(SIGTERM, SIG_DFL);
     close(ends[0]);
     const Tally tally = run_share(share.next, range.last, step, reduction, ends[1]);
     (void)!write(ends[1], &tally, sizeof tally);
@@ -176,52 +187,100 @@ bool start(Share& share, const Range& range, std::uint64_t step, const Reduction
   return share.child > 0;
 }
 
-/// The last report of a child; nothing if it said nothing.
-Tally finish(Share& share) {
-  Tally last;
-  Tally one;
-  while (read(share.pipe_read, &one, sizeof one) == static_cast<ssize_t>(sizeof one)) {
-    last = one;
+/// Takes what the children say; false while all of them go on. The share whose child has said all is in `ended`.
+bool listen(std::vector<Share>& shares, Share*& ended) {
+  std::vector<pollfd> pipes;
+  std::vector<Share*> whose;
+  for (Share& share : shares) {
+    if (share.child > 0) {
+      pipes.push_back({share.pipe_read, POLLIN, 0});
+      whose.push_back(&share);
+    }
   }
+  if (poll(pipes.data(), pipes.size(), 200) <= 0) {
+    return false;
+  }
+  for (std::size_t i = 0; i < pipes.size(); ++i) {
+    Tally one;
+    if (pipes[i].revents == 0) {
+      continue;
+    }
+    if (read(whose[i]->pipe_read, &one, sizeof one) == static_cast<ssize_t>(sizeof one)) {
+      whose[i]->last = one;
+    } else {
+      ended = whose[i];
+      return true;
+    }
+  }
+  return false;
+}
+
+Tally finish(Share& share) {
   close(share.pipe_read);
   int status = 0;
   waitpid(share.child, &status, 0);
-  last.failed = last.failed || status != 0;
-  return last;
+  share.child = -1;
+  share.last.failed = share.last.failed || status != 0;
+  return std::exchange(share.last, {});
+}
+
+void add(Tally& sum, const Tally& one) {
+  sum.seeds += one.seeds;
+  sum.events += one.events;
+  sum.committed += one.committed;
+  sum.aborted += one.aborted;
+  sum.splits += one.splits;
 }
 
 int run_seeds(const Range& range, const Options& options, const Reduction& reduction) {
+  constexpr std::size_t kMostFailures = 20;
+  constexpr std::size_t kShrunk = 3;
+  handle_interrupts();
+  Console console({});
+  const auto began = std::chrono::steady_clock::now();
   Tally sum;
-  std::vector<std::uint64_t> failed;
+  std::size_t failed = 0;
   std::vector<Share> shares(std::max(1U, options.jobs));
   for (std::size_t i = 0; i < shares.size(); ++i) {
     shares[i].next = range.first + i;
     (void)start(shares[i], range, shares.size(), reduction);
   }
-  for (Share& share : shares) {
-    while (share.child > 0) {
-      const Tally tally = finish(share);
-      share.child = -1;
-      sum.seeds += tally.seeds;
-      sum.events += tally.events;
-      sum.committed += tally.committed;
-      sum.aborted += tally.aborted;
-      sum.splits += tally.splits;
-      if (tally.failed) {
-        failed.push_back(tally.failed_seed);
-        report_failure(tally.failed_seed, reduction, !options.no_shrink && failed.size() <= 3);
-        if (failed.size() >= 20) {
-          break;
-        }
-        share.next = tally.failed_seed + shares.size();
-        (void)start(share, range, shares.size(), reduction);
-      }
+  const auto running = [&] {
+    return std::any_of(shares.begin(), shares.end(), [](const Share& share) { return share.child > 0; });
+  };
+  while (running() && failed < kMostFailures && !interrupted()) {
+    Share* ended = nullptr;
+    if (!listen(shares, ended)) {
+      Tally now = sum;
+      for (const Share& share : shares) add(now, share.last);
+      if (std::chrono::steady_clock::now() - began < 2s) continue;
+      console.live(std::to_string(now.seeds) + " of " + std::to_string(range.last - range.first + 1) + " seeds, " +
+                   std::to_string(failed) + " failed");
+      continue;
+    }
+    const Tally tally = finish(*ended);
+    add(sum, tally);
+    if (tally.failed && !interrupted()) {
+      ++failed;
+      console.end_live("seed " + std::to_string(tally.failed_seed) + " FAILED (commit " GEOCOMMIT_COMMIT ")");
+      report_failure(tally.failed_seed, reduction, !options.no_shrink && failed <= kShrunk);
+      ended->next = tally.failed_seed + shares.size();
+      (void)start(*ended, range, shares.size(), reduction);
     }
   }
-  std::cout << sum.seeds << " seeds, " << sum.events << " events, " << sum.committed << " committed, " << sum.aborted
-            << " aborted, " << sum.splits << " runs with a split that 3PC's fault model predicts, " << failed.size()
-            << " failed\n";
-  return failed.empty() ? 0 : 2;
+  for (Share& share : shares) {
+    if (share.child > 0) {
+      add(sum, share.last);
+      kill(share.child, SIGKILL);
+      (void)finish(share);
+    }
+  }
+  std::ostringstream out;
+  out << sum.seeds << " seeds, " << sum.events << " events, " << sum.committed << " committed, " << sum.aborted
+      << " aborted, " << sum.splits << " runs with a split that 3PC's fault model predicts, " << failed << " failed"
+      << (interrupted() ? "; interrupted" : "");
+  console.result(out.str());
+  return interrupted() ? kInterrupted : failed == 0 ? kPass : kViolation;
 }
 
 }  // namespace
