@@ -4,89 +4,10 @@
 #include <utility>
 
 #include "base/check.h"
+#include "measure/log_facts.h"
 #include "sim/wire_size.h"
 
 namespace geocommit::sim {
-namespace {
-
-/// Home region: what a commit's places and a change of masters prove.
-void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts) {
-  if (const auto* machine = std::get_if<MachineRecord>(&record)) {
-    for (const ShipPlace& place : machine->ships) {
-      if (machine->record.outcome == Outcome::commit && place.sequence == 0) {
-        Fact fact;
-        fact.txn = machine->txn;
-        fact.kind = FactKind::discarded;
-        fact.home = place.home;
-        facts.push_back(std::move(fact));
-      }
-    }
-  } else if (const auto* home = std::get_if<HomeRecord>(&record)) {
-    for (const ShippedWrite& write : home->lost) {
-      Fact fact;
-      fact.txn = write.txn;
-      fact.kind = FactKind::discarded;
-      fact.operations = write.operations;
-      fact.home = home->home;
-      fact.sequence = write.sequence;
-      facts.push_back(std::move(fact));
-    }
-    if (home->kind == HomeRecordKind::opened) {
-      Fact fact;
-      fact.kind = FactKind::opened;
-      fact.home = home->home;
-      fact.sequence = home->history.empty() ? 0 : home->history.back().start;
-      fact.forced = home->opening != HomeOpening::planned;
-      fact.fenced = home->opening != HomeOpening::unfenced;
-      facts.push_back(std::move(fact));
-    }
-  }
-}
-
-}  // namespace
-
-void append_facts(const DurableRecord& record, std::vector<Fact>& facts) {
-  if (const auto* machine = std::get_if<MachineRecord>(&record)) {
-    Fact fact;
-    fact.txn = machine->txn;
-    fact.role = machine->role;
-    fact.sequence = machine->ships.empty() ? 0 : machine->ships.front().sequence;
-    if (machine->descriptor) {
-      for (const Member& member : machine->descriptor->cohort) {
-        fact.cohort.push_back(member.node);
-      }
-      fact.operations = machine->descriptor->operations;
-      fact.request = machine->descriptor->request;
-    }
-    switch (machine->record.outcome) {
-      case Outcome::undecided:
-        if (machine->role != Role::participant || !machine->descriptor) {
-          return;  // 3PC's precommit records.
-        }
-        fact.kind = FactKind::voted_yes;
-        break;
-      case Outcome::commit:
-        fact.kind = FactKind::committed;
-        break;
-      case Outcome::abort:
-        fact.kind = FactKind::aborted;
-        break;
-    }
-    facts.push_back(std::move(fact));
-    add_home_facts(record, facts);
-  } else if (const auto* shipped = std::get_if<ShippedRecord>(&record)) {
-    Fact fact;
-    fact.txn = shipped->write.txn;
-    fact.kind = FactKind::applied_shipped;
-    fact.operations = shipped->write.operations;
-    fact.home = shipped->home;
-    fact.sequence = shipped->write.sequence;
-    facts.push_back(std::move(fact));
-  } else {
-    add_home_facts(record, facts);
-  }
-}
-
 void Disk::write(const DurableRecord& record, WriteToken token) {
   bytes_ += record_size(record);
   ++end_;

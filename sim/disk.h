@@ -16,9 +16,6 @@
 
 namespace geocommit::sim {
 
-/// Appends what a durable record says about its transaction's outcome, in the checker's words; nothing for the others.
-void append_facts(const DurableRecord& record, std::vector<Fact>& facts);
-
 class Disk {
  public:
   /// keep: records are stored (a crash may ask for them, or a checker). facts: also gathered for a checker, for ever.

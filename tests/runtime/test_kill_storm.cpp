@@ -9,8 +9,8 @@
 #include <mutex>
 #include <random>
 
+#include "measure/log_facts.h"
 #include "runtime/log/synced_mark.h"
-#include "sim/disk.h"
 #include "tests/runtime/processes.h"
 #include "verdict/check.h"
 
@@ -266,7 +266,7 @@ History gather(Processes& nodes, const Directory& directory, std::vector<ClientO
     CHECK((WIFEXITED(*end) && WEXITSTATUS(*end) == 0));
     const Result<LogHistory> read = read_log_history(
         nodes.data(node).string(),
-        [&](std::uint64_t, const DurableRecord& record) { sim::append_facts(record, history.nodes[node].facts); });
+        [&](std::uint64_t, const DurableRecord& record) { append_facts(record, history.nodes[node].facts); });
     INFO((read ? "" : read.error().message));
     REQUIRE(read.ok());
   }
