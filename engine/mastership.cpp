@@ -444,4 +444,24 @@ void Mastership::hash_state(Instant now, std::string& out) const {
   }
 }
 
+std::string_view name_of(HomeMessageKind kind) {
+  switch (kind) {
+    case HomeMessageKind::renew:
+      return "RENEW";
+    case HomeMessageKind::grant:
+      return "GRANT";
+    case HomeMessageKind::claim:
+      return "CLAIM";
+    case HomeMessageKind::promise:
+      return "PROMISE";
+    case HomeMessageKind::refuse:
+      return "REFUSE";
+    case HomeMessageKind::handoff:
+      return "HANDOFF";
+    case HomeMessageKind::open:
+      return "OPEN";
+  }
+  return "?";
+}
+
 }  // namespace geocommit

@@ -150,4 +150,7 @@ class Mastership {
   Instant wait_until_{};
 };
 
+/// As traces and metrics name it: RENEW, GRANT, ...
+[[nodiscard]] std::string_view name_of(HomeMessageKind kind);
+
 }  // namespace geocommit

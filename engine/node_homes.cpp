@@ -11,26 +11,6 @@ namespace {
 
 constexpr Duration kAnnounceInterval = 500ms;
 
-std::string_view kind_name(HomeMessageKind kind) {
-  switch (kind) {
-    case HomeMessageKind::renew:
-      return "RENEW";
-    case HomeMessageKind::grant:
-      return "GRANT";
-    case HomeMessageKind::claim:
-      return "CLAIM";
-    case HomeMessageKind::promise:
-      return "PROMISE";
-    case HomeMessageKind::refuse:
-      return "REFUSE";
-    case HomeMessageKind::handoff:
-      return "HANDOFF";
-    case HomeMessageKind::open:
-      return "OPEN";
-  }
-  return "?";
-}
-
 }  // namespace
 
 std::string_view name_of(HomeEventKind kind) {
@@ -192,7 +172,7 @@ void NodeEngine::Impl::perform(NodeId home, HomeSite& site, HomeEffects& effects
     environment_.write(record, token);
   }
   for (const auto& [to, message] : effects.send) {
-    send(to, message, Traffic::heartbeat, kind_name(message.kind));
+    send(to, message, Traffic::heartbeat, name_of(message.kind));
   }
   masters_.learn(home, site.mastership.epoch());
   if (effects.deposed) {

@@ -12,26 +12,6 @@ constexpr Instant kBegin{Duration{3'600s}};
 
 Instant time_of(std::uint32_t hours) { return kBegin + kUnit * hours; }
 
-const char* name_of(HomeMessageKind kind) {
-  switch (kind) {
-    case HomeMessageKind::renew:
-      return "RENEW";
-    case HomeMessageKind::grant:
-      return "GRANT";
-    case HomeMessageKind::claim:
-      return "CLAIM";
-    case HomeMessageKind::promise:
-      return "PROMISE";
-    case HomeMessageKind::refuse:
-      return "REFUSE";
-    case HomeMessageKind::handoff:
-      return "HANDOFF";
-    case HomeMessageKind::open:
-      return "OPEN";
-  }
-  return "?";
-}
-
 std::string number(std::uint64_t value) { return std::to_string(value); }
 
 }  // namespace
@@ -270,7 +250,7 @@ std::string Model::label(const State& state, const Step& step) const {
   switch (step.act) {
     case Act::deliver: {
       const auto& [from, to, message] = messages_[step.arg];
-      std::string text = name_of(message.kind);
+      std::string text{geocommit::name_of(message.kind)};
       text += message.number > 0 ? " number " + number(message.number) : "";
       text += " of epoch " + number(message.epoch.value) + (message.opened ? ", open" : "");
       if (message.remaining > Duration::zero()) {
