@@ -56,7 +56,8 @@ std::string listed(const std::string& label, const std::vector<std::string>& wor
 }
 
 std::string row_of(const CellResult& cell) {
-  const FaultPhases& p = *cell.phases;
+  // Without phases no fault had a duration: none came about, or a home moved at once.
+  const FaultPhases p = cell.phases.value_or(FaultPhases{});
   const BlockingSummary& b = cell.summary.blocking;
   const std::string blocked = b.all.count == 0 ? "none"
                                                : std::to_string(b.all.count) + ", " + (b.censored > 0 ? ">" : "") +
@@ -69,11 +70,20 @@ std::string row_of(const CellResult& cell) {
 
 std::string details_of(const CellResult& cell) {
   const std::string name(cell.cell.protocol->name);
-  std::vector<std::string> sides;
-  for (const auto& [region, figures] : cell.phases->during.by_region) {
-    if (figures.offered > 0) sides.push_back(region + " " + percent(figures.availability) + " %");
+  std::string out;
+  if (cell.phases) {
+    std::vector<std::string> sides;
+    for (const auto& [region, figures] : cell.phases->during.by_region) {
+      if (figures.offered > 0) sides.push_back(region + " " + percent(figures.availability) + " %");
+    }
+    out += listed(name + ", available during:", sides);
   }
-  std::string out = listed(name + ", available during:", sides);
+  for (const auto& [how, gap] : cell.summary.write_gap) {
+    const RecoveryPoint& lost = cell.summary.verdict.rpo;
+    out += listed(name + ", " + how + ":", {how == "failover" ? "open " + figure(to_ms(gap.max)) + " ms after the order"
+                                                              : "no writes for " + figure(to_ms(gap.max)) + " ms",
+                                            std::to_string(lost.acknowledged) + " acknowledged writes left behind"});
+  }
   std::vector<std::string> causes;
   for (const auto& [cause, count] : cell.summary.transactions.aborted) {
     if (count > 0) causes.push_back(cause + " " + std::to_string(count));
@@ -91,7 +101,7 @@ std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, 
     std::string rows;
     std::string details;
     for (const CellResult& cell : cells) {
-      if (cell.cell.point != point || !cell.phases) continue;
+      if (cell.cell.point != point || cell.faults.empty()) continue;
       rows += row_of(cell);
       expected |= cell.summary.verdict.expected;
       details += details_of(cell);

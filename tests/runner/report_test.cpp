@@ -119,6 +119,8 @@ TEST_CASE("with faults there is a table of before, during and after; what the fa
     if (i == 0) phases.normal_after = 1500ms;
     cells[i].phases = phases;
   }
+  for (CellResult& cell : cells) cell.faults.emplace_back();
+  cells[2].summary.write_gap["transfer"].max = 150ms;  // Done at once: no phases.
   const std::string text = comparison(plan, cells, false);
   INFO(text);
   const auto has = [&](const char* what) { return text.find(what) != std::string::npos; };
@@ -131,6 +133,7 @@ TEST_CASE("with faults there is a table of before, during and after; what the fa
   CHECK(has("split_outcome of 1001.1.3: both"));
   CHECK_FALSE(has("1001.1.4"));
   CHECK(has("and more: "));
+  CHECK(has("home-region, transfer: no writes for 150 ms, 0 acknowledged writes left behind"));
 }
 
 TEST_CASE("the comparison shows what was measured beside what was predicted, within 100 columns") {
