@@ -52,10 +52,14 @@ void check_faults(const Experiment& experiment, const Settings& s, const std::ve
     const bool without_links =
         experiment.emulation == EmulationKind::loopback || experiment.emulation == EmulationKind::deployed;
     if (entry.form == FaultForm::link && without_links) {
-      mistakes.add(entry.place.key_error("link", "expected another fault with emulation: " +
-                                                     std::string(name_of(experiment.emulation)) +
-                                                     ": there are no links to change here; use emulation: tun, netem, "
-                                                     "auto or sim"));
+      mistakes.add(entry.place.key_error(
+          "link", "expected another fault with emulation: " + std::string(name_of(experiment.emulation)) +
+                      ": there are no links to change here; use emulation: tun, netem, "
+                      "auto or sim"));
+    }
+    if (entry.form == FaultForm::pause && entry.length == kForever && experiment.emulation == EmulationKind::deployed) {
+      mistakes.add(entry.place.key_error(
+          "for", "expected how long with emulation: deployed: nobody could wake that daemon again"));
     }
     if (crashes && experiment.emulation == EmulationKind::deployed) {
       mistakes.add(entry.place.error(

@@ -281,6 +281,10 @@ void read_when(MapReader& map, const Node& item, FaultEntry& out) {
   }
   if (out.until && !out.every) map.add(item.key_error("until", "expected only with every"));
   if (out.every && !at) out.at = *out.every;
+  if (out.every && out.until && *out.until <= out.at && map.clean()) {
+    map.add(
+        item.key_error("until", "expected later than the first time (at, or else every): this fault never happens"));
+  }
   if (out.form == FaultForm::random && !out.every && !item.find("every")) {
     map.add(item.key_error("random", "expected also every: 20s, how often one is drawn"));
   }

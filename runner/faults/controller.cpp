@@ -1,9 +1,13 @@
 #include "runner/faults/controller.h"
 
+#include <sys/wait.h>
+
 #include <algorithm>
 #include <csignal>
 
 #include "runner/faults/order_ids.h"
+#include "runtime/event_loop.h"
+#include "runtime/faults/listener.h"
 
 namespace geocommit {
 FaultController::FaultController(std::vector<NamedFault> faults, std::vector<NodeId> nodes, FaultHands hands)
@@ -143,6 +147,7 @@ void FaultController::deliver_waiting(NodeId node) {
   std::vector<FaultOrder> orders;
   {
     const std::lock_guard lock(mutex_);
+    if (dead_.contains(node)) return;  // Its restart brings them.
     for (auto& [id, held] : held_[node]) {
       if (!held.waits) continue;
       held.waits = false;
@@ -160,6 +165,9 @@ void FaultController::on_report(const FaultReport& report) {
   const std::size_t index = fault_of_order(report.fault.id);
   if (index >= states_.size() || !is_watch(report.fault.id) || report.ended) return;
   begin_fault(index, report.node);
+  if (steady_now() - report.fault.at > kFaultReportPatience) {
+    problem(index, "it was in force only after the node at the protocol point had gone on");
+  }
 }
 
 void FaultController::saw_fired(NodeId node, const std::vector<FiredFault>& fired) {
@@ -272,14 +280,17 @@ void FaultController::stop() {
   }
 }
 
-bool FaultController::node_ended(NodeId node) {
+bool FaultController::node_ended(NodeId node, int status) {
+  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
+  const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == 1;  // as a node does whose disk fails
   const std::lock_guard lock(mutex_);
   const bool was_dead = dead_.contains(node);
   const auto until = excused_until_.find(node);
   const bool late = until != excused_until_.end() && Clock::now() < until->second;
-  if (was_dead && !killed_by_[node].empty()) return true;
-  if (was_dead && std::find(due_.begin(), due_.end(), node) != due_.end()) return true;
-  if (excused_by_[node].empty() && !late) return false;
+  const bool excused = gave_up && (!excused_by_[node].empty() || late);
+  const bool expected = !killed_by_[node].empty() || std::find(due_.begin(), due_.end(), node) != due_.end();
+  if (was_dead && expected && (killed || excused)) return true;
+  if (!excused) return false;
   dead_.insert(node);
   unready_.erase(node);
   tails_[node] = Tail::kept;
@@ -293,7 +304,8 @@ std::vector<FaultController::Restart> FaultController::due_restarts() {
   const auto now = Clock::now();
   for (const NodeId node : std::exchange(due_, {})) {
     Restart restart{node, tails_[node], {}};
-    for (const auto& [id, held] : held_[node]) {
+    for (auto& [id, held] : held_[node]) {
+      held.waits = false;
       FaultOrder order = held.order;
       if (held.until) {
         if (*held.until <= now) continue;
@@ -308,6 +320,11 @@ std::vector<FaultController::Restart> FaultController::due_restarts() {
 
 void FaultController::node_started(NodeId node) {
   const std::lock_guard lock(mutex_);
+  if (!killed_by_[node].empty()) {  // by a crash that began while it was being started
+    tails_[node] = Tail::kept;      // What that one takes away it takes when it ends.
+    if (hands_.own_processes) (void)hands_.signal(node, SIGKILL);
+    return;
+  }
   dead_.erase(node);
   unready_.insert(node);
 }

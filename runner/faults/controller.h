@@ -80,8 +80,9 @@ class FaultController {
   /// Without a listener: what a node says has fired there (NodeStatus::faults), each seen at most a poll later.
   void saw_fired(NodeId node, const std::vector<FiredFault>& fired);
 
-  /// Whether the process was meant to end. Main thread, as are the following.
-  [[nodiscard]] bool node_ended(NodeId node);
+  /// Whether the process was meant to end, and ended as it was meant to; `status` as waitpid gives it. Main thread, as
+  /// are the following.
+  [[nodiscard]] bool node_ended(NodeId node, int status);
   struct Restart {
     NodeId node;
     Tail tail{Tail::kept};

@@ -135,10 +135,11 @@ void FaultController::crash(std::size_t index, const Fault& fault, bool waiting,
   {
     const std::lock_guard lock(mutex_);
     killed_by_[fault.node].insert(index);
-    if (!dead_.insert(fault.node).second) return;  // by another fault, or waiting for its restart
+    std::erase(due_, fault.node);  // It was to be started again: it stays down.
+    const bool down = !dead_.insert(fault.node).second;
+    if (!down || fault.tail != Tail::kept) tails_[fault.node] = fault.tail;
+    if (down) return;
     unready_.erase(fault.node);
-    std::erase(due_, fault.node);
-    tails_[fault.node] = fault.tail;
   }
   if (!by_itself && !hands_.signal(fault.node, SIGKILL)) problem(index, "the runner has no such process");
 }

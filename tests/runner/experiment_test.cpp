@@ -233,6 +233,13 @@ TEST_CASE("deployed daemons need an address each") {
         "x.yaml:7:5: deployed.nodes.coordinator@r1: expected the addresses of this node, they are missing\n"
         "x.yaml:8:5: deployed.nodes.cordinator@r1: expected a node of this experiment, did you mean "
         "\"coordinator@r1\"?");
+  const std::string whole =
+      head + "faults:\n  - {at: 1s, for: forever, pause: agent@r1}\ndeployed:\n  nodes:\n    agent@r1: " + addresses +
+      "\n    coordinator@r1: " + addresses + "\n";
+  const auto frozen = check_regions(*parse_experiment(whole, "x.yaml"), {{"r1"}});
+  REQUIRE_FALSE(frozen);
+  CHECK(frozen.error().message ==
+        "x.yaml:6:14: faults[0].for: expected how long with emulation: deployed: nobody could wake that daemon again");
   CHECK(refusal(head + "deployed: {nodes: {agent@r1: {data: tcp://h, control: tcp://h:1, metrics: \"h:2\"}}}") ==
         "x.yaml:5:37: deployed.nodes.agent@r1.data: expected an address such as tcp://127.0.0.2:7001, found "
         "\"tcp://h\"");

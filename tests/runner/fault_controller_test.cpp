@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "runner/faults/controller.h"
+#include "runtime/event_loop.h"
 
 namespace geocommit {
 namespace {
@@ -73,6 +74,7 @@ std::vector<FaultController::Restart> restarts(FaultController& controller) {
 }
 
 const std::vector<NodeId> kNodes{kA, kB, kCoordinator};
+constexpr int kGaveUp = 1 << 8;  // As waitpid gives it: exit status 1.
 
 }  // namespace
 
@@ -83,10 +85,10 @@ TEST_CASE("a crash kills, is no failure, and comes back when its time is over") 
   FaultController controller({fault}, kNodes, world.hands());
   CHECK(controller.refusal().empty());
   REQUIRE(controller.prepare());
-  CHECK_FALSE(controller.node_ended(kB));  // nobody's plan
+  CHECK_FALSE(controller.node_ended(kB, SIGKILL));  // nobody's plan
   controller.begin();
   REQUIRE(world.saw("kill 1"));
-  CHECK(controller.node_ended(kA));
+  CHECK(controller.node_ended(kA, SIGKILL));
   CHECK(controller.dead(kA));
   CHECK(controller.silent(kA));
   const auto due = restarts(controller);
@@ -170,6 +172,7 @@ TEST_CASE("a point of the victim itself is its own affair; another victim is the
   controller.begin();
 
   FaultReport report;
+  report.fault.at = steady_now();
   report.node = kCoordinator;
   report.fault.id = world.orders[1].second.id;
   controller.on_report(report);  // in force when this returns
@@ -178,10 +181,34 @@ TEST_CASE("a point of the victim itself is its own affair; another victim is the
   controller.on_report(report);
   const auto done = world.done();
   CHECK(std::find(done.begin(), done.end(), "kill 1001") == done.end());
-  CHECK(controller.node_ended(kCoordinator));
+  CHECK(controller.node_ended(kCoordinator, SIGKILL));
   const auto due = restarts(controller);
   REQUIRE_FALSE(due.empty());
   CHECK(due[0].orders.empty());  // the first has come; it is not armed again
+  controller.stop();
+}
+
+TEST_CASE("a crash that begins when another ends keeps the node down, even while it is being started") {
+  MadeUpWorld world;
+  NamedFault second = at_node(FaultKind::crash, "again", kA, 20ms, 60ms);
+  second.parts[0].tail = Tail::lost;
+  FaultController controller({at_node(FaultKind::crash, "crash", kA, Duration{0}, 20ms), second}, kNodes,
+                             world.hands());
+  controller.begin();
+  REQUIRE(world.saw("+again"));
+  CHECK(controller.node_ended(kA, SIGKILL));
+  // Whether the restart was due for a moment or not: whoever took it up finds that it has died again.
+  if (!controller.due_restarts().empty()) {
+    controller.node_started(kA);
+    CHECK(controller.node_ended(kA, SIGKILL));
+  }
+  CHECK(controller.dead(kA));
+  CHECK_FALSE(controller.node_ended(kA, SIGABRT));
+  const auto due = restarts(controller);
+  REQUIRE(due.size() == 1);
+  CHECK(due[0].tail == Tail::lost);
+  controller.node_started(kA);
+  CHECK(controller.unready() == std::vector<NodeId>{kA});
   controller.stop();
 }
 
@@ -194,6 +221,7 @@ TEST_CASE("every occurrence is armed again in a node that comes back") {
   REQUIRE(controller.prepare());
   controller.begin();
   FaultReport report;
+  report.fault.at = steady_now();
   report.node = kCoordinator;
   report.fault.id = world.orders[0].second.id;
   controller.on_report(report);
@@ -237,6 +265,7 @@ TEST_CASE("without links a cut is an order to every sender, at a point also to t
   CHECK(world.orders[1].second.id < world.orders[0].second.id);  // the report comes first
   controller.begin();
   FaultReport report;
+  report.fault.at = steady_now();
   report.node = kCoordinator;
   report.fault.id = world.orders[1].second.id;
   controller.on_report(report);
@@ -252,8 +281,9 @@ TEST_CASE("a disk that fails may end its node, no longer than it fails") {
                              world.hands());
   controller.begin();
   REQUIRE(world.saw("+disk-fail-sync"));
-  CHECK(controller.node_ended(kA));
-  CHECK_FALSE(controller.node_ended(kB));
+  CHECK_FALSE(controller.node_ended(kA, SIGABRT));  // A broken invariant is no disk's fault.
+  CHECK(controller.node_ended(kA, kGaveUp));
+  CHECK_FALSE(controller.node_ended(kB, kGaveUp));
   const auto due = restarts(controller);
   REQUIRE(due.size() == 1);
   CHECK(due[0].orders.empty());

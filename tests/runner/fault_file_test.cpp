@@ -213,6 +213,8 @@ TEST_CASE("a wrong fault is refused with its place and a remedy") {
        "x.yaml:1:21: [0].occurrence: expected only with on: votes-collected or another point"},
       {"{every: 5s, for: 5s, random: [crash]}",
        "x.yaml:1:4: [0].every: expected to be longer than for: one has to end before the next begins"},
+      {"{every: 20s, until: 15s, for: 5s, crash: agent@us-east-1}",
+       "x.yaml:1:16: [0].until: expected later than the first time (at, or else every): this fault never happens"},
       {"{at: 5s, for: 5s, random: [crash]}",
        "x.yaml:1:21: [0].random: expected also every: 20s, how often one is drawn"},
       {"{at: 5s, for: 5s, disk: {node: agent@us-east-1, stall: true, fail: sync}}",
