@@ -80,7 +80,8 @@ void FaultController::run() {
     }
     const auto first = schedule_.begin();
     if (Clock::now() < first->first.first) {
-      changed_.wait_until(lock, first->first.first);
+      const Clock::time_point when = first->first.first;  // wait_until keeps a reference, and stop() clears the schedule.
+      changed_.wait_until(lock, when);
       continue;
     }
     const auto what = std::move(first->second);
