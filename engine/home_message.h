@@ -21,9 +21,9 @@ struct HomeTerm {
 using HomeHistory = std::vector<HomeTerm>;
 
 enum class HomeMessageKind : std::uint8_t {
-  renew,    ///< Master -> site: renew my lease (`number`).
-  grant,    ///< ... granted: for a lease's length from now on no other master of this home opens with my help.
-  claim,    ///< Successor -> site: promise to grant nothing below `epoch`.
+  renew,  ///< Master -> site: renew my lease (`number`).
+  grant,  ///< ... granted: for a lease's length from now on no other master of this home opens or serves with my help.
+  claim,  ///< Successor -> site: promise to grant nothing below `epoch`.
   promise,  ///< ... promised, durably; my last grant may last for another `remaining`.
   refuse,   ///< To a renewal, a claim or a hand-over that is too old: `epoch` is the newest that I know of.
   handoff,  ///< Old master -> new: I have stopped; what I have ends at the start of `epoch` in `history`.
@@ -36,6 +36,7 @@ struct HomeMessage {
   std::uint64_t number{};  ///< renew, grant: which renewal.
   Duration remaining{};    ///< promise
   bool opened{};           ///< refuse: that epoch's master is open; else it is only promised.
+  HomeEpoch base{};        ///< handoff, renew: the term that was handed over to this one by plan; 0: by none.
   HomeHistory history{};   ///< handoff: of the log that is handed over, with the new term.
   auto operator<=>(const HomeMessage&) const = default;
 };

@@ -15,24 +15,6 @@ Duration surely(Duration length) { return length + length / kClockDrift; }
 
 }  // namespace
 
-std::string_view name_of(HomeRole role) {
-  switch (role) {
-    case HomeRole::replica:
-      return "replica";
-    case HomeRole::master:
-      return "master";
-    case HomeRole::fencing:
-      return "fencing";
-    case HomeRole::handing_over:
-      return "handing-over";
-    case HomeRole::claiming:
-      return "claiming";
-    case HomeRole::opening:
-      return "opening";
-  }
-  return "?";
-}
-
 Mastership::Mastership(HomeRules rules, NodeId self, NodeId home, std::vector<NodeId> sites)
     : rules_(rules), self_(self), home_(home), sites_(std::move(sites)) {
   GC_CHECK(std::find(sites_.begin(), sites_.end(), self) != sites_.end());
@@ -75,7 +57,12 @@ void Mastership::replay(HomeRecordKind kind, HomeEpoch epoch) {
 void Mastership::start(Instant now, Epoch epoch) {
   renewal_ = std::uint64_t{epoch.value} << 32U;
   granted_until_ = now + surely(rules_.lease);
+  granted_epoch_ = promised_;
   next_renewal_ = retry_at_ = now;
+}
+
+bool Mastership::grants(Instant now, HomeEpoch epoch, HomeEpoch base) const {
+  return granted_epoch_ == epoch || (base != HomeEpoch{} && granted_epoch_ == base) || now >= granted_until_;
 }
 
 HomeMessage Mastership::make(HomeMessageKind kind, HomeEpoch epoch) const {
@@ -162,6 +149,7 @@ void Mastership::take_over(Instant now, HomeEffects& out) {
   const HomeEpoch epoch = home_region::next_epoch(promised_, region_of(self_), regions());
   if (!rules_.fencing) {
     claim_epoch_ = promised_ = epoch;
+    base_ = HomeEpoch{};
     role_ = HomeRole::opening;
     out.force.push_back({HomeRecordKind::opened, epoch, HomeOpening::unfenced});
   } else if (rules_.lease == Duration::zero()) {
@@ -173,6 +161,7 @@ void Mastership::take_over(Instant now, HomeEffects& out) {
 
 void Mastership::claim(Instant now, HomeEpoch epoch, HomeEffects& out) {
   claim_epoch_ = promised_ = epoch;
+  base_ = HomeEpoch{};
   promises_.clear();
   wait_until_ = granted_until_;
   retry_at_ = now + rules_.retry;
@@ -209,6 +198,10 @@ void Mastership::on_renew(Instant now, NodeId from, const HomeMessage& message, 
     return refuse(from, out);
   }
   learn(message.epoch, out);
+  if (!grants(now, message.epoch, message.base)) {
+    return;  // It asks again.
+  }
+  granted_epoch_ = message.epoch;
   granted_until_ = std::max(granted_until_, now + surely(rules_.lease));
   HomeMessage grant = make(HomeMessageKind::grant, message.epoch);
   grant.number = message.number;
@@ -222,7 +215,7 @@ void Mastership::on_grant(NodeId from, const HomeMessage& message) {
   }
   auto& [asked, granted] = renewal->second;
   granted.insert(from);
-  if (granted.size() + 1 >= lease_quorum()) {
+  if (granted.size() >= lease_quorum()) {
     lease_until_ = std::max(lease_until_, asked + rules_.lease);
     had_lease_ = true;
   }
@@ -279,10 +272,12 @@ void Mastership::on_refuse(Instant now, const HomeMessage& message, HomeEffects&
 void Mastership::received_handoff(NodeId from, const HomeMessage& message, bool has_all, HomeEffects& out) {
   if (message.epoch == epoch_ && is_master()) {
     out.send.emplace_back(from, make(HomeMessageKind::open, epoch_));
-  } else if (message.epoch < promised_ || site_of(message.epoch) != self_) {
-    refuse(from, out);
+  } else if (message.epoch < promised_ || site_of(message.epoch) != self_ ||
+             (promised_ > message.base && promised_ != message.epoch)) {
+    refuse(from, out);  // Also where a failover has come between the term that was handed over and this one.
   } else if (role_ == HomeRole::replica && has_all) {
     claim_epoch_ = promised_ = message.epoch;
+    base_ = message.base;
     role_ = HomeRole::opening;
     out.force.push_back({HomeRecordKind::opened, message.epoch, HomeOpening::planned});
   }
@@ -327,13 +322,19 @@ void Mastership::forced(Instant now, HomeRecordKind kind, HomeEpoch epoch, HomeE
 void Mastership::renew(Instant now, HomeEffects& out) {
   HomeMessage message = make(HomeMessageKind::renew, epoch_);
   message.number = ++renewal_;
-  renewals_[renewal_] = {now, {}};
-  while (renewals_.size() > kRenewalsKept) {
-    renewals_.erase(renewals_.begin());
+  message.base = base_;
+  auto& [asked, granted] = renewals_[renewal_];
+  asked = now;
+  if (grants(now, epoch_, base_)) {
+    granted.insert(self_);
+    granted_epoch_ = epoch_;
   }
-  if (lease_quorum() == 1) {  // Alone.
+  if (granted.size() >= lease_quorum()) {  // Alone.
     lease_until_ = now + rules_.lease;
     had_lease_ = true;
+  }
+  while (renewals_.size() > kRenewalsKept) {
+    renewals_.erase(renewals_.begin());
   }
   send_others(message, out);
   next_renewal_ = now + rules_.lease / kRenewalsPerLease;
@@ -365,6 +366,7 @@ void Mastership::tick(Instant now, HomeEffects& out) {
       if (now >= retry_at_) {
         if (durable_promise_ == handoff_epoch_) {
           HomeMessage message = make(HomeMessageKind::handoff, handoff_epoch_);
+          message.base = epoch_;
           message.history = handoff_history_;
           out.send.emplace_back(successor_, std::move(message));
         }
@@ -407,61 +409,6 @@ std::optional<Instant> Mastership::deadline() const {
       return promises_.size() >= claim_quorum() ? std::min(wait_until_, retry_at_) : retry_at_;
   }
   return std::nullopt;
-}
-
-void Mastership::hash_state(Instant now, std::string& out) const {
-  const auto put = [&](std::uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) {
-      out.push_back(static_cast<char>((value >> shift) & 0xffU));
-    }
-  };
-  // What lies in the past is all the same.
-  const auto put_time = [&](Instant at) {
-    put(static_cast<std::uint64_t>(std::max<Duration>(at - now, Duration::zero()).count()));
-  };
-  put(static_cast<std::uint64_t>(role_) << 1U | (had_lease_ ? 1U : 0U));
-  for (const HomeEpoch epoch : {epoch_, promised_, durable_promise_, handoff_epoch_, claim_epoch_}) {
-    put(epoch.value);
-  }
-  for (const Instant at : {granted_until_, lease_until_, next_renewal_, retry_at_, give_up_at_, wait_until_}) {
-    put_time(at);
-  }
-  for (const auto& [number, renewal] : renewals_) {
-    put(renewal_ - number + 1);
-    put(static_cast<std::uint64_t>((now - renewal.first).count()));
-    for (const NodeId node : renewal.second) {
-      put(node.value);
-    }
-    put(0);
-  }
-  put(0);
-  put(successor_.value);
-  for (const auto* nodes : {&promises_, &claimants_waiting_}) {
-    for (const NodeId node : *nodes) {
-      put(node.value);
-    }
-    put(0);
-  }
-}
-
-std::string_view name_of(HomeMessageKind kind) {
-  switch (kind) {
-    case HomeMessageKind::renew:
-      return "RENEW";
-    case HomeMessageKind::grant:
-      return "GRANT";
-    case HomeMessageKind::claim:
-      return "CLAIM";
-    case HomeMessageKind::promise:
-      return "PROMISE";
-    case HomeMessageKind::refuse:
-      return "REFUSE";
-    case HomeMessageKind::handoff:
-      return "HANDOFF";
-    case HomeMessageKind::open:
-      return "OPEN";
-  }
-  return "?";
 }
 
 }  // namespace geocommit

@@ -68,8 +68,8 @@ class Mastership {
 
   /// Recovery, in log order, before start().
   void replay(HomeRecordKind kind, HomeEpoch epoch);
-  /// The process begins: whatever this site granted before a crash counts as granted now. `epoch`: the node's, so that a
-  /// grant to an earlier start's renewal is not taken for one of this start's.
+  /// The process begins: whatever this site granted before a crash counts as granted now. `epoch`: the node's, so that
+  /// a grant to an earlier start's renewal is not taken for one of this start's.
   void start(Instant now, Epoch epoch);
 
   // Inputs.
@@ -110,6 +110,9 @@ class Mastership {
   /// Any so many sites and any lease_quorum() have one in common.
   [[nodiscard]] std::size_t claim_quorum() const { return sites_.size() - lease_quorum() + 1; }
   [[nodiscard]] bool leased() const { return rules_.fencing && rules_.lease > Duration::zero(); }
+  /// Whether this site may help the master of `epoch`, to which that of `base` has handed over: no other may hold a
+  /// lease with its help.
+  [[nodiscard]] bool grants(Instant now, HomeEpoch epoch, HomeEpoch base) const;
   [[nodiscard]] HomeMessage make(HomeMessageKind kind, HomeEpoch epoch) const;
   void send_others(const HomeMessage& message, HomeEffects& out) const;
   void send_promise(Instant now, NodeId to, HomeEffects& out) const;
@@ -133,11 +136,13 @@ class Mastership {
   HomeEpoch promised_;         // Grants nothing below. At least epoch_.
   HomeEpoch durable_promise_;  // What is on stable storage of it.
   Instant granted_until_{};    // The last lease granted by this site may last until then, on its own clock.
+  HomeEpoch granted_epoch_;    // Whose lease that is.
   // As master.
   std::uint64_t renewal_{};
   std::map<std::uint64_t, std::pair<Instant, std::set<NodeId>>> renewals_;  // The last few: when asked, who granted.
   Instant lease_until_{}, next_renewal_{};
   bool had_lease_{};
+  HomeEpoch base_;  // The term that was handed over to mine by plan; 0 after a failover or a restart.
   // A planned transfer.
   NodeId successor_;
   HomeEpoch handoff_epoch_;

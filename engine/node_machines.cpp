@@ -123,8 +123,7 @@ MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& re
 void NodeEngine::Impl::perform(TxnEntry& entry, ForceLog& output) {
   const MachineRecord record = make_record(entry, output.record);
   const WriteToken token = ++last_write_;
-  forces_.emplace_back(token,
-                       MachineForce{{entry.descriptor.txn, entry.role}, output.record.kind, record.ships});
+  forces_.emplace_back(token, MachineForce{{entry.descriptor.txn, entry.role}, output.record.kind, record.ships});
   ++entry.cost.forced_writes;
   observer_.forced_write();
   environment_.write(record, token);

@@ -62,6 +62,7 @@ void NodeEngine::Impl::place(const Request& request, NodeId reply_to, bool forwa
 void NodeEngine::Impl::park(Request request, NodeId reply_to, bool to_forwarder, Instant patience, Duration pause) {
   const RequestId id = request.id;
   if (parked_.size() >= kParkedMax) {
+    requests_.remember({id, {}, Outcome::abort});  // A refusal is for good: a copy that comes later is refused too.
     reply(reply_to, to_forwarder, {id, {}, Outcome::abort, Reason::unavailable});
     return;
   }

@@ -40,7 +40,7 @@ struct PayloadSize {
     return bytes;
   }
   std::size_t operator()(const ShipAck&) const { return 10; }
-  std::size_t operator()(const HomeMessage& m) const { return 14 + 6 * m.history.size(); }
+  std::size_t operator()(const HomeMessage& m) const { return 14U + (m.base == HomeEpoch{} ? 0U : 2U) + 6 * m.history.size(); }
 };
 
 struct RecordSize {

@@ -113,6 +113,7 @@ struct ItemWriter {
     out.set_number(in.number);
     out.set_remaining_ns(static_cast<std::uint64_t>(in.remaining.count()));
     out.set_opened(in.opened);
+    out.set_base(in.base.value);
     if (!in.history.empty()) {
       write_history(in.history, *out.mutable_history());
     }
@@ -182,6 +183,7 @@ bool read_home(const wire::HomeMessage& in, HomeMessage& out) {
   out.epoch = HomeEpoch{in.epoch()};
   out.number = in.number();
   out.opened = in.opened();
+  out.base = HomeEpoch{in.base()};
   if (in.remaining_ns() > kRemainingMax) {
     return false;
   }

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <deque>
 #include <random>
+#include <set>
+#include <utility>
 
 #include "engine/home_log.h"
 
@@ -209,6 +211,100 @@ TEST_CASE(
   std::vector<HomeRules> wrong(3, {.lease = 200ms, .guard = 20ms, .retry = 30ms});
   wrong[0].lease = 600ms;  // The first master believes in more than the others grant.
   CHECK(run(3, wrong, 1500).two_masters > 0);
+}
+
+namespace {
+
+/// Forces what waits, and delivers what flies between sites that are connected, until nothing is left; the rest is
+/// kept.
+void settle(Machines& machines, const std::set<std::pair<std::uint32_t, std::uint32_t>>& cut) {
+  for (int round = 0; round < 20; ++round) {
+    for (std::size_t i = 0; i < machines.sites.size(); ++i) {
+      auto& site = machines.sites[i];
+      while (!site.pending.empty()) {
+        const auto record = site.pending.front();
+        site.pending.pop_front();
+        site.durable.push_back(record);
+        HomeEffects effects;
+        site.machine.forced(machines.now(i), record.first, record.second, effects);
+        machines.take(i, effects);
+      }
+    }
+    for (const Machines::Flying& one : std::exchange(machines.flying, {})) {
+      const std::size_t to = one.to.value - 1;
+      const auto [low, high] = std::minmax(one.from.value, one.to.value);
+      HomeEffects effects;
+      if (cut.contains({low, high})) {
+        machines.flying.push_back(one);
+      } else if (one.message.kind == HomeMessageKind::handoff) {
+        machines.sites[to].machine.received_handoff(one.from, one.message, true, effects);
+      } else {
+        machines.sites[to].machine.received(machines.now(to), one.from, one.message, effects);
+      }
+      machines.take(to, effects);
+    }
+  }
+}
+
+void tick_all(Machines& machines, Duration later) {
+  machines.time_ns += later.count();
+  for (std::size_t i = 0; i < machines.sites.size(); ++i) {
+    HomeEffects effects;
+    machines.sites[i].machine.tick(machines.now(i), effects);
+    machines.take(i, effects);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("mastership: a hand-over that a failover has overtaken opens nobody") {
+  Machines machines(1, std::vector<HomeRules>(3, {.lease = 200ms, .guard = 20ms, .retry = 30ms}));
+  const auto machine = [&](std::uint32_t site) -> Mastership& { return machines.sites[site - 1].machine; };
+  HomeEffects effects;
+  machine(1).transfer(machines.now(0), NodeId{3});
+  machine(1).drained(machines.now(0), effects);
+  machines.take(0, effects);
+  settle(machines, {{1, 2}, {1, 3}});  // The old master is cut off: HANDOFF is on its way.
+  HomeEffects ordered;
+  machine(2).take_over(machines.now(1), ordered);
+  machines.take(1, ordered);
+  settle(machines, {{1, 2}, {1, 3}});
+  tick_all(machines, 300ms);
+  settle(machines, {{1, 2}, {1, 3}});
+  REQUIRE(machine(2).may_serve(machines.now(1)));  // With site 3's help.
+  REQUIRE(machine(1).handoff_epoch() > machine(2).epoch());
+  settle(machines, {{1, 2}});  // HANDOFF, of a higher epoch, arrives.
+  CHECK(machine(3).role() == HomeRole::replica);
+  CHECK(machines.masters() == 1);
+}
+
+TEST_CASE("mastership: a site helps one master at a time, unless the other has handed over") {
+  Machines machines(1, std::vector<HomeRules>(5, {.lease = 200ms, .guard = 20ms, .retry = 30ms}));
+  Mastership& site = machines.sites[3].machine;
+  const auto asks = [&](HomeEpoch epoch, HomeEpoch base) {
+    HomeMessage renewal;
+    renewal.kind = HomeMessageKind::renew;
+    renewal.home = NodeId{1};
+    renewal.epoch = epoch;
+    renewal.base = base;
+    HomeEffects effects;
+    site.received(machines.now(3), NodeId{home_region::master_of(epoch, 5).value + 1}, renewal, effects);
+    REQUIRE(effects.send.size() <= 1);
+    return !effects.send.empty() && effects.send[0].second.kind == HomeMessageKind::grant;
+  };
+  const HomeEpoch first = home_region::first_epoch(RegionId{0}, 5);
+  const HomeEpoch forced = home_region::next_epoch(first, RegionId{2}, 5);
+  const HomeEpoch planned = home_region::next_epoch(forced, RegionId{4}, 5);
+  machines.time_ns += Duration{1s}.count();
+  CHECK(asks(first, {}));
+  CHECK_FALSE(asks(forced, {}));  // The first master's lease is not over.
+  machines.time_ns += Duration{250ms}.count();
+  CHECK(asks(forced, {}));
+  CHECK_FALSE(asks(planned, first));  // The first has handed over; but the lease is another's by now.
+  CHECK_FALSE(asks(planned, {}));
+  machines.time_ns += Duration{250ms}.count();
+  CHECK(asks(planned, first));
+  CHECK(asks(home_region::next_epoch(planned, RegionId{1}, 5), planned));  // At once.
 }
 
 TEST_CASE("home log: what two logs have in common, by their terms") {

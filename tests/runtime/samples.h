@@ -55,7 +55,7 @@ inline ClientReply reply() { return {{NodeId{2001}, 12}, txn(), Outcome::abort, 
 inline ShippedWrite shipped(std::uint64_t sequence) { return {sequence, txn(sequence), operations()}; }
 
 inline HomeMessage home_message(HomeMessageKind kind) {
-  return {kind, NodeId{3}, HomeEpoch{8}, 17, 250ms, true, {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}}};
+  return {kind, NodeId{3}, HomeEpoch{8}, 17, 250ms, true, HomeEpoch{4}, {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}}};
 }
 
 inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
@@ -98,12 +98,8 @@ inline MachineRecord machine_record(std::uint64_t counter = 77) {
 }
 
 inline HomeRecord home_record() {
-  return {HomeRecordKind::adopted,
-          NodeId{3},
-          HomeEpoch{8},
-          HomeOpening::fenced,
-          2,
-          {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},
+  return {HomeRecordKind::adopted, NodeId{3}, HomeEpoch{8},
+          HomeOpening::fenced,     2,         {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},
           {shipped(4), shipped(3)}};
 }
 
@@ -112,8 +108,8 @@ inline std::vector<DurableRecord> records() {
   bare.descriptor.reset();
   bare.written = {};
   bare.clock = 0;
-  return {EpochRecord{Epoch{9}}, machine_record(), bare, ShippedRecord{NodeId{2}, shipped(5)}, ShipAckedRecord{12, NodeId{2}},
-          home_record()};
+  return {EpochRecord{Epoch{9}},          machine_record(), bare, ShippedRecord{NodeId{2}, shipped(5)},
+          ShipAckedRecord{12, NodeId{2}}, home_record()};
 }
 
 inline Checkpoint checkpoint() {
