@@ -4,6 +4,7 @@
 Usage: tests/e2e/faults.py [NAME ...]     all of them if none is named
 GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one fails, 77 if all were skipped.
 """
+import contextlib
 import json
 import signal
 import socket
@@ -272,7 +273,11 @@ def port_taken_meanwhile():
             port = int(mine["control"].rsplit(":", 1)[1])
             with socket.socket() as thief:
                 thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                thief.bind(("127.0.0.1", port))
+                for _ in range(40):  # The process may still be dying.
+                    with contextlib.suppress(OSError):
+                        thief.bind(("127.0.0.1", port))
+                        break
+                    time.sleep(0.05)
                 thief.listen()
                 equal(running.end(), 1, "exit status")
             check("started again after a fault, coordinator@rack-1" in running.stderr(), running.stderr())
