@@ -89,8 +89,14 @@ Result<NetworkChoice> choose_network(EmulationKind asked) {
 Network::Network(const Plan& plan, const PlannedWan& wan, NetworkChoice choice, const NetworkOptions& options,
                  HttpProxy* proxy)
     : plan_(plan), wan_(wan), choice_(std::move(choice)), options_(options), proxy_(proxy) {
-  const auto spread = static_cast<std::uint16_t>(::getpid() % 8000);
-  next_port_ = static_cast<std::uint16_t>(kFirstPort + spread);
+  spread_ports(0);
+}
+
+/// Runs that begin together have neighbouring pids, and would take each other's ports: their places are far apart.
+void Network::spread_ports(int tries) {
+  const auto pid = static_cast<std::uint64_t>(::getpid());
+  const auto at = (pid * 157 + static_cast<std::uint64_t>(tries) * (1009 + 31 * (pid % 64))) % (kLastPort - kFirstPort);
+  next_port_ = static_cast<std::uint16_t>(kFirstPort + at);
 }
 
 Network::~Network() { close(); }
@@ -167,6 +173,7 @@ Result<void> Network::assign_loopback_ports() {
 
 bool Network::reassign_ports() {
   if (choice_.kind != EmulationKind::loopback || options_.base_port) return false;
+  spread_ports(++port_tries_);
   if (!assign_loopback_ports().ok()) return false;
   serve_metrics();
   return true;

@@ -67,6 +67,7 @@ class Network {
           HttpProxy* proxy);
   [[nodiscard]] Result<void> assign_addresses();
   [[nodiscard]] Result<void> assign_loopback_ports();
+  void spread_ports(int tries);
   void serve_metrics();
 
   const Plan& plan_;
@@ -78,6 +79,7 @@ class Network {
   std::mutex emulation_mutex_;
   std::map<NodeId, NodeAddresses> addresses_;
   std::uint16_t next_port_{};
+  int port_tries_{};
 };
 
 }  // namespace geocommit
