@@ -22,19 +22,9 @@
 #include "runtime/log/segmented_log.h"
 #include "runtime/transport.h"
 #include "runtime/unique_fd.h"
+#include "tests/runtime/ports.h"
 
 namespace geocommit {
-
-inline std::string free_port() {
-  const UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-}
 
 /// Agents and coordinators of one run, each a process.
 struct Processes {

@@ -17,20 +17,10 @@
 #include "runtime/daemon.h"
 #include "runtime/log/segmented_log.h"
 #include "runtime/node_runtime.h"
+#include "tests/runtime/ports.h"
 
 namespace geocommit {
 namespace {
-
-std::string free_port() {
-  const UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return "127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-}
 
 struct Cluster {
   std::filesystem::path directory;

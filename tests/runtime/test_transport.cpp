@@ -13,6 +13,7 @@
 #include "runtime/event_loop.h"
 #include "runtime/transport.h"
 #include "runtime/wire/peer_codec.h"
+#include "tests/runtime/ports.h"
 
 namespace geocommit {
 namespace {
@@ -22,17 +23,7 @@ const Directory& directory() {
   return two;
 }
 
-/// A free port, as the kernel chose it.
-std::string free_address() {
-  const UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  REQUIRE(::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), size) == 0);
-  REQUIRE(::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&address), &size) == 0);
-  return "tcp://127.0.0.1:" + std::to_string(ntohs(address.sin_port));
-}
+std::string free_address() { return "tcp://" + free_port(); }
 
 UniqueFd connect_raw(const std::string& address) {
   UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};

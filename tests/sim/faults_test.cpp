@@ -4,6 +4,7 @@
 #include <string>
 
 #include "sim/world.h"
+#include "tests/sim/three_regions.h"
 #include "verdict/check.h"
 
 using namespace geocommit;
@@ -14,19 +15,7 @@ namespace {
 const NodeId kAgentB{2}, kCoordinatorA{1001};
 
 WorldSpec small(const std::string& protocol) {
-  WorldSpec spec;
-  spec.protocol = find_protocol(protocol);
-  spec.directory = Directory({"a", "b", "c"}, 1, Placement::partitioned, 1000);
-  for (std::uint32_t from = 0; from < 3; ++from) {
-    std::vector<LinkSpec> row(3);
-    for (std::uint32_t to = 0; to < 3; ++to) {
-      row[to].delay = from == to ? 250us : 40ms;
-    }
-    spec.links.push_back(row);
-  }
-  spec.timeouts = {600ms, 600ms, 300ms};
-  spec.lock_wait = 600ms;
-  spec.workload.rate_per_s = 20;
+  WorldSpec spec = three_regions(protocol, Directory({"a", "b", "c"}, 1, Placement::partitioned, 1000));
   spec.workload.local = 0;
   spec.duration = 4s;
   spec.outcome_timeout = 2s;

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "sim/world.h"
+#include "tests/sim/three_regions.h"
 #include "verdict/check.h"
 #include "workload/random.h"
 
@@ -15,23 +16,11 @@ using namespace geocommit::sim;
 namespace {
 
 WorldSpec spec_of(std::uint64_t seed, bool fencing, double local, std::uint32_t sites = 1) {
-  WorldSpec spec;
-  spec.protocol = find_protocol("home-region");
-  spec.directory = Directory({"a", "b", "c"}, sites, Placement::replicated, 200);
-  for (std::uint32_t from = 0; from < 3; ++from) {
-    std::vector<LinkSpec> row(3);
-    for (std::uint32_t to = 0; to < 3; ++to) {
-      row[to].delay = from == to ? 250us : 40ms;
-    }
-    spec.links.push_back(row);
-  }
-  spec.timeouts = {600ms, 600ms, 300ms};
-  spec.lock_wait = 600ms;
+  WorldSpec spec = three_regions("home-region", Directory({"a", "b", "c"}, sites, Placement::replicated, 200));
   spec.home = {.lease = 2s, .fencing = fencing};
   spec.unreachable_home = seed % 3 == 0 ? UnreachableHome::fail : UnreachableHome::wait;
   spec.unreachable_wait = 3s;
   spec.checkpoint_bytes = seed % 4 == 0 ? 4096 : std::size_t{64} << 20U;
-  spec.workload.rate_per_s = 20;
   spec.workload.local = local;
   spec.duration = 12s;
   spec.outcome_timeout = 4s;
