@@ -2,6 +2,7 @@
 
 #include <chrono>
 
+#include "engine/status_sum.h"
 #include "runner/cell_load.h"
 #include "runner/faults/cell_faults.h"
 #include "runner/launch.h"
@@ -15,18 +16,6 @@ using Clock = std::chrono::steady_clock;
 /// How many times other ports are tried when somebody took one between our look and the daemon's bind.
 constexpr int kPortTries = 3;
 constexpr Duration kShutdownGrace = 5s;
-
-EngineStatus operator+(EngineStatus a, const EngineStatus& b) {
-  a.open_coordinator += b.open_coordinator;
-  a.open_participant += b.open_participant;
-  a.in_doubt += b.in_doubt;
-  a.blocked += b.blocked;
-  a.oldest_blocked = std::max(a.oldest_blocked, b.oldest_blocked);
-  a.locks_held += b.locks_held;
-  a.lock_waiters += b.lock_waiters;
-  a.unshipped += b.unshipped;
-  return a;
-}
 
 bool at_rest(const EngineStatus& s) {
   return s.open_coordinator + s.open_participant + s.in_doubt + s.locks_held + s.lock_waiters + s.unshipped == 0;
@@ -51,7 +40,7 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
     bool all = nodes.size() == fleet.engines().size();
     for (const auto& status : fleet.control().status(nodes, 1s)) {
       all = all && status.ok();
-      if (status.ok()) sum = sum + status.value().engine;
+      if (status.ok()) sum += status.value().engine;
     }
     if (faults != nullptr && (faults->until_healed() > Duration{0} || !faults->unready().empty())) all = false;
     evidence.left = sum;

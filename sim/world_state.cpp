@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "engine/status_sum.h"
 #include "sim/world_impl.h"
 
 namespace geocommit::sim {
@@ -13,19 +14,7 @@ EngineStatus World::Impl::status() const {
     if (!node || !node->engine) {
       continue;
     }
-    const EngineStatus one = node->engine->status();
-    sum.open_coordinator += one.open_coordinator;
-    sum.open_participant += one.open_participant;
-    sum.in_doubt += one.in_doubt;
-    sum.blocked += one.blocked;
-    sum.oldest_blocked = std::max(sum.oldest_blocked, one.oldest_blocked);
-    sum.locks_held += one.locks_held;
-    sum.lock_waiters += one.lock_waiters;
-    sum.finished_remembered += one.finished_remembered;
-    sum.unshipped += one.unshipped;
-    sum.peers_expected += one.peers_expected;
-    sum.peers_known += one.peers_known;
-    sum.balance_total += one.balance_total;
+    sum += node->engine->status();
   }
   return sum;
 }

@@ -132,6 +132,8 @@ void print_search_line(const SearchLine& line, double took, const Host& host);
 void print_progress(const Progress& progress, double begin, double& last, const Host& host);
 
 inline constexpr int kClean = 0, kViolation = 2, kNotExhausted = 3;
+/// The last line of a search that found no violation, and its exit status; `clean`: the line of one that was exhausted.
+[[nodiscard]] int conclude(Ending ending, std::string_view clean, const Host& host);
 
 /// Explores and prints. kViolation wins over kNotExhausted.
 [[nodiscard]] int run_explore(const Options& options, const Host& host);

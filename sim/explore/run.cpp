@@ -63,6 +63,11 @@ void print_progress(const Progress& progress, double begin, double& last, const 
            << std::flush;
 }
 
+int conclude(Ending ending, std::string_view clean, const Host& host) {
+  host.out << (ending == Ending::exhausted ? clean : "no violation in what was searched") << "\n";
+  return ending == Ending::exhausted ? kClean : kNotExhausted;
+}
+
 void print_search_line(const SearchLine& line, double took, const Host& host) {
   host.out << name_of(line.ending) << ": " << line.states << " states, " << line.transitions << " transitions, depth "
            << line.depth << ", " << fixed(took, 1) << " s, "
@@ -110,12 +115,7 @@ int run_explore(const Options& options, const Host& host) {
   if (!report.violations.empty()) {
     return kViolation;
   }
-  if (report.ending != Ending::exhausted) {
-    host.out << "no violation in what was searched\n";
-    return kNotExhausted;
-  }
-  host.out << "no violation\n";
-  return kClean;
+  return conclude(report.ending, "no violation", host);
 }
 
 }  // namespace geocommit::explore

@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "engine/status_sum.h"
 #include "measure/names.h"
 #include "measure/phases.h"
 #include "runner/files.h"
@@ -108,14 +109,7 @@ class Sampler {
   struct Sample {
     LoadCounts load;
     EngineStatus status;
-    void add(const EngineStatus& one) {
-      status.in_doubt += one.in_doubt;
-      status.blocked += one.blocked;
-      status.oldest_blocked = std::max(status.oldest_blocked, one.oldest_blocked);
-      status.locks_held += one.locks_held;
-      status.lock_waiters += one.lock_waiters;
-      status.unshipped += one.unshipped;
-    }
+    void add(const EngineStatus& one) { status += one; }
     void add(const LoadCounts& one) {
       load.offered += one.offered;
       load.committed += one.committed;

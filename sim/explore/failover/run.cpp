@@ -105,12 +105,7 @@ int run_explore_failover(const FailoverOptions& options, const Host& host) {
     }
     return kViolation;
   }
-  if (report.ending != Ending::exhausted) {
-    host.out << "no violation in what was searched\n";
-    return kNotExhausted;
-  }
-  host.out << "no state has two masters\n";
-  return kClean;
+  return conclude(report.ending, "no state has two masters", host);
 }
 
 }  // namespace geocommit::explore

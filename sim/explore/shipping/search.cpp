@@ -276,12 +276,7 @@ int run_explore_shipping(const ShippingOptions& options, const Host& host) {
     }
     return kViolation;
   }
-  if (report.ending != Ending::exhausted) {
-    host.out << "no violation in what was searched\n";
-    return kNotExhausted;
-  }
-  host.out << "no violation\n";
-  return kClean;
+  return conclude(report.ending, "no violation", host);
 }
 
 }  // namespace geocommit::explore
