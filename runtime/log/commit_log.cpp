@@ -232,6 +232,9 @@ void CommitLog::run_thread() {
 
 /// On the log thread (fsync) or the loop's (none, fixed).
 void CommitLog::write_batch(Batch& batch) {
+  if (has_failed()) {
+    return;  // also of a checkpoint: what the disk holds is unknown
+  }
   if (!batch.frames.empty() || batch.force) {
     if (Result<void> written = disk_->write(std::move(batch.frames), batch.force); !written) {
       fail(written.error().message);
@@ -267,6 +270,11 @@ void CommitLog::store(Batch& batch) {
         ++checkpoints_;
         checkpoint_in_progress_ = false;
       }};
+}
+
+bool CommitLog::has_failed() {
+  const std::lock_guard lock{mutex_};
+  return failure_.has_value();
 }
 
 void CommitLog::fail(const std::string& why) {

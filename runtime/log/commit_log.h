@@ -102,6 +102,7 @@ class CommitLog {
   void write_batch(Batch& batch);
   void store(Batch& batch);
   void fail(const std::string& why);
+  [[nodiscard]] bool has_failed();
   void hear();
   void complete_through(std::uint64_t sequence);
   bool submit_inline();
@@ -136,7 +137,7 @@ class CommitLog {
   std::condition_variable work_;
   std::vector<Batch> queue_;            // guarded by mutex_
   bool stop_{};                         // guarded by mutex_
-  std::optional<std::string> failure_;  // guarded by mutex_
+  std::optional<std::string> failure_;  // guarded by mutex_; from then on nothing is written
   std::thread thread_, checkpoint_thread_;
 };
 

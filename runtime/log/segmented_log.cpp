@@ -76,6 +76,37 @@ struct SegmentReader {
   }
 };
 
+/// What the mark beside the log says had been durable; nullopt where there is none.
+Result<std::optional<SyncedPlace>> marked(Storage& storage, const std::string& directory,
+                                          const std::vector<std::string>& names) {
+  if (!std::binary_search(names.begin(), names.end(), kSyncedMarkName)) {
+    return std::optional<SyncedPlace>{};
+  }
+  const std::string path = directory + "/" + kSyncedMarkName;
+  const Result<std::string> bytes = storage.read(path);
+  if (!bytes) {
+    return bytes.error();
+  }
+  Result<std::optional<SyncedPlace>> place = decode_mark(bytes.value());
+  return place ? place : Result<std::optional<SyncedPlace>>{Error{path + ": " + place.error().message}};
+}
+
+/// Holds the log's end against the mark: `last` is the newest segment ("": there is none).
+Result<void> against_mark(const std::optional<SyncedPlace>& mark, const std::string& directory, const std::string& last,
+                          const SegmentEnd& end) {
+  if (!mark || end.next_sequence > mark->sequence) {
+    return {};
+  }
+  if (last.empty()) {
+    return Error{directory + ": has no segment of the log, but " + std::to_string(mark->sequence) +
+                 " records had been durable"};
+  }
+  return at(last, end.offset,
+            "record " + std::to_string(end.next_sequence) + " had been durable and " +
+                (end.torn ? "is corrupt" : "is missing") + " (all up to record " + std::to_string(mark->sequence) +
+                " were, says the file '" + kSyncedMarkName + "'); refusing to go on without it");
+}
+
 /// Moves the segments before `first_needed`; the new names are durable before the old ones are gone.
 Result<void> archive_segments(const SegmentedLog::Options& options, std::uint64_t first_needed) {
   Storage& storage = *options.storage;
@@ -169,11 +200,16 @@ Result<void> SegmentedLog::recover(DurableState& state, bool& tail_cut) {
   if (!archived.empty()) {
     reader.number = archived.back();
   }
+  const Result<std::optional<SyncedPlace>> mark = marked(storage, options_.directory, names.value());
+  if (!mark) {
+    return mark.error();
+  }
   std::uint64_t first_needed = 0;
   SegmentEnd end{kSegmentHeaderBytes, 1, false, 0};
+  std::string newest;  // segment's contents
   for (const std::uint64_t number : numbers) {
     const std::string name = path(segment_name(number));
-    const Result<std::string> bytes = storage.read(name);
+    Result<std::string> bytes = storage.read(name);
     if (!bytes) {
       return bytes.error();
     }
@@ -193,15 +229,20 @@ Result<void> SegmentedLog::recover(DurableState& state, bool& tail_cut) {
     }
     end = read.value();
     first_needed = end.next_sequence <= through + 1 && number != numbers.back() ? number + 1 : first_needed;
+    newest = std::move(bytes).value();
+  }
+  const std::string last = numbers.empty() ? "" : path(segment_name(numbers.back()));
+  if (Result<void> whole = against_mark(mark.value(), options_.directory, last, end); !whole) {
+    return whole;
   }
   if (!numbers.empty()) {
     if (end.next_sequence <= through) {
-      return Error{path(segment_name(numbers.back())) + ": ends before record " + std::to_string(through) +
+      return Error{last + ": ends before record " + std::to_string(through) +
                    ", which the checkpoint covers: part of the log is missing"};
     }
     segment_ = numbers.back();
-    if (Result<void> cut = cut_tail(end.offset); !cut) {
-      return cut;
+    if (Result<void> settled = settle_tail(newest, end.offset, mark.value()); !settled) {
+      return settled;
     }
     tail_cut = end.torn;
   }
@@ -213,15 +254,31 @@ Result<void> SegmentedLog::recover(DurableState& state, bool& tail_cut) {
   return start_segment(0);
 }
 
-/// The cut is durable before anything new is written. Also what a crashed process wrote without a sync becomes durable
-/// here: it is about to be acted on.
-Result<void> SegmentedLog::cut_tail(std::size_t offset) {
+/// The newest segment ends at `end` from here on: a torn tail is cut off, and what was written without a completed sync
+/// becomes durable, as it is about to be acted on. It was read from the page cache, which after a failed sync holds
+/// what the disk does not, marked clean: only writing it again makes the sync bring it there (Rebello et al., ATC 2020,
+/// section 3).
+Result<void> SegmentedLog::settle_tail(const std::string& bytes, std::size_t end,
+                                       const std::optional<SyncedPlace>& mark) {
   Result<std::unique_ptr<StorageFile>> last = options_.storage->open(path(segment_name(segment_)));
   if (!last) {
     return last.error();
   }
-  Result<void> done = last.value()->truncate(offset);
-  return done && options_.syncs ? last.value()->sync() : done;
+  Result<void> done = last.value()->truncate(end);
+  if (!done || !options_.syncs) {
+    return done;
+  }
+  const std::size_t synced = mark && mark->segment == segment_ ? std::min<std::size_t>(mark->offset, end) : 0;
+  done = last.value()->write_at(synced, std::string_view{bytes}.substr(synced, end - synced));
+  return done ? last.value()->sync() : done;
+}
+
+template <class T>
+Result<T> SegmentedLog::remember(Result<T> done) {
+  if (!done && !failed_) {
+    failed_ = done.error();
+  }
+  return done;
 }
 
 Result<void> SegmentedLog::start_segment(std::size_t bytes_min) {
@@ -256,6 +313,10 @@ Result<void> SegmentedLog::start_segment(std::size_t bytes_min) {
 }
 
 Result<void> SegmentedLog::write(std::string frames, bool force) {
+  return failed_ ? Result<void>{*failed_} : remember(write_frames(std::move(frames), force));
+}
+
+Result<void> SegmentedLog::write_frames(std::string frames, bool force) {
   while (!frames.empty()) {
     const std::size_t room = size_ - offset_;
     std::size_t fit = 0;
@@ -317,16 +378,18 @@ void SegmentedLog::mark_synced() {
 }
 
 Result<std::uint64_t> SegmentedLog::rotate() {
-  if (Result<void> synced = sync(); !synced) {
-    return synced.error();
+  if (failed_) {
+    return *failed_;
   }
-  if (Result<void> started = start_segment(0); !started) {
-    return started.error();
-  }
-  return segment_;
+  Result<void> done = sync();
+  done = remember(done ? start_segment(0) : done);
+  return done ? Result<std::uint64_t>{segment_} : Result<std::uint64_t>{done.error()};
 }
 
 Result<void> SegmentedLog::close() {
+  if (failed_) {
+    return *failed_;
+  }
   Result<void> done = sync();
   if (done) {
     done = file_->truncate(offset_);
@@ -334,7 +397,7 @@ Result<void> SegmentedLog::close() {
   if (done && options_.syncs) {
     done = file_->sync();
   }
-  return done;
+  return remember(done);
 }
 
 Result<void> store_checkpoint(const SegmentedLog::Options& options, std::uint64_t through, std::uint64_t first_needed,
@@ -342,11 +405,15 @@ Result<void> store_checkpoint(const SegmentedLog::Options& options, std::uint64_
   Storage& storage = *options.storage;
   const std::string name = options.directory + "/" + std::string{kCheckpointName};
   const std::string temporary = name + std::string{kTemporary};
+  const Result<std::string> payload = encode_checkpoint(checkpoint);
+  if (!payload) {
+    return Error{name + ": " + payload.error().message};
+  }
   Result<std::unique_ptr<StorageFile>> file = storage.create(temporary, 0);
   if (!file) {
     return file.error();
   }
-  const std::string bytes = encode_checkpoint_file(options.node, through, encode_checkpoint(checkpoint));
+  const std::string bytes = encode_checkpoint_file(options.node, through, payload.value());
   Result<void> done = file.value()->write_at(0, bytes);
   if (done && options.syncs) {
     done = file.value()->sync();
@@ -382,7 +449,12 @@ Result<LogHistory> read_log_history(const std::string& directory,
       paths.push_back(directory + "/" + segment_name(number));
     }
   }
+  const Result<std::optional<SyncedPlace>> mark = marked(storage, directory, current.value());
+  if (!mark) {
+    return mark.error();
+  }
   LogHistory history;
+  SegmentEnd last{kSegmentHeaderBytes, 1, false, 0};
   SegmentReader reader;
   reader.number = 0;
   reader.next_sequence = 1;
@@ -399,7 +471,11 @@ Result<LogHistory> read_log_history(const std::string& directory,
     if (!end) {
       return end.error();
     }
-    history.torn_tail = end.value().torn;
+    last = end.value();
+    history.torn_tail = last.torn;
+  }
+  if (Result<void> whole = against_mark(mark.value(), directory, paths.empty() ? "" : paths.back(), last); !whole) {
+    return whole.error();
   }
   return history;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,12 +34,15 @@ class SegmentedLog {
     bool tail_cut{};  ///< A torn tail was found and removed.
   };
   /// Recovers what is there, removes a torn tail durably, and starts a new segment: nothing is ever appended behind a
-  /// tail of which it is not certain what it holds (PITFALLS 20). Error: damage before the tail (file and offset), a
-  /// missing segment, a log of another node, or what the disk said.
+  /// tail of which it is not certain what it holds. What is behind the last completed sync may be in the page cache
+  /// alone (a sync that failed marks its pages clean), so it is written again and synced before it is acted on. Error:
+  /// damage before the tail or before the mark (file and offset), a missing segment, a log of another node, or what
+  /// the disk said.
   [[nodiscard]] static Result<Opened> open(const Options& options);
 
   /// Appends frames made by begin_frame()/end_frame(), numbered from next_sequence() on without gaps. Durable on return
-  /// with `force`. After an Error the log must not be used again.
+  /// with `force`. After an Error, of this or of any other call, what the disk holds is unknown: every later call
+  /// returns that Error and touches nothing.
   [[nodiscard]] Result<void> write(std::string frames, bool force);
   /// Everything so far becomes durable, and a new segment begins; its number.
   [[nodiscard]] Result<std::uint64_t> rotate();
@@ -51,14 +55,19 @@ class SegmentedLog {
  private:
   explicit SegmentedLog(Options options) : options_(std::move(options)) {}
   [[nodiscard]] Result<void> recover(DurableState& state, bool& tail_cut);
+  [[nodiscard]] Result<void> settle_tail(const std::string& bytes, std::size_t end,
+                                         const std::optional<SyncedPlace>& mark);
+  template <class T>
+  [[nodiscard]] Result<T> remember(Result<T> done);
+  [[nodiscard]] Result<void> write_frames(std::string frames, bool force);
   [[nodiscard]] Result<std::uint64_t> load_checkpoint(const std::vector<std::string>& names, DurableState& state);
-  [[nodiscard]] Result<void> cut_tail(std::size_t offset);
   [[nodiscard]] Result<void> start_segment(std::size_t bytes_min);
   [[nodiscard]] Result<void> sync();
   void mark_synced();
   [[nodiscard]] std::string path(const std::string& name) const { return options_.directory + "/" + name; }
 
   Options options_;
+  std::optional<Error> failed_;  // the first
   std::unique_ptr<StorageFile> file_;
   std::uint64_t segment_{};              // number of the newest
   std::size_t size_{}, offset_{};        // of the newest: reserved, used
@@ -75,8 +84,8 @@ struct LogHistory {
   std::uint64_t records{};
   bool torn_tail{};  ///< The node died while writing: what follows the last record was never durable.
 };
-/// Calls `visit` for each record, oldest first. An Error names file and offset of the damage; what was visited before
-/// it is good.
+/// Calls `visit` for each record, oldest first. An Error names file and offset of the damage, or says that the log ends
+/// before what its mark says had been durable; what was visited before it is good.
 [[nodiscard]] Result<LogHistory> read_log_history(const std::string& directory,
                                                   const std::function<void(std::uint64_t, DurableRecord)>& visit,
                                                   Storage& storage = posix_storage());

@@ -13,6 +13,7 @@
 
 #include "runtime/log/crc32c.h"
 #include "runtime/log/frame.h"
+#include "runtime/log/storage.h"
 #include "runtime/unique_fd.h"
 
 namespace geocommit {
@@ -84,8 +85,12 @@ std::uint64_t mix(std::uint64_t seed) {
 Result<std::unique_ptr<SyncedMark>> SyncedMark::open(const std::filesystem::path& directory) {
   const std::filesystem::path path = directory / kSyncedMarkName;
   const UniqueFd fd{::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640)};
-  if (!fd.valid() || ::ftruncate(fd.get(), kFileBytes) != 0) {
+  if (!fd.valid()) {
     return failed("make", path);
+  }
+  if (const int problem = ::posix_fallocate(fd.get(), 0, kFileBytes); problem != 0) {
+    errno = problem;
+    return failed("reserve space for", path);
   }
   void* memory = ::mmap(nullptr, kFileBytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd.get(), 0);
   if (memory == MAP_FAILED) {
@@ -112,13 +117,19 @@ Result<std::optional<SyncedPlace>> SyncedMark::read(const std::filesystem::path&
   if (!std::filesystem::exists(path, problem)) {
     return std::optional<SyncedPlace>{};
   }
-  std::array<char, kSlots * sizeof(Slot)> bytes{};
-  std::ifstream in{path, std::ios::binary};
-  in.read(bytes.data(), bytes.size());
-  if (!in) {
-    return Error{"cannot read " + path.string()};
+  const Result<std::string> bytes = posix_storage().read(path.string());
+  if (!bytes) {
+    return bytes.error();
   }
-  const Slot slot = newest(bytes.data());
+  Result<std::optional<SyncedPlace>> place = decode_mark(bytes.value());
+  return place ? place : Result<std::optional<SyncedPlace>>{Error{path.string() + ": " + place.error().message}};
+}
+
+Result<std::optional<SyncedPlace>> decode_mark(std::string_view file) {
+  if (file.size() < kSlots * sizeof(Slot)) {
+    return Error{"is too short to be the mark of a log"};
+  }
+  const Slot slot = newest(file.data());
   return slot.count == 0 ? std::optional<SyncedPlace>{} : std::optional{slot.place};
 }
 

@@ -1,6 +1,7 @@
 // How much of a log has been synced, kept where a SIGKILL cannot lose it: a small mapped file beside the segments,
-// written after each completed force. A power loss can then be played on a killed node exactly: what was written and
-// not forced is taken away before the restart.
+// written after each completed force. Recovery holds the log against it: what had been durable and is not readable is
+// damage, never a torn tail. And a power loss can be played on a killed node exactly: what was written and not forced
+// is taken away before the restart.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/result.h"
 
@@ -21,9 +23,12 @@ struct SyncedPlace {
   friend bool operator==(const SyncedPlace&, const SyncedPlace&) = default;
 };
 
+/// Of the mark's file. Nullopt: nothing has been marked. Error: it is too short to be one.
+[[nodiscard]] Result<std::optional<SyncedPlace>> decode_mark(std::string_view file);
+
 class SyncedMark {
  public:
-  /// Makes the file if need be.
+  /// Makes the file if need be, with its block reserved: a mapped hole on a full disk would be a SIGBUS later.
   [[nodiscard]] static Result<std::unique_ptr<SyncedMark>> open(const std::filesystem::path& directory);
   ~SyncedMark();
   SyncedMark(const SyncedMark&) = delete;

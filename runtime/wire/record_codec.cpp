@@ -220,7 +220,7 @@ Result<DurableRecord> decode_record(std::string_view bytes) {
   return Error{"a record of no known kind"};
 }
 
-std::string encode_checkpoint(const Checkpoint& checkpoint) {
+Result<std::string> encode_checkpoint(const Checkpoint& checkpoint, std::size_t bytes_max) {
   google::protobuf::Arena arena;
   auto& out = *google::protobuf::Arena::CreateMessage<wire::Checkpoint>(&arena);
   out.set_epoch(checkpoint.epoch.value);
@@ -258,6 +258,11 @@ std::string encode_checkpoint(const Checkpoint& checkpoint) {
       write_shipped(write, *added.add_retained());
     }
   }
+  const std::size_t size = out.ByteSizeLong();
+  if (size > bytes_max) {
+    return Error{"a checkpoint of " + std::to_string(size) + " bytes, and its format holds " +
+                 std::to_string(bytes_max) + ": use fewer keys per participant"};
+  }
   return out.SerializeAsString();
 }
 
@@ -265,6 +270,9 @@ Result<Checkpoint> decode_checkpoint(std::string_view bytes) {
   google::protobuf::Arena arena;
   auto& in = *google::protobuf::Arena::CreateMessage<wire::Checkpoint>(&arena);
   Checkpoint checkpoint;
+  if (bytes.size() > kCheckpointBytesMax) {
+    return Error{"a checkpoint of " + std::to_string(bytes.size()) + " bytes, more than its format holds"};
+  }
   if (!in.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) || !read_checkpoint(in, checkpoint)) {
     return Error{"a checkpoint with impossible contents"};
   }

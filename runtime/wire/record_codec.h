@@ -26,7 +26,11 @@ class RecordEncoder {
 /// Strict, as for messages: an Error says what is wrong with the contents.
 [[nodiscard]] Result<DurableRecord> decode_record(std::string_view bytes);
 
-[[nodiscard]] std::string encode_checkpoint(const Checkpoint& checkpoint);
+/// What protobuf can hold in one message, less what the file around it takes.
+inline constexpr std::size_t kCheckpointBytesMax = (std::size_t{1} << 31U) - 1024;
+/// Error: it would be larger than `bytes_max`.
+[[nodiscard]] Result<std::string> encode_checkpoint(const Checkpoint& checkpoint,
+                                                    std::size_t bytes_max = kCheckpointBytesMax);
 [[nodiscard]] Result<Checkpoint> decode_checkpoint(std::string_view bytes);
 
 }  // namespace geocommit

@@ -1,8 +1,12 @@
 // A disk in memory that forgets what was not synced: contents by file, names by directory. The k-th sync can be made to
-// fail. crash() keeps the durable image, plus what a test lets through of the rest.
+// fail; what was to be synced by it then stays in the page cache, marked clean, so that no later sync brings it to the
+// disk unless it is written again (Rebello et al., ATC 2020, section 3). crash() keeps the durable image, plus what a
+// test lets through of the rest.
 #pragma once
 
 #include <algorithm>
+#include <condition_variable>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <memory>
@@ -19,6 +23,7 @@ class FaultyStorage final : public Storage {
  public:
   struct Inode {
     std::string now, durable;
+    std::map<std::uint64_t, std::uint64_t> dirty;  ///< Written since the last sync: offset -> end.
   };
   using InodePtr = std::shared_ptr<Inode>;
 
@@ -31,13 +36,33 @@ class FaultyStorage final : public Storage {
     for (auto& [path, inode] : names_) {
       if (seen.insert(inode.get()).second) {
         inode->now = inode->durable = survivor(inode->durable, inode->now);
+        inode->dirty.clear();
       }
     }
     failed_ = false;
+    used_after_failure_ = 0;
   }
   void fail_sync(std::optional<std::uint64_t> k) {
     const std::lock_guard lock{mutex_};
     fail_at_ = k ? std::optional{syncs_ + *k} : std::nullopt;
+  }
+  /// Syncs of files wait until it is let go.
+  void stall(bool stalled) {
+    {
+      const std::lock_guard lock{mutex_};
+      stalled_ = stalled;
+    }
+    changed_.notify_all();
+  }
+  /// How often anything was written or synced since a sync failed.
+  [[nodiscard]] std::uint64_t used_after_failure() {
+    const std::lock_guard lock{mutex_};
+    return used_after_failure_;
+  }
+  /// Syncs of files that have begun, a stalled one included.
+  [[nodiscard]] std::uint64_t syncs_begun() {
+    const std::lock_guard lock{mutex_};
+    return syncs_begun_;
   }
   [[nodiscard]] bool has_failed() {
     const std::lock_guard lock{mutex_};
@@ -112,16 +137,29 @@ class FaultyStorage final : public Storage {
     File(FaultyStorage& storage, InodePtr inode) : storage_(storage), inode_(std::move(inode)) {}
     Result<void> write_at(std::uint64_t offset, std::string_view bytes) override {
       const std::lock_guard lock{storage_.mutex_};
+      storage_.used_after_failure_ += storage_.failed_ ? 1U : 0U;
       inode_->now.resize(std::max<std::size_t>(inode_->now.size(), offset + bytes.size()));
       inode_->now.replace(offset, bytes.size(), bytes);
+      std::uint64_t& end = inode_->dirty[offset];
+      end = std::max<std::uint64_t>(end, offset + bytes.size());
       return {};
     }
     Result<void> sync() override {
-      const std::lock_guard lock{storage_.mutex_};
+      std::unique_lock lock{storage_.mutex_};
+      ++storage_.syncs_begun_;
+      storage_.changed_.wait(lock, [this] { return !storage_.stalled_; });
       if (Result<void> counted = storage_.count_sync("file"); !counted) {
+        inode_->dirty.clear();
         return counted;
       }
-      inode_->durable = inode_->now;
+      inode_->durable.resize(inode_->now.size());
+      for (const auto& [from, to] : inode_->dirty) {
+        const std::uint64_t end = std::min<std::uint64_t>(to, inode_->now.size());
+        if (from < end) {
+          inode_->durable.replace(from, end - from, inode_->now, from, end - from);
+        }
+      }
+      inode_->dirty.clear();
       return {};
     }
     Result<void> truncate(std::uint64_t bytes) override {
@@ -138,6 +176,7 @@ class FaultyStorage final : public Storage {
   static std::string directory_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
   Result<void> count_sync(const std::string& what) {
     ++syncs_;
+    used_after_failure_ += failed_ ? 1U : 0U;
     if (fail_at_ && syncs_ >= *fail_at_) {
       failed_ = true;
       return Error{"cannot sync " + what + ": Input/output error"};
@@ -146,10 +185,12 @@ class FaultyStorage final : public Storage {
   }
 
   std::mutex mutex_;
+  std::condition_variable changed_;
   std::map<std::string, InodePtr> names_, durable_names_;
   std::uint64_t syncs_{};
   std::optional<std::uint64_t> fail_at_;
-  bool failed_{};
+  bool failed_{}, stalled_{};
+  std::uint64_t used_after_failure_{}, syncs_begun_{};
 };
 
 }  // namespace geocommit

@@ -1,89 +1,14 @@
-// The commit log against the disk's habits: it loses what was not synced, it fails syncs, it flips bits, it fills up
-// (PITFALLS 1, 19-23).
-#include <sys/mount.h>
-#include <unistd.h>
-
+// The log on disk against the disk's habits: it loses what was not synced, it fails syncs, it flips bits.
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 #include <random>
-#include <thread>
 
-#include "runtime/event_loop.h"
-#include "runtime/log/commit_log.h"
 #include "runtime/log/crc32c.h"
-#include "runtime/log/frame.h"
-#include "runtime/log/segmented_log.h"
-#include "tests/runtime/faulty_storage.h"
+#include "runtime/log/synced_mark.h"
+#include "tests/runtime/log_world.h"
 #include "tests/runtime/samples.h"
 
 namespace geocommit {
 namespace {
-
-const NodeId kNode{7};
-
-struct TemporaryDirectory {
-  std::filesystem::path path;
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "geocommit-log-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-};
-
-DurableRecord numbered(std::uint64_t n) { return ShipAckedRecord{n, {}}; }
-std::uint64_t number_of(const DurableRecord& record) {
-  const auto* acked = std::get_if<ShipAckedRecord>(&record);
-  return acked == nullptr ? 0 : acked->sequence;
-}
-std::string frame_of(std::uint64_t sequence, const DurableRecord& record) {
-  std::string frame;
-  begin_frame(frame, sequence);
-  (void)RecordEncoder{}.append(record, frame);
-  end_frame(frame, 0);
-  return frame;
-}
-
-SegmentedLog::Options options(FaultyStorage& storage, std::size_t segment_bytes = 4'096) {
-  return {"/log", kNode, segment_bytes, true, &storage};
-}
-SegmentedLog::Opened open_log(FaultyStorage& storage, std::size_t segment_bytes = 4'096) {
-  Result<SegmentedLog::Opened> opened = SegmentedLog::open(options(storage, segment_bytes));
-  INFO((opened ? "" : opened.error().message));
-  REQUIRE(opened.ok());
-  return std::move(opened).value();
-}
-/// Appends n, n+1, ..., one batch.
-Result<void> append(SegmentedLog& log, std::uint64_t first, std::uint64_t count, bool force) {
-  std::string frames;
-  for (std::uint64_t n = first; n < first + count; ++n) {
-    frames += frame_of(log.next_sequence() + (n - first), numbered(n));
-  }
-  return log.write(std::move(frames), force);
-}
-std::vector<std::uint64_t> numbers(const std::vector<DurableRecord>& records) {
-  std::vector<std::uint64_t> result;
-  for (const DurableRecord& record : records) {
-    result.push_back(number_of(record));
-  }
-  return result;
-}
-std::vector<std::uint64_t> up_to(std::uint64_t n) {
-  std::vector<std::uint64_t> result;
-  for (std::uint64_t i = 1; i <= n; ++i) {
-    result.push_back(i);
-  }
-  return result;
-}
-std::vector<std::uint64_t> history(Storage& storage, const std::string& directory = "/log") {
-  std::vector<std::uint64_t> result;
-  const Result<LogHistory> read = read_log_history(
-      directory, [&](std::uint64_t, const DurableRecord& record) { result.push_back(number_of(record)); }, storage);
-  INFO((read ? "" : read.error().message));
-  REQUIRE(read.ok());
-  return result;
-}
 
 TEST_CASE("CRC-32C matches RFC 3720 appendix B.4") {
   CHECK(crc32c(std::string(32, '\0')) == 0x8a9136aaU);
@@ -192,6 +117,102 @@ TEST_CASE("a flipped bit before the tail refuses to start and names file and off
   CHECK(cut == 1);
 }
 
+/// Puts the mark of a log that is durable up to `place` beside it.
+void mark_synced(FaultyStorage& storage, const SyncedPlace& place) {
+  const TemporaryDirectory directory;
+  SyncedMark::open(directory.path).value()->set(place);
+  const std::string bytes = posix_storage().read((directory.path / kSyncedMarkName).string()).value();
+  const std::unique_ptr<StorageFile> file = storage.create(std::string{"/log/"} + kSyncedMarkName, 0).value();
+  REQUIRE((file->write_at(0, bytes).ok() && file->sync().ok() && storage.sync_directory("/log").ok()));
+}
+
+TEST_CASE("with its mark, a log that lacks what had been durable is refused: last batch flipped, cut, emptied, gone") {
+  FaultyStorage pristine;
+  {
+    SegmentedLog::Opened opened = open_log(pristine);
+    REQUIRE(append(*opened.log, 1, 3, true).ok());
+    REQUIRE(append(*opened.log, 4, 2, true).ok());
+    REQUIRE(append(*opened.log, 6, 1, false).ok());
+    pristine.crash([](const std::string&, const std::string& now) { return now; });  // also what was not synced
+  }
+  const std::string path = "/log/" + segment_name(1);
+  const std::size_t one = frame_of(1, numbered(1)).size();
+  const SyncedPlace place{1, kSegmentHeaderBytes + 5 * one, 5};
+  const std::string whole = pristine.contents(path);
+  const auto judge = [&](const std::string& left, bool marked) {
+    FaultyStorage storage;
+    const std::unique_ptr<StorageFile> file = storage.create(path, 0).value();
+    REQUIRE((file->write_at(0, left).ok() && file->sync().ok() && storage.sync_directory("/log").ok()));
+    if (marked) {
+      mark_synced(storage, place);
+    }
+    const Result<LogHistory> read = read_log_history(
+        "/log", [](std::uint64_t, const DurableRecord&) {}, storage);
+    const Result<SegmentedLog::Opened> opened = SegmentedLog::open(options(storage));
+    CHECK(read.ok() == opened.ok());
+    return opened ? std::string{} : opened.error().message;
+  };
+  CHECK(judge(whole, true).empty());
+  for (std::size_t offset = kSegmentHeaderBytes; offset < place.offset; ++offset) {
+    std::string flipped = whole;
+    flipped[offset] = static_cast<char>(flipped[offset] ^ 0x10);
+    const std::string refused = judge(flipped, true);
+    INFO(offset);
+    CHECK(refused.find(path) != std::string::npos);
+    CHECK(refused.find("had been durable") != std::string::npos);
+  }
+  for (std::size_t kept = 1; kept <= 4; ++kept) {  // cut where a record ends: nothing torn is to be seen
+    CHECK(judge(whole.substr(0, kSegmentHeaderBytes + kept * one), true).find("is missing") != std::string::npos);
+    CHECK(judge(whole.substr(0, kSegmentHeaderBytes + kept * one), false).empty());
+  }
+  CHECK(judge(whole.substr(0, place.offset), true).empty());  // record 6 had not been durable
+  FaultyStorage gone;
+  mark_synced(gone, place);
+  CHECK_FALSE(SegmentedLog::open(options(gone)).ok());
+  CHECK_FALSE(read_log_history(
+                  "/log", [](std::uint64_t, const DurableRecord&) {}, gone)
+                  .ok());
+}
+
+TEST_CASE("what a failed sync left in the page cache alone is written again before a restart acts on it") {
+  for (const bool marked : {false, true}) {
+    FaultyStorage storage;
+    {
+      SegmentedLog::Opened opened = open_log(storage);
+      REQUIRE(append(*opened.log, 1, 3, true).ok());
+      storage.fail_sync(1);
+      CHECK_FALSE(append(*opened.log, 4, 2, true).ok());
+    }
+    storage.fail_sync(std::nullopt);
+    if (marked) {
+      mark_synced(storage, {1, kSegmentHeaderBytes + 3 * frame_of(1, numbered(1)).size(), 3});
+    }
+    std::size_t seen = 0;
+    {
+      SegmentedLog::Opened opened = open_log(storage);  // the process died, the machine did not
+      seen = opened.state.records.size();
+      REQUIRE(append(*opened.log, seen + 1, 1, true).ok());
+    }
+    CHECK(seen == 5);
+    storage.crash();  // now the machine too
+    const SegmentedLog::Opened opened = open_log(storage);
+    CHECK(numbers(opened.state.records) == up_to(seen + 1));
+  }
+}
+
+TEST_CASE("a log that has failed once touches the disk no more") {
+  FaultyStorage storage;
+  SegmentedLog::Opened opened = open_log(storage);
+  REQUIRE(append(*opened.log, 1, 1, true).ok());
+  storage.fail_sync(1);
+  CHECK_FALSE(append(*opened.log, 2, 1, true).ok());
+  storage.fail_sync(std::nullopt);
+  CHECK(append(*opened.log, 3, 1, true).error().message.find("cannot sync") != std::string::npos);
+  CHECK_FALSE(opened.log->rotate().ok());
+  CHECK_FALSE(opened.log->close().ok());
+  CHECK(storage.used_after_failure() == 0);
+}
+
 TEST_CASE("a segment that has gone, a gap, another node's log: refused") {
   FaultyStorage storage;
   {
@@ -274,203 +295,6 @@ TEST_CASE("a record larger than a segment gets one of its own; several in one ba
   const SegmentedLog::Opened opened = open_log(storage, 512);
   REQUIRE(opened.state.records.size() == 4);
   CHECK(std::get<MachineRecord>(opened.state.records[3]).descriptor->operations.size() == 300);
-}
-
-// ---- CommitLog
-// -------------------------------------------------------------------------------------------------------
-
-struct Node {
-  std::unique_ptr<EventLoop> loop = EventLoop::create().value();
-  std::unique_ptr<CommitLog> log;
-  DurableState state;
-  Epoch epoch;
-  std::vector<WriteToken> forced;
-  std::string failure;
-  std::vector<Duration> took;
-
-  Result<void> open(const CommitLog::Options& options) {
-    Result<CommitLog::Opened> opened = CommitLog::open(*loop, options);
-    if (!opened) {
-      return opened.error();
-    }
-    log = std::move(opened.value().log);
-    state = std::move(opened.value().state);
-    epoch = opened.value().epoch;
-    log->start({[this](WriteToken token) { forced.push_back(token); },
-                [this](Duration duration) { took.push_back(duration); },
-                [this](const std::string& why) {
-                  failure = why;
-                  loop->stop(1);
-                }});
-    return {};
-  }
-  template <class Done>
-  bool run_until(Done done) {
-    for (int step = 0; step < 20'000 && !done(); ++step) {
-      loop->run_once(1ms);
-    }
-    return done();
-  }
-};
-
-CommitLog::Options commit_options(Storage& storage, DurabilityKind kind, const std::string& directory = "/log") {
-  return {directory, kNode, {kind, 2ms}, 2'048, &storage};
-}
-
-TEST_CASE("forces complete in order, once, in every kind of durability; a clean end leaves the whole history") {
-  for (const DurabilityKind kind : {DurabilityKind::fsync, DurabilityKind::none, DurabilityKind::fixed}) {
-    FaultyStorage storage;
-    Node node;
-    REQUIRE(node.open(commit_options(storage, kind)).ok());
-    CHECK(node.epoch == Epoch{1});
-    std::vector<WriteToken> asked;
-    for (std::uint64_t n = 1; n <= 300; ++n) {
-      const WriteToken token = n % 3 == 0 ? 0 : n;
-      node.log->append(numbered(n), token);
-      if (token != 0) {
-        asked.push_back(token);
-      }
-      if (n % 10 == 0) {
-        node.loop->run_once(0ms);
-      }
-    }
-    CHECK(node.run_until([&] { return node.forced.size() >= asked.size(); }));
-    CHECK(node.forced == asked);
-    if (kind == DurabilityKind::fixed) {
-      CHECK(*std::min_element(node.took.begin(), node.took.end()) >= 2ms);
-    }
-    node.log->append(numbered(301), 0);
-    REQUIRE(node.log->close().ok());
-    CHECK(history(storage).size() == 302);
-    CHECK(history(storage).back() == 301);
-    Node again;
-    REQUIRE(again.open(commit_options(storage, kind)).ok());
-    CHECK(again.epoch == Epoch{2});
-    CHECK(again.state.records.size() == 302);
-  }
-}
-
-TEST_CASE("the epoch grows with every start, also when everything unsynced is lost, and past a checkpoint") {
-  FaultyStorage storage;
-  for (std::uint32_t start = 1; start <= 1'000; ++start) {
-    const std::unique_ptr<EventLoop> loop = EventLoop::create().value();
-    Result<CommitLog::Opened> opened = CommitLog::open(*loop, commit_options(storage, DurabilityKind::fsync));
-    INFO((opened ? "" : opened.error().message));
-    REQUIRE(opened.ok());
-    REQUIRE(opened.value().epoch == Epoch{start});
-    if (start % 100 == 0) {
-      opened.value().log->start({[](WriteToken) {}, {}, [](const std::string&) {}});
-      Checkpoint checkpoint;
-      checkpoint.epoch = opened.value().epoch;
-      opened.value().log->checkpoint(checkpoint);
-      REQUIRE(opened.value().log->close().ok());
-    }
-    storage.crash();
-  }
-}
-
-TEST_CASE("the k-th sync fails, for every k: nothing is acknowledged after it, and what was acknowledged is there") {
-  bool reached_the_end = false;
-  for (std::uint64_t k = 1; k < 200 && !reached_the_end; ++k) {
-    FaultyStorage storage;
-    storage.fail_sync(k);
-    Node node;
-    const Result<void> opened = node.open(commit_options(storage, DurabilityKind::fsync));
-    std::size_t acknowledged_at_failure = 0;
-    if (opened) {
-      for (std::uint64_t n = 1; n <= 60 && !node.loop->stopped(); ++n) {
-        node.log->append(numbered(n), n);
-        if (n == 30) {
-          node.log->checkpoint({});
-        }
-        const bool done = node.run_until([&] { return node.forced.size() >= n || !node.failure.empty(); });
-        REQUIRE(done);
-      }
-      acknowledged_at_failure = node.forced.size();
-      if (!node.failure.empty()) {
-        storage.fail_sync(std::nullopt);  // the disk would answer again: it must not be asked
-        node.log->append(numbered(61), 61);
-        for (int step = 0; step < 20; ++step) {
-          node.loop->run_once(1ms);
-        }
-        CHECK(node.forced.size() == acknowledged_at_failure);
-        CHECK(node.failure.find("cannot sync") != std::string::npos);
-        CHECK_FALSE(node.log->close().ok());
-      } else {
-        reached_the_end = node.log->close().ok() && !storage.has_failed();
-      }
-    }
-    node.log.reset();
-    storage.fail_sync(std::nullopt);
-    storage.crash();
-    const std::vector<std::uint64_t> kept = history(storage);
-    CHECK(std::count_if(kept.begin(), kept.end(), [](std::uint64_t n) { return n != 0; }) >=
-          static_cast<std::ptrdiff_t>(acknowledged_at_failure));
-  }
-  CHECK(reached_the_end);
-}
-
-TEST_CASE("a killed process with a modelled disk loses only what had not completed") {
-  FaultyStorage storage;
-  Node node;
-  REQUIRE(node.open(commit_options(storage, DurabilityKind::fixed)).ok());
-  node.log->append(numbered(1), 1);
-  CHECK(node.run_until([&] { return node.forced.size() == 1; }));
-  node.log->append(numbered(2), 2);
-  const std::vector<std::uint64_t> kept = history(storage);  // as a kill -9 now would leave it
-  CHECK(kept == std::vector<std::uint64_t>{0, 1});
-  REQUIRE(node.log->close().ok());
-}
-
-TEST_CASE("a full disk is fatal, and leaves a log that can be read", "[root]") {
-  if (::geteuid() != 0) {
-    WARN("skipped: mounting a small tmpfs needs root");
-    return;
-  }
-  const TemporaryDirectory directory;
-  if (::mount("none", directory.path.c_str(), "tmpfs", 0, "size=1m") != 0) {
-    WARN("skipped: this root may not mount a tmpfs");
-    return;
-  }
-  std::uint64_t acknowledged = 0;
-  {
-    Node node;
-    CommitLog::Options small = commit_options(posix_storage(), DurabilityKind::fsync, directory.path.string());
-    small.segment_bytes = 128U << 10U;
-    REQUIRE(node.open(small).ok());
-    for (std::uint64_t n = 1; n <= 100'000 && node.failure.empty(); ++n) {
-      node.log->append(numbered(n), n);
-      if (n % 100 == 0) {
-        CHECK(node.run_until([&] { return node.forced.size() >= n || !node.failure.empty(); }));
-      }
-    }
-    CHECK(node.failure.find("No space left on device") != std::string::npos);
-    CHECK(node.failure.find(directory.path.string()) != std::string::npos);
-    acknowledged = node.forced.size();
-    CHECK(acknowledged > 1'000);
-  }
-  const std::vector<std::uint64_t> kept = history(posix_storage(), directory.path.string());
-  CHECK(kept.size() >= acknowledged + 1);
-  CHECK(::umount(directory.path.c_str()) == 0);
-}
-
-TEST_CASE("real files: checkpoint under way while appending, restart, archive") {
-  const TemporaryDirectory directory;
-  for (int life = 0; life < 3; ++life) {
-    Node node;
-    REQUIRE(node.open(commit_options(posix_storage(), DurabilityKind::fsync, directory.path.string())).ok());
-    CHECK(node.state.checkpoint.has_value() == (life > 0));
-    for (std::uint64_t n = 1; n <= 200; ++n) {
-      node.log->append(numbered(n), n);
-      if (n == 100) {
-        node.log->checkpoint(samples::checkpoint());
-      }
-    }
-    CHECK(node.run_until([&] { return node.forced.size() == 200 && !node.log->checkpoint_in_progress(); }));
-    REQUIRE(node.log->close().ok());
-  }
-  CHECK(history(posix_storage(), directory.path.string()).size() == 603);
-  CHECK_FALSE(std::filesystem::is_empty(directory.path / "archive"));
 }
 
 }  // namespace

@@ -213,10 +213,14 @@ TEST_CASE("every record and a checkpoint survive, and garbage does not pass for 
   CHECK_FALSE(decode_record("").ok());
   CHECK_FALSE(decode_record("\xff\xff\xff").ok());
 
-  const std::string checkpoint = encode_checkpoint(samples::checkpoint());
+  const std::string checkpoint = encode_checkpoint(samples::checkpoint()).value();
   const Result<Checkpoint> got = decode_checkpoint(checkpoint);
   REQUIRE(got.ok());
-  CHECK(encode_checkpoint(got.value()) == checkpoint);
+  CHECK(encode_checkpoint(got.value()).value() == checkpoint);
+  CHECK(encode_checkpoint(samples::checkpoint(), checkpoint.size()).ok());
+  const Result<std::string> large = encode_checkpoint(samples::checkpoint(), checkpoint.size() - 1);
+  REQUIRE_FALSE(large.ok());
+  CHECK(large.error().message.find("fewer keys") != std::string::npos);
   CHECK(got.value().balances == samples::checkpoint().balances);
   CHECK(got.value().watermarks == samples::checkpoint().watermarks);
   REQUIRE(got.value().homes.size() == 1);
