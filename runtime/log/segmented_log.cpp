@@ -1,111 +1,18 @@
 #include "runtime/log/segmented_log.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <optional>
 #include <utility>
 
 #include "base/check.h"
 #include "runtime/log/frame.h"
+#include "runtime/log/segment_reader.h"
 #include "runtime/wire/record_codec.h"
 
 namespace geocommit {
 namespace {
 
 constexpr std::string_view kTemporary = ".tmp";
-
-Error at(const std::string& path, std::size_t offset, const std::string& what) {
-  return Error{path + ": offset " + std::to_string(offset) + ": " + what};
-}
-
-/// Numbers of the segments among file names, ascending (the names are sorted, but 10^8 segments would not be).
-std::vector<std::uint64_t> segments_among(const std::vector<std::string>& names) {
-  std::vector<std::uint64_t> numbers;
-  for (const std::string& name : names) {
-    if (const std::optional<std::uint64_t> number = segment_number(name)) {
-      numbers.push_back(*number);
-    }
-  }
-  std::sort(numbers.begin(), numbers.end());
-  return numbers;
-}
-
-/// One segment: checks its header against what must follow, visits its records, finds its end.
-struct SegmentReader {
-  std::optional<std::uint64_t> number;         // of the one before
-  std::optional<std::uint64_t> next_sequence;  // after the one before
-  std::optional<NodeId> node;
-
-  /// `last`: only its tail may be torn.
-  template <class Visit>
-  Result<SegmentEnd> read(const std::string& path, std::string_view bytes, bool last, Visit visit) {
-    const Result<SegmentHeader> header = decode_header(bytes);
-    if (!header) {
-      return Error{path + ": " + header.error().message};
-    }
-    if (node && header.value().node != *node) {
-      return Error{path + ": is the log of node " + std::to_string(header.value().node.value) + ", not of node " +
-                   std::to_string(node->value)};
-    }
-    if ((number && header.value().number != *number + 1) ||
-        (next_sequence && header.value().first_sequence != *next_sequence)) {
-      return Error{path + ": begins with record " + std::to_string(header.value().first_sequence) + ", but record " +
-                   std::to_string(next_sequence.value_or(0)) + " was expected: part of the log is missing"};
-    }
-    node = header.value().node;
-    number = header.value().number;
-    std::optional<Error> undecodable;
-    const SegmentEnd end = scan_segment(bytes, header.value().first_sequence, [&](const Frame& frame, std::size_t at_) {
-      Result<DurableRecord> record = undecodable ? Result<DurableRecord>{*undecodable} : decode_record(frame.payload);
-      if (record) {
-        visit(frame.sequence, std::move(record).value());
-      } else if (!undecodable) {
-        undecodable = at(path, at_, record.error().message);
-      }
-    });
-    if (undecodable) {
-      return *undecodable;
-    }
-    if (end.corrupt_at != 0 || (end.torn && !last)) {
-      return at(path, end.offset,
-                "record " + std::to_string(end.next_sequence) +
-                    " had been durable and is corrupt; refusing to go on without it");
-    }
-    next_sequence = end.next_sequence;
-    return end;
-  }
-};
-
-/// What the mark beside the log says had been durable; nullopt where there is none.
-Result<std::optional<SyncedPlace>> marked(Storage& storage, const std::string& directory,
-                                          const std::vector<std::string>& names) {
-  if (!std::binary_search(names.begin(), names.end(), kSyncedMarkName)) {
-    return std::optional<SyncedPlace>{};
-  }
-  const std::string path = directory + "/" + kSyncedMarkName;
-  const Result<std::string> bytes = storage.read(path);
-  if (!bytes) {
-    return bytes.error();
-  }
-  Result<std::optional<SyncedPlace>> place = decode_mark(bytes.value());
-  return place ? place : Result<std::optional<SyncedPlace>>{Error{path + ": " + place.error().message}};
-}
-
-/// Holds the log's end against the mark: `last` is the newest segment ("": there is none).
-Result<void> against_mark(const std::optional<SyncedPlace>& mark, const std::string& directory, const std::string& last,
-                          const SegmentEnd& end) {
-  if (!mark || end.next_sequence > mark->sequence) {
-    return {};
-  }
-  if (last.empty()) {
-    return Error{directory + ": has no segment of the log, but " + std::to_string(mark->sequence) +
-                 " records had been durable"};
-  }
-  return at(last, end.offset,
-            "record " + std::to_string(end.next_sequence) + " had been durable and " +
-                (end.torn ? "is corrupt" : "is missing") + " (all up to record " + std::to_string(mark->sequence) +
-                " were, says the file '" + kSyncedMarkName + "'); refusing to go on without it");
-}
 
 /// Moves the segments before `first_needed`; the new names are durable before the old ones are gone.
 Result<void> archive_segments(const SegmentedLog::Options& options, std::uint64_t first_needed) {
@@ -428,56 +335,6 @@ Result<void> store_checkpoint(const SegmentedLog::Options& options, std::uint64_
     return done;
   }
   return archive_segments(options, first_needed);
-}
-
-Result<LogHistory> read_log_history(const std::string& directory,
-                                    const std::function<void(std::uint64_t, DurableRecord)>& visit, Storage& storage) {
-  const std::string archive = directory + "/" + std::string{kArchiveName};
-  const Result<std::vector<std::string>> current = storage.list(directory);
-  const Result<std::vector<std::string>> archived = storage.list(archive);
-  if (!current || !archived) {
-    return (current ? archived : current).error();
-  }
-  std::vector<std::string> paths;
-  std::uint64_t newest_archived = 0;
-  for (const std::uint64_t number : segments_among(archived.value())) {
-    newest_archived = number;
-    paths.push_back(archive + "/" + segment_name(number));
-  }
-  for (const std::uint64_t number : segments_among(current.value())) {
-    if (number > newest_archived) {
-      paths.push_back(directory + "/" + segment_name(number));
-    }
-  }
-  const Result<std::optional<SyncedPlace>> mark = marked(storage, directory, current.value());
-  if (!mark) {
-    return mark.error();
-  }
-  LogHistory history;
-  SegmentEnd last{kSegmentHeaderBytes, 1, false, 0};
-  SegmentReader reader;
-  reader.number = 0;
-  reader.next_sequence = 1;
-  for (const std::string& path : paths) {
-    const Result<std::string> bytes = storage.read(path);
-    if (!bytes) {
-      return bytes.error();
-    }
-    const Result<SegmentEnd> end =
-        reader.read(path, bytes.value(), &path == &paths.back(), [&](std::uint64_t sequence, DurableRecord record) {
-          ++history.records;
-          visit(sequence, std::move(record));
-        });
-    if (!end) {
-      return end.error();
-    }
-    last = end.value();
-    history.torn_tail = last.torn;
-  }
-  if (Result<void> whole = against_mark(mark.value(), directory, paths.empty() ? "" : paths.back(), last); !whole) {
-    return whole.error();
-  }
-  return history;
 }
 
 }  // namespace geocommit
