@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cmath>
 
+#include "base/identifier.h"
+
 namespace geocommit::yaml {
 namespace {
 
@@ -116,15 +118,14 @@ Reader<std::string> string(std::size_t max_length) {
 
 Reader<std::string> identifier() {
   return [](const Node& node) -> Result<std::string> {
-    const auto word = [](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); };
-    const std::string& text = node.text();
-    const auto allowed = [&](char c) { return word(c) || c == '.' || c == '_' || c == '-'; };
-    if (node.is_scalar() && !text.empty() && text.size() <= 64 && word(text.front()) &&
-        std::all_of(text.begin(), text.end(), allowed)) {
-      return text;
-    }
-    return node.error("expected a name of letters, digits, '.', '_' and '-', found " + node.describe());
+    if (node.is_scalar() && is_identifier(node.text())) return node.text();
+    return node.error("expected " + std::string(kIdentifierWords) + ", found " + node.describe());
   };
+}
+
+std::optional<Error> wrong_key(const Node& map, const std::string& key) {
+  if (is_identifier(key)) return std::nullopt;
+  return map.key_error(key, "expected " + std::string(kIdentifierWords) + ", found \"" + key + "\"");
 }
 
 Reader<bool> boolean() {

@@ -17,8 +17,10 @@ using Reader = std::function<Result<T>(const Node&)>;
 
 /// Any scalar, not empty and at most `max_length` bytes.
 [[nodiscard]] Reader<std::string> string(std::size_t max_length = 4096);
-/// A name: letters, digits, `.`, `_` and `-`, starting with a letter or digit, at most 64 bytes. Safe in paths.
+/// A name (base/identifier.h). Safe in paths.
 [[nodiscard]] Reader<std::string> identifier();
+/// The error of a key that is no name, where the keys of this map are names.
+[[nodiscard]] std::optional<Error> wrong_key(const Node& map, const std::string& key);
 /// `true` or `false`.
 [[nodiscard]] Reader<bool> boolean();
 /// A whole number in [min, max].

@@ -63,6 +63,14 @@ void collect_reports(CellFleet& fleet, const std::vector<NodeId>& nodes, CellEvi
   }
 }
 
+/// A daemon elsewhere names files: nothing outside the folder.
+Result<std::filesystem::path> place_of(const std::filesystem::path& folder, const std::string& name) {
+  constexpr std::string_view kArchive = "archive";
+  const bool archived = name.starts_with(std::string(kArchive) + "/");
+  return archived ? child_path(folder, {kArchive, std::string_view(name).substr(kArchive.size() + 1)})
+                  : child_path(folder, {name});
+}
+
 /// Deployed daemons keep their files: fetches them before the cell is released.
 void fetch_files(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
   for (const NodeInfo& node : context.plan.nodes_of(context.cell)) {
@@ -74,18 +82,12 @@ void fetch_files(const CellContext& context, CellFleet& fleet, CellEvidence& evi
       continue;
     }
     for (const auto& file : *files) {
-      const auto to = folder / file.name;
-      // A daemon elsewhere names files: nothing outside the folder.
-      const std::filesystem::path name(file.name);
-      bool inside = name.is_relative();
-      for (const auto& part : name) inside = inside && part != "..";
-      if (!inside) {
-        evidence.incomplete.push_back(node.name + ": refused a file named " + file.name);
-        continue;
-      }
-      if (auto made = make_folder(to.parent_path()); !made) {
-        evidence.incomplete.push_back(made.error().message);
-      } else if (auto got = fleet.control().fetch_file(node.id, file.name, to, 60s); !got) {
+      const auto to = place_of(folder, file.name);
+      if (!to) {
+        evidence.incomplete.push_back(node.name + ": refused a file: " + to.error().message);
+      } else if (auto made = make_folder(to->parent_path()); !made) {
+        evidence.incomplete.push_back(node.name + ": " + made.error().message);
+      } else if (auto got = fleet.control().fetch_file(node.id, file.name, *to, 60s); !got) {
         evidence.incomplete.push_back(node.name + ": " + file.name + ": " + got.error().message);
       }
     }

@@ -15,6 +15,7 @@
 #include "runner/plan.h"
 #include "runner/process.h"
 #include "runner/prometheus/monitor.h"
+#include "runtime/child_path.h"
 #include "runtime/control.h"
 #include "wan/run_state.h"
 
@@ -24,11 +25,18 @@ namespace geocommit {
 struct RunPaths {
   std::filesystem::path programs;  ///< The build folder that holds agent/, coordinator/, client/.
   std::filesystem::path results;
+  /// Below `results`. What the names are was checked when they were read: anything else by now is a bug of ours.
+  [[nodiscard]] std::filesystem::path in(std::initializer_list<std::string_view> names) const {
+    return child_path(results, names).value();
+  }
   [[nodiscard]] std::filesystem::path node_folder(const Cell& cell, const NodeInfo& node) const {
-    return results / "nodes" / cell.id / node.name;
+    return in({"nodes", cell.id, node.name});
   }
   [[nodiscard]] std::filesystem::path log(const Cell& cell, const NodeInfo& node) const {
-    return results / "logs" / cell.id / (node.name + ".log");
+    return in({"logs", cell.id, node.name + ".log"});
+  }
+  [[nodiscard]] std::filesystem::path histogram(const Cell& cell, const std::string& name) const {
+    return in({"histograms", cell.id + "." + name + ".csv"});
   }
 };
 

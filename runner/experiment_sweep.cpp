@@ -5,8 +5,6 @@
 namespace geocommit {
 namespace {
 
-constexpr const char* kNameLetters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
-
 using yaml::MapReader;
 using yaml::Node;
 
@@ -42,8 +40,8 @@ void read_scenarios(MapReader& root, std::vector<SweptKey>& out) {
       root.add(list.error("expected a list of faults (docs/faults.md), found " + list.describe()));
       continue;
     }
-    if (name.size() > 64 || name.find_first_not_of(kNameLetters) != std::string::npos) {
-      root.add(list.error("expected a scenario's name of letters, digits, '.', '_' and '-', found \"" + name + "\""));
+    if (const auto wrong = yaml::wrong_key(*node, name)) {
+      root.add(*wrong);
       continue;
     }
     scenario.values.push_back(list);

@@ -149,7 +149,7 @@ Result<void> CellFleet::start_process(const NodeInfo& node) {
 }
 
 Result<void> CellFleet::start() {
-  if (auto made = make_folder(context_.paths.results / "logs" / context_.cell.id); !made) return made;
+  if (auto made = make_folder(context_.paths.in({"logs", context_.cell.id})); !made) return made;
   for (const NodeInfo& node : nodes_) {
     if (auto started = start_node(node); !started) return started;
     if (interrupted()) return Error{"interrupted"};

@@ -6,6 +6,7 @@
 #include "runner/histogram_log.h"
 #include "runner/html_report.h"
 #include "runner/report_data.h"
+#include "runtime/child_path.h"
 
 namespace geocommit {
 namespace {
@@ -83,8 +84,9 @@ Result<std::string> publish(const Plan& plan, const std::vector<CellResult>& cel
   if (auto done = write_file(results / "topology.json", topology_json(plan)); !done) return done.error();
   for (const CellResult& cell : cells) {
     if (cell.region_histograms.empty()) continue;
-    const auto file = results / "histograms" / (cell.cell.id + ".by_region.csv");
-    if (auto done = write_file(file, by_region_csv(cell)); !done) return done.error();
+    const auto file = child_path(results, {"histograms", cell.cell.id + ".by_region.csv"});
+    if (!file) return file.error();
+    if (auto done = write_file(*file, by_region_csv(cell)); !done) return done.error();
   }
   HistogramLog log;
   for (const CellResult& cell : cells) {

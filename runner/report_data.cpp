@@ -10,6 +10,7 @@
 
 #include "runner/findings.h"
 #include "runner/report_traces.h"
+#include "runtime/child_path.h"
 
 namespace geocommit {
 namespace {
@@ -96,17 +97,15 @@ using RegionHistograms = std::map<std::string, std::map<std::string, Histogram>>
 
 void read_histograms(const std::filesystem::path& folder, const std::string& cell, RegionHistograms& into) {
   for (const char* metric : kMetrics) {
-    const CsvFile file = read_csv(folder / "histograms" / (cell + "." + metric + ".csv"));
+    const auto name = child_path(folder, {"histograms", cell + "." + metric + ".csv"});
+    if (!name) return;  // summary.json may have come from anywhere
+    const CsvFile file = read_csv(*name);
     for (const auto& row : file.rows) (void)add_bucket(row, 0, into[metric][""]);
   }
-  const CsvFile file = read_csv(folder / "histograms" / (cell + ".by_region.csv"));
+  const auto name = child_path(folder, {"histograms", cell + ".by_region.csv"});
+  const CsvFile file = name ? read_csv(*name) : CsvFile{};
   if (file.header.size() < 5) return;
   for (const auto& row : file.rows) (void)add_bucket(row, 2, into[row[0]][row[1]]);
-}
-
-/// Only a name that is one component of a path: summary.json may have come from anywhere.
-bool safe_name(const std::string& cell) {
-  return !cell.empty() && cell.size() < 200 && cell.find('/') == std::string::npos && cell.front() != '.';
 }
 
 std::string text_of(const Json& object, const char* key) {
@@ -122,7 +121,7 @@ Json groups_json(const std::filesystem::path& folder, const Json& summary, Json&
     RegionHistograms merged;
     for (const std::size_t index : group.cells) {
       const std::string cell = text_of(summary["cells"][index], "cell");
-      if (safe_name(cell) && bytes < kCurveBytesMax) read_histograms(folder, cell, merged);
+      if (bytes < kCurveBytesMax) read_histograms(folder, cell, merged);
     }
     Json distributions = Json::object();
     for (const auto& [metric, by_region] : merged) {

@@ -310,7 +310,7 @@ Result<void> Results::write() const {
   if (cells_.empty()) return {};
   for (const auto& [name, histogram] : cells_.back().histograms) {
     if (histogram.count() == 0) continue;
-    const auto file = paths_.results / "histograms" / (cells_.back().cell.id + "." + name + ".csv");
+    const auto file = paths_.histogram(cells_.back().cell, name);
     if (auto done = write_file(file, histogram_csv(histogram)); !done) return done;
   }
   return {};

@@ -63,7 +63,7 @@ Result<RunPaths> make_results_folder(const RunOptions& options, const Plan& plan
   if (paths.results.empty()) {
     const std::string name = plan.experiment.name + "-" + wall_clock(true);
     for (int i = 1; i < 100; ++i) {
-      paths.results = std::filesystem::path("results") / (name + (i == 1 ? "" : "-" + std::to_string(i)));
+      paths.results = child_path("results", {name + (i == 1 ? "" : "-" + std::to_string(i))}).value();
       if (!std::filesystem::exists(paths.results, error)) break;
     }
   } else if (std::filesystem::exists(paths.results, error) && (!std::filesystem::is_directory(paths.results, error) ||

@@ -18,6 +18,7 @@
 #include <zmq.hpp>
 
 #include "runtime/bind_policy.h"
+#include "runtime/child_path.h"
 #include "runtime/control_server.h"
 #include "runtime/transport.h"
 
@@ -34,26 +35,20 @@ struct Options {
   bool serve_stored{};
 };
 
-/// Where a deployed daemon keeps the files of a cell: a name that cannot leave the data directory.
-std::string cell_folder(const NodeConfig& config) {
-  std::string name;
-  for (const char c : config.run_id + "-" + config.cell) {
-    const bool plain =
-        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-    name += plain ? c : '_';
-  }
-  return name.substr(0, 200);
-}
-
 std::filesystem::path cells(const Options& options) { return std::filesystem::path{options.data_directory} / "cells"; }
 std::filesystem::path stored(const Options& options) {
   return std::filesystem::path{options.data_directory} / kStoredConfig;
 }
 
+/// Where a deployed daemon keeps the files of a cell; parse_node_config() has checked the names.
+std::filesystem::path cell_folder(const Options& options, const NodeConfig& config) {
+  return child_path(cells(options), {config.run_id + "-" + config.cell}).value();
+}
+
 /// The daemon's own addresses, directory and permissions stand above what came over the wire.
 void impose(const Options& options, NodeConfig& config) {
   config.addresses[config.self] = {options.listen, options.control, options.metrics};
-  config.data_directory = cells(options) / cell_folder(config);
+  config.data_directory = cell_folder(options, config);
   config.insecure = options.insecure;
   config.own_namespace = false;
 }

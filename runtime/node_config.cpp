@@ -7,6 +7,8 @@
 #include <sstream>
 #include <utility>
 
+#include "base/identifier.h"
+
 namespace geocommit {
 namespace {
 
@@ -178,8 +180,8 @@ void read_regions(Reader& reader, NodeConfig& out) {
     return;
   }
   for (const json& region : *regions) {
-    if (!region.is_string()) {
-      reader.fail("regions", "a list of names was expected");
+    if (!region.is_string() || !is_identifier(region.get<std::string>())) {
+      reader.fail("regions", "a list was expected, each " + std::string{kIdentifierWords});
       return;
     }
     out.regions.push_back(region.get<std::string>());
@@ -327,8 +329,11 @@ void read_members(const json& object, NodeConfig& out, std::optional<Error>& pro
 }
 
 std::optional<Error> check(const NodeConfig& config) {
-  if (config.run_id.empty() || config.run_id.size() > 128) {
-    return Error{"run_id: 1 to 128 characters were expected"};
+  if (!is_identifier(config.run_id)) {
+    return Error{"run_id: expected " + std::string{kIdentifierWords}};
+  }
+  if (!config.cell.empty() && !is_identifier(config.cell)) {
+    return Error{"cell: expected nothing or " + std::string{kIdentifierWords}};
   }
   if (config.regions.size() * config.sites_per_region > 1'000) {
     return Error{"sites_per_region: at most 1000 agents can take part"};

@@ -6,6 +6,8 @@
 #include <cstdlib>
 #include <set>
 
+#include "base/identifier.h"
+
 namespace geocommit {
 
 std::string_view to_string(JitterDistribution distribution) {
@@ -34,6 +36,12 @@ Result<Topology> Topology::make(std::string name, TopologySource source, std::ve
                                 std::vector<Datacenter> datacenters, std::vector<std::vector<LinkSpec>> links) {
   if (regions.empty() || regions.size() > kMaxRegions) return Error{"a topology has from 1 to 64 regions"};
   if (datacenters.size() > kMaxDatacenters) return Error{"a topology has at most 128 datacenters"};
+  const auto is_name = [](const std::string& text) { return is_identifier(text); };
+  const auto datacenter_is_named = [](const Datacenter& datacenter) { return is_identifier(datacenter.name); };
+  if (!std::all_of(regions.begin(), regions.end(), is_name) ||
+      !std::all_of(datacenters.begin(), datacenters.end(), datacenter_is_named)) {
+    return Error{"expected for each region and datacenter " + std::string(kIdentifierWords)};
+  }
   const std::set<std::string> region_names(regions.begin(), regions.end());
   if (region_names.size() != regions.size()) return Error{"a region is named twice"};
   std::set<std::string> names;

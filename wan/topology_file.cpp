@@ -57,6 +57,7 @@ void read_regions(yaml::MapReader& map, const yaml::Node& root, Draft& draft) {
   }
   if (!node->is_map()) return map.add(node->error("expected a list of regions, or a map, found " + node->describe()));
   for (const auto& [region, value] : node->entries()) {
+    if (const auto wrong = yaml::wrong_key(*node, region)) map.add(*wrong);
     std::vector<std::string> datacenters{region};
     yaml::MapReader keys(value);
     keys.optional("datacenters", datacenters, yaml::list_of(yaml::identifier(), 1, kMaxDatacenters));

@@ -117,7 +117,7 @@ void CellFaults::told(const NamedFault& fault, bool begins) {
   count += begins ? 1 : -1;
   gauge(fault, count);
   // For ./geocommit trace; a mark that cannot be written is no reason to stop.
-  (void)append_fault_mark(context_.paths.results / "nodes" / context_.cell.id / kFaultMarksFile,
+  (void)append_fault_mark(context_.paths.in({"nodes", context_.cell.id, kFaultMarksFile}),
                           {steady_now(), begins, fault.kind, fault.target});
 }
 

@@ -10,6 +10,7 @@
 #include "measure/names.h"
 #include "runner/prometheus/metrics_log.h"
 #include "runner/prometheus/run_metrics.h"
+#include "runtime/child_path.h"
 #include "runtime/telemetry.h"
 
 namespace geocommit {
@@ -116,7 +117,9 @@ std::vector<Distribution> distributions_of(const std::filesystem::path& results,
                               {"staleness", metric::kStaleness, ""}};
   std::vector<Distribution> out;
   for (const Known& known : kKnown) {
-    std::ifstream in(results / "histograms" / (cell + "." + known.file + ".csv"));
+    const auto file = child_path(results, {"histograms", cell + "." + known.file + ".csv"});
+    if (!file) return out;  // timeseries.csv may have come from anywhere
+    std::ifstream in(*file);
     std::string line;
     if (!std::getline(in, line)) continue;
     Distribution one{known.name, {}, std::vector<std::uint64_t>(prometheus_bounds().size() + 1), 0};

@@ -9,6 +9,8 @@
 #include <tuple>
 #include <utility>
 
+#include "runtime/child_path.h"
+
 namespace geocommit::trace {
 namespace {
 
@@ -206,7 +208,8 @@ Result<std::vector<Cell>> load_cells(const fs::path& results, const std::string&
     out.push_back(std::move(cell).value());
   }
   if (!out.empty()) return out;
-  if (!only.empty() && !fs::is_directory(nodes / only, error)) {
+  const auto named = child_path(nodes, {only});
+  if (!only.empty() && (!named || !fs::is_directory(*named, error))) {
     return Error{"there is no cell " + only + " in " + results.string() + "; it has " + known};
   }
   return Error{results.string() + ": no event logs in it" +

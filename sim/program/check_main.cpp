@@ -8,6 +8,7 @@
 
 #include "runner/evidence.h"
 #include "runner/plan.h"
+#include "runtime/child_path.h"
 #include "sim/program/parse.h"
 #include "verdict/check.h"
 #include "verdict/homes.h"
@@ -103,7 +104,9 @@ Verdict judge(const Plan& plan, const Cell& cell, const std::filesystem::path& r
   const Directory directory = plan.directory(cell);
   CellEvidence evidence;
   evidence.drained = ran.value("drained", false);
-  const auto folder_of = [&](const NodeInfo& node) { return results / "nodes" / cell.id / node.name; };
+  const auto folder_of = [&](const NodeInfo& node) {
+    return child_path(results, {"nodes", cell.id, node.name}).value();  // read_plan() has checked the names
+  };
   CellHistory read = read_history(plan, cell, folder_of, evidence, directory);
   add_balances(read.history);
   CheckOptions options;

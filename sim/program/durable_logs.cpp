@@ -4,6 +4,7 @@
 
 #include "client/outcomes.h"
 #include "runner/files.h"
+#include "runtime/child_path.h"
 #include "runtime/log/frame.h"
 
 namespace geocommit::sim {
@@ -16,7 +17,7 @@ Result<DurableLogs::Log*> DurableLogs::log_of(NodeId node) {
   if (found != logs_.end()) {
     return &found->second;
   }
-  const std::filesystem::path folder = folder_ / directory_.find(node)->name;
+  const std::filesystem::path folder = child_path(folder_, {directory_.find(node)->name}).value();
   if (auto made = make_folder(folder); !made) {
     return made.error();
   }
@@ -80,7 +81,7 @@ Result<void> DurableLogs::finish(const World& world) {
     return Error{problem_};
   }
   for (const auto& [region, client] : world.clients()) {
-    const std::filesystem::path folder = folder_ / directory_.find(client.self())->name;
+    const std::filesystem::path folder = child_path(folder_, {directory_.find(client.self())->name}).value();
     if (auto made = make_folder(folder); !made) {
       return made;
     }

@@ -63,7 +63,7 @@ Result<std::filesystem::path> make_results_folder(const std::filesystem::path& w
     gmtime_r(&now, &utc);
     std::strftime(text, sizeof text, "%Y-%m-%dT%H-%M-%S", &utc);
     for (int i = 1; i < 100 && (i == 1 || std::filesystem::exists(folder, error)); ++i) {
-      folder = "results/" + name + "-sim-" + text + (i == 1 ? "" : "-" + std::to_string(i));
+      folder = child_path("results", {name + "-sim-" + text + (i == 1 ? "" : "-" + std::to_string(i))}).value();
     }
   }
   if (std::filesystem::exists(folder, error) && !std::filesystem::is_empty(folder, error)) {
@@ -115,7 +115,7 @@ Result<void> write_event_logs(const Plan& plan, const RunPaths& paths, const Sim
   }
   std::stable_sort(marks.begin(), marks.end(), [](const FaultMark& a, const FaultMark& b) { return a.at < b.at; });
   for (const FaultMark& mark : marks) {
-    if (auto written = append_fault_mark(paths.results / "nodes" / cell.id / kFaultMarksFile, mark);
+    if (auto written = append_fault_mark(paths.in({"nodes", cell.id, kFaultMarksFile}), mark);
         !written && !done.event_logs.empty()) {
       return written;
     }
@@ -145,7 +145,7 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
       break;
     }
     SimulatedCell done =
-        simulate_cell(plan, cell, &series, logs ? output / "nodes" / cell.id : std::filesystem::path());
+        simulate_cell(plan, cell, &series, logs ? paths.in({"nodes", cell.id}) : std::filesystem::path());
     for (const std::string& row : done.timeseries) {
       timeseries += row + "\n";
     }

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <array>
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
@@ -74,7 +75,7 @@ struct Daemon {
   NodeConfig config() const {
     NodeConfig result;
     result.run_id = "deployed-run";
-    result.cell = "cell/../1";  // must not become a path
+    result.cell = "cell-1";
     result.self = node;
     result.protocol = "2pc";
     result.regions = {"us"};
@@ -116,6 +117,17 @@ TEST_CASE("deployed: idle, configured, released, idle again; its files can be fe
   coordinator.self = NodeId{1001};
   coordinator.addresses[NodeId{1001}] = coordinator.addresses[NodeId{1}];
   CHECK_FALSE(daemon.control.configure(daemon.node, coordinator, 5s).ok());  // an agent is no coordinator
+  for (const auto& [run_id, cell, region] : {std::array{"../../run", "cell-1", "us"},
+                                             std::array{"run", "cell/../1", "us"}, std::array{"run", "c", "us/.."}}) {
+    NodeConfig wicked = daemon.config();  // names that must not become paths
+    wicked.run_id = run_id;
+    wicked.cell = cell;
+    wicked.regions = {region};
+    const auto refused = daemon.control.configure(daemon.node, wicked, 5s);
+    REQUIRE_FALSE(refused.ok());
+    CHECK(refused.error().message.find("a name of letters, digits") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(daemon.directory / "cells"));
+  }
   for (int cell = 0; cell < 2; ++cell) {
     REQUIRE(daemon.control.configure(daemon.node, daemon.config(), 5s).ok());
     const auto serving = daemon.status_when([](const NodeStatus& status) { return !status.idle; });

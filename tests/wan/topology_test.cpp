@@ -53,6 +53,19 @@ TEST_CASE("what is refused says where and what was expected") {
   CHECK(error_of("name: t\nregions: [a, b]\nrtt: {a: {b: fast}}\n") ==
         "t.yaml:3:14: rtt.a.b: expected a number from 0 to 20000, found \"fast\"");
   CHECK(error_of("name: t\nregions: [a]\nregoins: [b]\n").find("did you mean \"regions\"?") != std::string::npos);
+  // Regions become folders: a key is a name, too.
+  CHECK(error_of("name: t\nregions: {x/../../victim: {}, b: {}}\nrtt: {b: {x/../../victim: 1}}\n") ==
+        "t.yaml:2:11: regions.x/../../victim: expected a name of letters, digits, '.', '_' and '-', a letter or digit "
+        "first, at most 64, found \"x/../../victim\"");
+  CHECK(error_of("name: t\nregions: {'..': {}}\n").find("t.yaml:2:11: regions...: expected a name of") == 0);
+  CHECK(
+      error_of("name: t\nregions: [a, .b]\nrtt: {a: {.b: 1}}\n").find("t.yaml:2:14: regions[1]: expected a name of") ==
+      0);
+  CHECK(error_of("name: ../t\nregions: [a]\n").find("t.yaml:1:7: name: expected a name of") == 0);
+  CHECK(
+      error_of("name: t\nregions: {a: {datacenters: [a/b]}}\n").find("regions.a.datacenters[0]: expected a name of") !=
+      std::string::npos);
+  CHECK_FALSE(Topology::make("t", {}, {"a/b"}, {{"a/b", "a/b"}}, {{LinkSpec{}}}).ok());
   CHECK(error_of("name: t\nregions: [a, a]\n").find("t.yaml:2:1: regions: a region is named twice") == 0);
   CHECK(error_of("name: t\nregions: [a]\nlinks: [{from: a, to: x}]\n").find("links[0].to: expected a region") !=
         std::string::npos);
