@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine/engine.h"
 #include "engine/record.h"
 #include "protocols/registry.h"
 
@@ -22,6 +23,8 @@ struct NodeFilter {
   bool (*deliver)(NodeId self, Epoch epoch, PeerMessage& message){};
   /// Before the log is given back to a node that restarts.
   void (*recover)(std::vector<DurableRecord>& records){};
+  /// What a node says of itself.
+  void (*status)(EngineStatus& status){};
 };
 
 /// How much may go wrong, each counted over the whole run.
@@ -41,6 +44,8 @@ struct Limits {
   std::uint64_t states{std::numeric_limits<std::uint32_t>::max() - 1};
   double seconds{0};                         ///< 0: no limit.
   std::size_t bytes{std::size_t{2} << 30U};  ///< Of the visited set.
+  /// Of a node's messages in flight at its crash or restart: every subset of so many is lost; what is beyond arrives.
+  std::uint32_t losses{10};
 };
 
 struct Options {
@@ -53,12 +58,14 @@ struct Options {
   /// Participants that do the same work count as interchangeable. If the machines turn out not to treat them so (3PC:
   /// the lowest id leads), explore() says so in the report and searches again without.
   bool symmetry{true};
-  bool reduce{true};    ///< Partial-order reduction.
-  std::size_t show{1};  ///< Violations to show (each kind once).
+  bool reduce{true};           ///< Partial-order reduction.
+  bool leave_out_inert{true};  ///< Messages that do nothing, wherever their receiver is, are not kept in flight.
+  std::size_t show{1};         ///< Violations to show (each kind once).
   NodeFilter filter;
 };
 
-enum class Ending : std::uint8_t { exhausted, violation, depth, states, seconds, bytes };
+/// `losses`: everything was searched, but for some of the subsets of messages that a crash may lose (Limits::losses).
+enum class Ending : std::uint8_t { exhausted, violation, depth, states, seconds, bytes, losses };
 [[nodiscard]] std::string_view name_of(Ending ending);
 
 /// One violation of each kind that was found, or one example of a blocking state.
@@ -126,6 +133,7 @@ struct SearchLine {
   std::uint64_t states{}, transitions{}, expanded{};
   std::uint32_t depth{}, complete{};
   std::size_t bytes{};
+  std::size_t losses_most{};  ///< Of a node's messages in flight at a crash: of so many, every subset was lost.
 };
 void print_search_line(const SearchLine& line, double took, const Host& host);
 /// A line every two seconds; `last`: when the last one was.

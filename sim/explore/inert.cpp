@@ -36,7 +36,7 @@ bool NodeModel::does_nothing(std::size_t node, StateNumber number, MessageNumber
 
 void NodeModel::judge_inert(MessageNumber number) {
   inert_.push_back(false);
-  if (!options_.reduce || not_inert_.contains(key_of(message(number)))) {
+  if (!options_.leave_out_inert || not_inert_.contains(key_of(message(number)))) {
     return;
   }
   const std::size_t to = message(number).to;

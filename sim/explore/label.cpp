@@ -1,4 +1,6 @@
 // Actions as text, which names exactly one of the actions possible in a state.
+#include <algorithm>
+
 #include "sim/explore/world.h"
 
 namespace geocommit::explore {
@@ -18,7 +20,7 @@ std::string World::label(const State& state, const Action& action) const {
       if ((outgoing ? m.from : m.to) != action.node) {
         continue;
       }
-      if (((action.lost >> bit++) & 1U) != 0) {
+      if (((action.lost >> std::min<std::size_t>(bit++, options_.limits.losses)) & 1U) != 0) {
         text += (text.empty() ? ", lost: " : "; ") + model_.text(state.message[i]) +
                 (outgoing ? " to " + model_.name(m.to) : " from " + model_.name(m.from));
       }
@@ -68,6 +70,24 @@ std::string World::label(const State& state, const Action& action) const {
       return node + " wounded";
   }
   return "?";
+}
+
+std::uint64_t World::content_of(const State& state) const {
+  std::string content;
+  for (std::size_t node = 0; node < nodes(); ++node) {
+    content += model_.key(node, state.node[node]);
+  }
+  content +=
+      {static_cast<char>(state.cut), static_cast<char>(state.slow), state.commit ? 'c' : '-', state.abort ? 'a' : '-'};
+  std::set<std::string> in_flight;  // Their numbers differ between searches.
+  for (std::size_t i = 0; i < state.in_flight; ++i) {
+    const bool late = (state.message[i] & kStale) != 0;
+    in_flight.insert((late ? "late" : "") + model_.key(state.message[i] & static_cast<MessageNumber>(~kStale)));
+  }
+  for (const std::string& message : in_flight) {
+    content += message;
+  }
+  return hash_of(content);
 }
 
 std::size_t World::memory() const { return (alone_.size() + settled_.size()) * kEntryBytes; }

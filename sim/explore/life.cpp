@@ -279,7 +279,10 @@ void NodeModel::Life::machine_stepped(const TxnDescriptor& txn, Role /*role*/, c
 
 NodeProperties NodeModel::Life::properties() const {
   NodeProperties p;
-  const EngineStatus status = engine.status();
+  EngineStatus status = engine.status();
+  if (model_.options_.filter.status != nullptr) {
+    model_.options_.filter.status(status);
+  }
   p.up = true;
   p.forcing = !forces.empty();
   p.in_doubt = status.in_doubt > 0;

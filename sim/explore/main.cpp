@@ -74,6 +74,10 @@ void add_limits(CLI::App& app, Arguments& arguments) {
   app.add_option("--states", limits.states, "no more states");
   app.add_option("--seconds", limits.seconds, "time limit; 0: none")->capture_default_str();
   app.add_option("--memory-mib", arguments.mebibytes, "limit of the visited set")->capture_default_str();
+  app.add_option("--losses", limits.losses,
+                 "of a node's messages in flight at its crash or restart: every subset of so many is lost")
+      ->check(CLI::Range(0U, 15U))
+      ->capture_default_str();
   app.add_option("--show", arguments.options.show, "stop after so many kinds of violation")->capture_default_str();
   app.add_flag("--no-reduction", arguments.no_reduction, "without partial-order reduction");
   app.add_flag("--no-symmetry", arguments.no_symmetry, "tell interchangeable participants apart");
@@ -188,7 +192,7 @@ int run(const CLI::App& app, Arguments& arguments) {
   if (options.read_only > options.participants) {
     return refuse("--read-only: more than participants");
   }
-  options.reduce = !arguments.no_reduction;
+  options.reduce = options.leave_out_inert = !arguments.no_reduction;
   options.symmetry = !arguments.no_symmetry;
   options.limits.bytes = arguments.mebibytes << 20U;
   const Host host = host_of(arguments.save);

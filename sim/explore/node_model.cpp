@@ -247,6 +247,7 @@ StateNumber NodeModel::intern(std::size_t node, const std::string& key, State st
   const StateNumber number = it->second;
   if (fresh) {
     table.states.push_back(std::make_unique<State>(std::move(state)));
+    table.states.back()->key = &it->first;
     judge_inert(node, number);
   }
   return number;

@@ -73,6 +73,12 @@ class NodeModel {
   [[nodiscard]] const FlightMessage& message(MessageNumber number) const { return *messages_[number]; }
   [[nodiscard]] bool only_reads(std::size_t node) const { return node > options_.participants - options_.read_only; }
 
+  /// What a state, and a message, is made of: the same in every search.
+  [[nodiscard]] const std::string& key(std::size_t node, StateNumber state) const {
+    return *tables_[node].states[state]->key;
+  }
+  [[nodiscard]] std::string key(MessageNumber number) const { return key_of(message(number)); }
+
   // Symmetry: participants that do the same work are interchangeable, if the machines treat them so.
   using Renaming = std::vector<std::uint8_t>;  ///< New node by old node.
   /// All renamings among the writers and among the readers; the first changes nothing.
@@ -112,6 +118,7 @@ class NodeModel {
  private:
   class Life;  ///< One engine from its start on.
   struct State {
+    const std::string* key{};  ///< In Table::numbers.
     Epoch epoch;
     std::vector<DurableRecord> start;  ///< The log that it (re)started with; of a node that is down: all of it.
     std::vector<NodeInput> inputs;     ///< Since then.

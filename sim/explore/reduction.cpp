@@ -84,15 +84,25 @@ std::uint8_t World::close_over(const State& start, std::size_t node) {
   return result;
 }
 
-/// Would an action's message be lost at the cut? Then it matters whether the heal comes first.
-bool World::lost_at_the_cut(const State& state, const std::vector<Action>& actions) {
-  if (state.cut == 0) {
-    return false;
+/// Does `node` send what is lost at the cut, or absorbed by the same message in flight? Then it matters whether the
+/// heal, or the delivery of that message, comes first.
+bool World::sends_what_is_lost(const State& state, std::size_t node, const std::vector<Action>& actions) {
+  State free = state;
+  free.cut = 0;
+  for (std::size_t i = 0; i < free.in_flight && (free.message[i] & kStale) == 0;) {
+    model_.message(free.message[i]).from == node ? free.remove_at(i) : void(++i);
   }
+  const std::size_t twins = std::size_t{state.in_flight} - free.in_flight;
   return std::any_of(actions.begin(), actions.end(), [&](const Action& action) {
-    State healed = state;
-    healed.cut = 0;
-    return perform(healed, action).state.in_flight != perform(state, action).state.in_flight;
+    return perform(free, action).state.in_flight + twins != perform(state, action).state.in_flight;
+  });
+}
+
+/// A late copy that waits at the cut: the heal would give `node` one thing more to do.
+bool World::heal_delivers(const State& state, std::size_t node) const {
+  return std::any_of(state.message.begin(), state.message.begin() + state.in_flight, [&](MessageNumber number) {
+    const FlightMessage& message = model_.message(number & static_cast<MessageNumber>(~kStale));
+    return message.to == node && state.apart(message.from, node);
   });
 }
 
@@ -103,7 +113,7 @@ bool World::reduced_successors(const State& state, std::vector<Successor>& out) 
   }
   for (std::size_t node = 0; node < nodes(); ++node) {
     const NodeProperties& p = properties(state, node);
-    if (!p.up) {
+    if (!p.up || heal_delivers(state, node)) {
       continue;
     }
     actions_.clear();
@@ -126,7 +136,7 @@ bool World::reduced_successors(const State& state, std::vector<Successor>& out) 
       out.push_back(perform(state, action));
       spent = static_cast<std::uint8_t>(spent | spends(action, state, out.back().state));
     }
-    if ((spent & others) == 0 && !lost_at_the_cut(state, own)) {
+    if ((spent & others) == 0 && !sends_what_is_lost(state, node, own)) {
       return true;
     }
   }

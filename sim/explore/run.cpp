@@ -38,10 +38,10 @@ std::string fixed(double value, int digits) {
   return buffer;
 }
 
-void print_totals(const Report& report, double took, const Host& host) {
-  print_search_line(
-      {report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete, report.bytes},
-      took, host);
+void print_totals(const Report& report, const Options& options, double took, const Host& host) {
+  print_search_line({report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete,
+                     report.bytes, options.limits.losses},
+                    took, host);
   host.out << (report.symmetric ? "  interchangeable participants are counted once (checked)\n" : "")
            << "  one node's actions were enough in " << report.reduced << " states; healed and drained from "
            << report.settled << "; " << report.node_states << " node states, " << report.node_steps << " node steps, "
@@ -77,7 +77,10 @@ void print_search_line(const SearchLine& line, double took, const Host& host) {
     host.out << ", peak memory " << (host.peak_bytes() >> 20U) << " MiB";
   }
   host.out << "\n";
-  if (line.ending != Ending::exhausted && line.ending != Ending::violation) {
+  if (line.ending == Ending::losses) {
+    host.out << "  searched: everything, but that a crash or a restart lost any subset of the first "
+             << line.losses_most << " of a node's messages in\n  flight; there were more, and these were not lost\n";
+  } else if (line.ending != Ending::exhausted && line.ending != Ending::violation) {
     host.out << "  searched: everything that can happen in the first " << line.complete << " steps; " << line.expanded
              << " of the " << line.states << " states met were searched on\n";
   }
@@ -91,7 +94,7 @@ int run_explore(const Options& options, const Host& host) {
     print_progress(progress, begin, last, host);
     return options.limits.seconds > 0 && host.seconds() - begin > options.limits.seconds;
   });
-  print_totals(report, host.seconds() - begin, host);
+  print_totals(report, options, host.seconds() - begin, host);
   std::map<std::string, int> numbers;
   const auto show = [&](const std::string& kind, const Finding& finding) {
     const std::string name(options.protocol->name);

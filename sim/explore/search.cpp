@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "sim/explore/diagram.h"
+#include "sim/explore/ends.h"
 #include "sim/explore/tabulate.h"
 #include "sim/explore/world.h"
 
@@ -14,9 +15,10 @@ constexpr std::uint64_t kProbeStates = 5'000;
 
 class Search {
  public:
-  Search(Options options, Stop stop, std::set<std::string> not_inert = {})
-      : options_(std::move(options)), stop_(std::move(stop)), world_(options_, std::move(not_inert)) {
-    world_.leave_out_inert(options_.reduce);
+  Search(Options options, Stop stop, std::set<std::string> not_inert = {}, Ends* ends = nullptr)
+      : options_(std::move(options)), stop_(std::move(stop)), world_(options_, std::move(not_inert)), ends_(ends) {
+    world_.keep_ends(ends);
+    world_.leave_out_inert(options_.leave_out_inert);
   }
 
   [[nodiscard]] const NodeModel& model() { return world_.model(); }
@@ -49,8 +51,8 @@ class Search {
         report_.ending = Ending::depth;
       }
     }
-    if (enough() && report_.ending == Ending::exhausted) {
-      report_.ending = Ending::violation;
+    if (report_.ending == Ending::exhausted) {
+      report_.ending = enough() ? Ending::violation : world_.losses_left_out() ? Ending::losses : Ending::exhausted;
     }
     finish();
     return std::move(report_);
@@ -93,6 +95,9 @@ class Search {
 
   void judge(const State& state, std::uint32_t number) {
     ++report_.settled;
+    if (ends_ != nullptr) {
+      ends_->resting.insert(world_.content_of(state));
+    }
     if (const std::string violation = world_.settle(state, nullptr); !violation.empty()) {
       found(violation, number, true);
     }
@@ -167,7 +172,7 @@ class Search {
         take(world_.perform(state, action));
       }
     }
-    world_.leave_out_inert(options_.reduce);
+    world_.leave_out_inert(options_.leave_out_inert);
     diagram.end(result.what);
     result.diagram = diagram.text();
     return result;
@@ -229,6 +234,7 @@ class Search {
   const Options options_;
   const Stop stop_;
   World world_;
+  Ends* ends_;
   Visited visited_;
   Report report_;
   std::vector<Successor> successors_;
@@ -251,6 +257,8 @@ std::string_view name_of(Ending ending) {
       return "NOT exhausted: time limit";
     case Ending::bytes:
       return "NOT exhausted: memory limit";
+    case Ending::losses:
+      return "NOT exhausted: not every subset of the messages in flight at a crash was lost";
   }
   return "?";
 }
@@ -259,10 +267,13 @@ namespace {
 
 /// Searches until no message that was left out as inert has turned out not to be.
 Report settled_search(const Options& options, const Stop& stop,
-                      const std::function<void(const NodeModel&)>& inspect = {}) {
+                      const std::function<void(const NodeModel&)>& inspect = {}, Ends* ends = nullptr) {
   std::set<std::string> not_inert;
   for (;;) {  // Each time with one message more that counts: as often as there are messages, at most.
-    Search search(options, stop, not_inert);
+    if (ends != nullptr) {
+      *ends = {};
+    }
+    Search search(options, stop, not_inert, ends);
     Report report = search.run();
     if (!search.model().inert_refuted()) {
       if (inspect) {
@@ -278,6 +289,11 @@ Report settled_search(const Options& options, const Stop& stop,
 
 Report explore_tables(const Options& options, const std::function<void(const NodeModel&)>& inspect) {
   return settled_search(options, {}, inspect);
+}
+
+Report explore_ends(Options options, Ends& ends) {
+  options.symmetry = false;  // Renamed states have other contents.
+  return settled_search(options, {}, {}, &ends);
 }
 
 Report explore(const Options& options, const Stop& stop) {

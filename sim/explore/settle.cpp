@@ -109,15 +109,21 @@ std::string World::settle(State state, std::vector<Action>* steps) {
     return {};
   }
   std::string violation;
-  run_out(state, false, violation, steps);
-  if (violation.empty()) {
-    violation = judge_end(state);
-  }
-  if (violation.empty() && state.in_flight > 0) {  // Late copies: what is over stays over (PITFALLS 4, 6).
-    run_out(state, true, violation, steps);
+  const auto judge = [&] {
     if (violation.empty()) {
       violation = judge_end(state);
     }
+    if (ends_ != nullptr) {
+      State nodes_alone = state;
+      nodes_alone.in_flight = 0;
+      ends_->healed.insert(content_of(nodes_alone));
+    }
+  };
+  run_out(state, false, violation, steps);
+  judge();
+  if (violation.empty() && state.in_flight > 0) {  // Late copies: what is over stays over.
+    run_out(state, true, violation, steps);
+    judge();
   }
   if (violation.empty()) {
     settled_.insert(std::move(key));

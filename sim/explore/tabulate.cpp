@@ -156,8 +156,8 @@ std::vector<Options> searches(const Protocol& protocol) {
   base.participants = 2;
   base.lost_tail = true;
   base.symmetry = false;
-  base.reduce = false;    // Messages that do nothing belong into the table.
-  base.show = 1'000'000;  // A violation (3PC, partition) is no reason to stop.
+  base.reduce = base.leave_out_inert = false;  // Messages that do nothing belong into the table.
+  base.show = 1'000'000;                       // A violation (3PC, partition) is no reason to stop.
   std::vector<Options> all(4, base);
   all[0].bounds.crashes = all[0].bounds.denials = 1;
   all[1].bounds.early_firings = all[1].bounds.wounds = all[1].bounds.duplicates = 1;

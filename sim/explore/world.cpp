@@ -7,8 +7,6 @@
 namespace geocommit::explore {
 namespace {
 
-constexpr std::size_t kLostChoicesMax = 10;  // Of 2^n subsets.
-
 bool stale(MessageNumber number) { return (number & kStale) != 0; }
 MessageNumber plain(MessageNumber number) { return number & static_cast<MessageNumber>(~kStale); }
 
@@ -126,6 +124,12 @@ void World::timer_actions(const State& state, std::size_t node, std::vector<Acti
   }
 }
 
+/// Subsets of so many messages that may be lost.
+std::size_t World::loss_choices(std::size_t concerned) const {
+  losses_left_out_ = losses_left_out_ || concerned > options_.limits.losses;
+  return std::size_t{1} << std::min<std::size_t>(concerned, options_.limits.losses);
+}
+
 void World::node_actions(const State& state, std::size_t node, std::vector<Action>& out) const {
   const NodeProperties& p = properties(state, node);
   const auto to = static_cast<std::uint8_t>(node);
@@ -137,7 +141,7 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
     for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
       incoming += model_.message(state.message[i]).to == node ? 1 : 0;
     }
-    const std::size_t choices = std::size_t{1} << std::min(incoming, kLostChoicesMax);
+    const std::size_t choices = loss_choices(incoming);
     for (std::size_t lost = 0; lost < choices; ++lost) {
       out.push_back({ActionKind::restart, to, 0, 0, static_cast<std::uint16_t>(lost)});
     }
@@ -172,7 +176,7 @@ void World::crash_actions(const State& state, std::size_t node, std::vector<Acti
   for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
     outgoing += model_.message(state.message[i]).from == node ? 1 : 0;
   }
-  const std::size_t choices = std::size_t{1} << std::min(outgoing, kLostChoicesMax);
+  const std::size_t choices = loss_choices(outgoing);
   for (std::uint8_t keep = options_.lost_tail ? p.synced : p.log_size; keep <= p.log_size; ++keep) {
     for (std::size_t lost = 0; lost < choices; ++lost) {
       out.push_back({ActionKind::crash, static_cast<std::uint8_t>(node), keep, 0, static_cast<std::uint16_t>(lost)});
@@ -243,7 +247,8 @@ Successor World::perform(const State& from, const Action& action) {
   const auto lose = [&](std::uint16_t lost, auto matches) {
     std::size_t bit = 0;
     for (std::size_t i = 0; i < s.in_flight && !stale(s.message[i]);) {
-      const bool gone = matches(model_.message(s.message[i])) && ((lost >> std::min(bit++, kLostChoicesMax)) & 1U) != 0;
+      const bool gone = matches(model_.message(s.message[i])) &&
+                        ((lost >> std::min<std::size_t>(bit++, options_.limits.losses)) & 1U) != 0;
       gone ? s.remove_at(i) : void(++i);
     }
   };

@@ -7,6 +7,7 @@
 #include <unordered_set>
 #include <vector>
 
+#include "sim/explore/ends.h"
 #include "sim/explore/state.h"
 
 namespace geocommit::explore {
@@ -23,6 +24,13 @@ class World {
 
   /// Whether inert messages are left out of what is in flight. The search does; what people read has them.
   void leave_out_inert(bool yes) { leave_out_inert_ = yes; }
+
+  /// Where to note the states that settle() ends in.
+  void keep_ends(Ends* ends) { ends_ = ends; }
+  /// Equal in every search for the same state, whatever is left of the bounds.
+  [[nodiscard]] std::uint64_t content_of(const State& state) const;
+  /// There were more messages in flight at a crash or a restart than Limits::losses.
+  [[nodiscard]] bool losses_left_out() const { return losses_left_out_; }
 
   [[nodiscard]] State initial();
   /// All successors, in a fixed order.
@@ -66,13 +74,17 @@ class World {
   void run_out(State& state, bool stale_too, std::string& violation, std::vector<Action>* steps);
   bool run_quiet(State& state, bool stale_too, std::string& violation, std::vector<Action>* steps);
   [[nodiscard]] std::string judge_end(const State& state) const;
-  [[nodiscard]] bool lost_at_the_cut(const State& state, const std::vector<Action>& actions);
+  [[nodiscard]] std::size_t loss_choices(std::size_t concerned) const;
+  [[nodiscard]] bool heal_delivers(const State& state, std::size_t node) const;
+  [[nodiscard]] bool sends_what_is_lost(const State& state, std::size_t node, const std::vector<Action>& actions);
   [[nodiscard]] std::uint8_t close_over(const State& start, std::size_t node);
   [[nodiscard]] std::uint8_t others_without(const State& state, std::size_t node);
 
   Options options_;
   NodeModel model_;
   bool leave_out_inert_{};
+  Ends* ends_{};
+  mutable bool losses_left_out_{};
   static constexpr std::size_t kEntryBytes = 120;  // A short string in a hash table.
   static constexpr std::uint8_t kMeddles = 0xff;
   std::unordered_map<std::string, std::uint8_t> alone_;  ///< others_without, by what it depends on.

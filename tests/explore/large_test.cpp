@@ -3,8 +3,14 @@
 
 #include "sim/explore/explore.h"
 #include "sim/explore/shipping/shipping.h"
+#include "tests/explore/same_ends.h"
 
 namespace geocommit::explore {
+
+TEST_CASE("the reductions leave out nothing that a check can see, three faults") {
+  const Compared compared = compare_ends(3, 60'000);
+  CHECK(compared.searched > compared.configurations / 4 * 3);
+}
 
 TEST_CASE("2PC, three sites, one crash, one partition: exhausted within 2 GiB, no violation") {
   Options options;

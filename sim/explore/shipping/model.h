@@ -122,6 +122,8 @@ class World {
   [[nodiscard]] std::string label(const State& state, const Action& action) const;
   [[nodiscard]] const Tables& tables() const { return tables_; }
   [[nodiscard]] std::size_t nodes() const { return tables_.setting().nodes(); }
+  /// There were more messages in flight at a crash or a restart than Limits::losses.
+  [[nodiscard]] bool losses_left_out() const { return losses_left_out_; }
 
  private:
   [[nodiscard]] const Properties& at(const State& state, std::size_t node) const {
@@ -137,6 +139,7 @@ class World {
 
   ShippingOptions options_;
   Tables tables_;
+  mutable bool losses_left_out_{};
   std::unordered_set<std::string> settled_;
 };
 

@@ -65,7 +65,11 @@ class Search {
         insert(bytes, number);
       }
     }
-    report_.ending = report_.violation.empty() ? report_.ending : Ending::violation;
+    if (!report_.violation.empty()) {
+      report_.ending = Ending::violation;
+    } else if (report_.ending == Ending::exhausted && world_.losses_left_out()) {
+      report_.ending = Ending::losses;
+    }
     report_.complete = report_.ending == Ending::exhausted ? report_.depth : std::max(report_.depth, 1U) - 1;
     report_.states = way_.size();
     report_.node_states = world_.tables().state_count();
@@ -263,9 +267,9 @@ int run_explore_shipping(const ShippingOptions& options, const Host& host) {
     return options.limits.seconds > 0 && host.seconds() - begin > options.limits.seconds;
   });
   const double took = host.seconds() - begin;
-  print_search_line(
-      {report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete, report.bytes},
-      took, host);
+  print_search_line({report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete,
+                     report.bytes, options.limits.losses},
+                    took, host);
   host.out << "  drained from " << report.settled << "; " << report.node_states << " node states, " << report.node_steps
            << " node steps, " << report.messages << " distinct messages\n";
   if (!report.violation.empty()) {

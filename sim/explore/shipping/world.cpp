@@ -6,9 +6,8 @@
 namespace geocommit::explore::shipping {
 namespace {
 
-constexpr std::size_t kLostChoicesMost = 6;  // Of 2^n subsets.
-constexpr int kRounds = 12;                  // Of all timers, to settle.
-constexpr int kQuietSteps = 5'000;           // Between two of them.
+constexpr int kRounds = 12;         // Of all timers, to settle.
+constexpr int kQuietSteps = 5'000;  // Between two of them.
 
 bool late_copy(std::uint16_t number) { return (number & kLateCopy) != 0; }
 
@@ -97,7 +96,9 @@ void World::crash_actions(const State& state, std::size_t node, std::vector<Acti
     const InFlight& m = tables_.message(number);
     return !late_copy(number) && (p.up ? m.from : m.to) == node;
   });
-  const std::size_t choices = std::size_t{1} << std::min(static_cast<std::size_t>(concerned), kLostChoicesMost);
+  losses_left_out_ = losses_left_out_ || static_cast<std::size_t>(concerned) > options_.limits.losses;
+  const std::size_t choices = std::size_t{1}
+                              << std::min<std::size_t>(static_cast<std::size_t>(concerned), options_.limits.losses);
   const std::uint16_t first = !p.up || !options_.lost_tail ? p.log_size : p.synced;
   for (std::uint16_t keep = first; keep <= p.log_size; ++keep) {
     for (std::size_t lost = 0; lost < choices; ++lost) {
@@ -184,7 +185,7 @@ Next World::perform(const State& from, const Action& action) {
     std::erase_if(s.in_flight, [&](std::uint16_t number) {
       const InFlight& m = tables_.message(number);
       return !late_copy(number) && (outgoing ? m.from : m.to) == action.node &&
-             ((action.lost >> std::min(bit++, kLostChoicesMost)) & 1U) != 0;
+             ((action.lost >> std::min<std::size_t>(bit++, options_.limits.losses)) & 1U) != 0;
     });
   };
   if (action.drop || action.duplicate) {
@@ -411,7 +412,7 @@ std::string World::label(const State& state, const Action& action) const {
   for (const std::uint16_t number : state.in_flight) {
     const InFlight& m = tables_.message(number);
     if (!late_copy(number) && (down || action.kind == InputKind::restart) && (down ? m.from : m.to) == action.node &&
-        ((action.lost >> std::min(bit++, kLostChoicesMost)) & 1U) != 0) {
+        ((action.lost >> std::min<std::size_t>(bit++, options_.limits.losses)) & 1U) != 0) {
       lost += (lost.empty() ? ", lost: " : "; ") + way(number);
     }
   }

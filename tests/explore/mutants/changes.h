@@ -66,7 +66,7 @@ struct DoesNotWait {
   }
 };
 
-/// An output of type T (and a timer of that number) never leaves.
+/// A timer of that number is never armed.
 template <std::uint8_t kTimer>
 struct NeverArms {
   void operator()(CommitMachine& real, const TxnContext&, Instant now, const Input& input, Outbox& out) const {

@@ -58,7 +58,7 @@ int main(int argc, char** argv) {
     options.limits.states = 2'000'000;
     const Report report = explore(options);
     Options whole = options;  // The reductions must not be what catches it, nor hide it.
-    whole.reduce = false;
+    whole.reduce = whole.leave_out_inert = false;
     whole.symmetry = false;
     const bool caught = !report.violations.empty() && !explore(whole).violations.empty();
     survived += caught ? 0 : 1;

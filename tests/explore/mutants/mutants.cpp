@@ -96,6 +96,28 @@ void forget_outcome(std::vector<DurableRecord>& records) {
   });
 }
 
+void forget_votes(std::vector<DurableRecord>& records) {
+  std::erase_if(records, [](const DurableRecord& durable) {
+    const auto* machine = std::get_if<MachineRecord>(&durable);
+    return machine != nullptr && machine->role == Role::participant &&
+           machine->record.kind == raw(two::Record::prepared);
+  });
+}
+
+void read_aborts_as_commits(std::vector<DurableRecord>& records) {
+  for (DurableRecord& durable : records) {
+    auto* machine = std::get_if<MachineRecord>(&durable);
+    if (machine != nullptr && machine->role == Role::participant && machine->record.outcome == Outcome::abort) {
+      machine->record = make_record(raw(two::Record::commit), Outcome::commit, Reason::none);
+    }
+  }
+}
+
+/// No machine can do so: the engine releases what a machine leaves. A fault of the engine's own, then.
+void leak_a_lock(EngineStatus& status) {
+  status.locks_held += status.open_participant == 0 && status.finished_remembered > 0 ? 1 : 0;
+}
+
 OrphanRule readers_answer_abort(const Message& message, const Remembered& remembered) {
   OrphanRule rule = two::orphan(message, remembered);
   if (rule.action == OrphanAction::reply && message.to_role == Role::participant && remembered.voted_read_only &&
@@ -176,6 +198,12 @@ void add_sites(std::vector<Mutant>& all) {
                  filtered({.crashes = 1}, {nullptr, forget_operations})});
   all.push_back({"site-loses-commit-at-restart", "3", "a site restarts without its durable commit", plain_two(),
                  filtered({.crashes = 1}, {nullptr, forget_outcome<Role::participant, Outcome::commit>})});
+  all.push_back({"site-forgets-its-vote", "1", "a site restarts without its durable YES", plain_two(),
+                 filtered({.crashes = 1}, {nullptr, forget_votes})});
+  all.push_back({"abort-read-as-commit", "8", "a site that restarts takes its abort for a commit", plain_two(),
+                 filtered({.crashes = 1, .denials = 1}, {nullptr, read_aborts_as_commits})});
+  all.push_back({"leaks-a-lock", "8", "a site keeps a lock when its transaction is over", plain_two(),
+                 filtered({}, {nullptr, nullptr, leak_a_lock})});
   all.push_back({"epoch-ignored", "34", "a PREPARE for an earlier start is taken", plain_two(),
                  filtered({.crashes = 1, .duplicates = 1, .denials = 1}, {ignore_epochs, nullptr})});
   all.push_back({"lost-tombstone", "4, 5", "aborts are forgotten at a restart, and so are epochs", plain_two(),
