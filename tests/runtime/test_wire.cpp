@@ -7,6 +7,7 @@
 #include "runtime/wire/peer.pb.h"
 #include "runtime/wire/peer_codec.h"
 #include "runtime/wire/record_codec.h"
+#include "tests/runtime/fields.h"
 #include "tests/runtime/samples.h"
 
 namespace geocommit {
@@ -29,11 +30,32 @@ std::string frame_of_everything() {
   return seal(writer);
 }
 
-// The types have no operator== of their own (they need none); equal encodings of equal fields is what is compared.
-std::string canonical(const PeerPayload& payload) {
-  EnvelopeWriter writer("x", kFrom, Epoch{1});
-  (void)writer.add(payload);
-  return seal(writer, {});
+/// What no sample of an alternative says: nothing, or its codec is not shown to work.
+template <class Variant>
+fields::Gaps unsaid(const std::vector<Variant>& samples) {
+  fields::Gaps found;
+  const auto one_kind = [&]<std::size_t I>(std::integral_constant<std::size_t, I>) {
+    std::vector<std::variant_alternative_t<I, Variant>> all;
+    for (const Variant& sample : samples) {
+      if (const auto* one = std::get_if<I>(&sample)) all.push_back(*one);
+    }
+    found.merge(fields::common_gaps(all, "alternative " + std::to_string(I)));
+  };
+  [&]<std::size_t... I>(std::index_sequence<I...>) { (one_kind(std::integral_constant<std::size_t, I>{}), ...); }
+  (std::make_index_sequence<std::variant_size_v<Variant>>{});
+  return found;
+}
+
+TEST_CASE("the samples leave no field of anything at its default, and no two alike") {
+  CHECK(fields::text(unsaid(samples::payloads(kFrom, kSelf))) == "");
+  CHECK(fields::text(unsaid(samples::records())) == "");
+  CHECK(fields::text(fields::gaps(samples::checkpoint(), "checkpoint")) == "");
+  // What must be found.
+  CHECK(fields::text(fields::gaps(Wound{{NodeId{1}, Epoch{}, 3}}, "wound")) == "wound.1.2.1: at its default\n");
+  CHECK(fields::text(fields::gaps(ShipAck{4, 4, NodeId{4}, HomeEpoch{4}}, "ack")) ==
+        "ack: fields 1 and 2 hold the same\n");
+  CHECK(fields::text(fields::gaps(OutcomeQuery{{NodeId{1}, 2}, {}, true}, "query")) == "query.2: not set\n");
+  CHECK_FALSE(fields::same(samples::checkpoint(), Checkpoint{}));
 }
 
 TEST_CASE("every payload survives the wire, field by field") {
@@ -46,17 +68,12 @@ TEST_CASE("every payload survives the wire, field by field") {
     CHECK(got[i].from == kFrom);
     CHECK(got[i].from_epoch == Epoch{3});
     CHECK(got[i].watermark == Watermark{Epoch{3}, 42});
-    CHECK(got[i].payload.index() == sent[i].index());
-    CHECK(canonical(got[i].payload) == canonical(sent[i]));
+    INFO("payload " << i);
+    REQUIRE(got[i].payload.index() == sent[i].index());
+    CHECK(std::visit([&]<class T>(const T& received) { return fields::same(received, std::get<T>(sent[i])); },
+                     got[i].payload));
   }
-  const auto& prepare = std::get<ProtocolMessage>(got[0].payload);
-  const ProtocolMessage original = samples::prepare(kFrom, kSelf);
-  CHECK(prepare.message == original.message);
-  CHECK(prepare.descriptor->cohort == original.descriptor->cohort);
-  CHECK(prepare.descriptor->operations == original.descriptor->operations);
   CHECK_FALSE(std::get<ProtocolMessage>(got[1].payload).descriptor.has_value());
-  CHECK(std::get<Ship>(got[9].payload).writes[1].operations == samples::operations());
-  CHECK(std::get<Ship>(got[9].payload).through == 9);
 }
 
 TEST_CASE("the sizes that add() reports are those of the frame") {
@@ -197,19 +214,12 @@ TEST_CASE("every record and a checkpoint survive, and garbage does not pass for 
     CHECK(size == first.size());
     const Result<DurableRecord> got = decode_record(first);
     REQUIRE(got.ok());
-    CHECK(got.value().index() == record.index());
+    REQUIRE(got.value().index() == record.index());
+    CHECK(std::visit([&]<class T>(const T& read) { return fields::same(read, std::get<T>(record)); }, got.value()));
     std::string second;
     (void)encoder.append(got.value(), second);
     CHECK(first == second);
   }
-  std::string bytes;
-  (void)encoder.append(samples::records()[1], bytes);
-  const auto machine = std::get<MachineRecord>(decode_record(bytes).value());
-  CHECK(machine.record == samples::machine_record().record);
-  CHECK(machine.descriptor->operations == samples::operations());
-  CHECK(machine.ships == samples::machine_record().ships);
-  CHECK(machine.written == Instant{Duration{123456789012}});
-  CHECK(machine.clock == 0xfedcba9876543210ULL);
   CHECK_FALSE(decode_record("").ok());
   CHECK_FALSE(decode_record("\xff\xff\xff").ok());
 
@@ -217,17 +227,11 @@ TEST_CASE("every record and a checkpoint survive, and garbage does not pass for 
   const Result<Checkpoint> got = decode_checkpoint(checkpoint);
   REQUIRE(got.ok());
   CHECK(encode_checkpoint(got.value()).value() == checkpoint);
+  CHECK(fields::same(got.value(), samples::checkpoint()));
   CHECK(encode_checkpoint(samples::checkpoint(), checkpoint.size()).ok());
   const Result<std::string> large = encode_checkpoint(samples::checkpoint(), checkpoint.size() - 1);
   REQUIRE_FALSE(large.ok());
   CHECK(large.error().message.find("fewer keys") != std::string::npos);
-  CHECK(got.value().balances == samples::checkpoint().balances);
-  CHECK(got.value().watermarks == samples::checkpoint().watermarks);
-  REQUIRE(got.value().homes.size() == 1);
-  CHECK(got.value().homes[0].history == samples::checkpoint().homes[0].history);
-  CHECK(got.value().homes[0].retained.size() == 2);
-  CHECK(got.value().homes[0].promised == HomeEpoch{9});
-  CHECK(got.value().open.size() == 1);
   CHECK_FALSE(decode_checkpoint("\x12\x05").ok());
 }
 
