@@ -35,6 +35,14 @@ T read_value(const std::string& text, const yaml::Reader<T>& read) {
 
 TEST_CASE("structure that is refused, with place and path") {
   CHECK(error_of("a: 1\nb:\n  c: 1\n  c: 2\n") == "f.yaml:4:3: b.c: duplicate key, first given at line 3");
+  // ... whatever the two values are.
+  for (const std::string first : {"1", "{b: 1}", "[1]", "~"}) {
+    for (const std::string second : {"2", "{c: 2}", "[2]", "~"}) {
+      INFO(first << " and " << second);
+      CHECK(error_of("a: " + first + "\na: " + second + "\n") == "f.yaml:2:1: a: duplicate key, first given at line 1");
+    }
+  }
+  CHECK(error_of("a:\n  b:\n    c: 1\n  b:\n    d: 1\n") == "f.yaml:4:3: a.b: duplicate key, first given at line 2");
   CHECK(error_of("a: &x 1\nb: 2\n") == "f.yaml:1:4: a: anchors (&name) are not allowed");
   CHECK(error_of("a: [1, !!int 2]\n") == "f.yaml:1:8: a[1]: tags (!name) are not allowed");
   CHECK(error_of("a: 1\n---\nb: 1\n").find("expected one document") != std::string::npos);

@@ -172,6 +172,29 @@ TEST_CASE("after a failed sync nothing more is written, also with a checkpoint a
   CHECK(storage.used_after_failure() == 0);
 }
 
+TEST_CASE("what gathers behind a sync is forced if any of it is, also when a lazy batch comes last") {
+  FaultyStorage storage;
+  Node node;
+  REQUIRE(node.open(commit_options(storage, DurabilityKind::fsync)).ok());
+  const std::uint64_t begun = storage.syncs_begun();
+  storage.stall(true);
+  node.log->append(numbered(1), 1);
+  REQUIRE(node.run_until([&] { return storage.syncs_begun() > begun; }));
+  node.log->append(numbered(2), 2);
+  (void)node.log->submit();
+  std::uint64_t last = 2;
+  for (std::size_t lazy = 0; lazy < (300U << 10U); lazy += frame_of(last, numbered(last)).size()) {
+    node.log->append(numbered(++last), 0);
+  }
+  (void)node.log->submit();  // more than is kept back of lazy records alone
+  storage.stall(false);
+  CHECK(node.run_until([&] { return node.forced.size() == 2; }));
+  CHECK(node.log->stats().batches == 2);
+  storage.crash();
+  CHECK(history(storage).size() >= 3);  // the epoch, 1 and 2
+  CHECK(node.failure.empty());
+}
+
 TEST_CASE("a killed process with a modelled disk loses only what had not completed") {
   FaultyStorage storage;
   Node node;

@@ -40,6 +40,7 @@ struct World {
   std::unique_ptr<EventLoop> loop = EventLoop::create().value();
   std::map<NodeId, std::string> addresses{
       {NodeId{1}, free_address()}, {NodeId{1001}, free_address()}, {NodeId{2001}, free_address()}};
+  std::size_t frame_bytes_max = TransportOptions{}.frame_bytes_max;
 
   std::unique_ptr<Transport> open(NodeId self, const Transport::Handler& handler, const std::string& run = "run",
                                   std::uint32_t epoch = 1) {
@@ -50,6 +51,7 @@ struct World {
     options.bind = addresses.at(self);
     options.addresses = addresses;
     options.directory = &directory();
+    options.frame_bytes_max = frame_bytes_max;
     Result<std::unique_ptr<Transport>> transport = Transport::open(*context, *loop, options, handler);
     for (int tries = 0; tries < 1'000 && !transport; ++tries) {  // ZeroMQ closes the one before in the background
       loop->run_once(1ms);
@@ -119,6 +121,13 @@ TEST_CASE("a peer that is down costs nothing but a count; a restarted one is fou
   CHECK(receiver->send(NodeId{1001}, Hello{}) > 0);  // nobody there
   receiver->flush();
   CHECK(receiver->stats().dropped[static_cast<std::size_t>(Drop::peer_down)] == 1);
+  for (int i = 0; i < 5; ++i) {
+    CHECK(receiver->send(NodeId{1001}, Hello{}) > 0);
+  }
+  receiver->flush();  // one frame: its items are what is counted
+  CHECK(receiver->stats().dropped[static_cast<std::size_t>(Drop::peer_down)] == 6);
+  CHECK(receiver->stats().frames_sent == 0);
+  CHECK(receiver->stats().items_sent == 0);
   for (std::uint32_t epoch = 1; epoch <= 3; ++epoch) {
     auto peer = world.open(
         NodeId{1001}, [](const PeerMessage&) {}, "run", epoch);
@@ -216,6 +225,74 @@ TEST_CASE("an item that no frame can carry is refused, large ones are split over
   CHECK(sender->send(NodeId{1}, ship) == 0);
   CHECK(sender->stats().dropped[static_cast<std::size_t>(Drop::too_large)] == 1);
   CHECK(receiver->stats().dropped[static_cast<std::size_t>(Drop::garbage)] == 0);
+}
+
+TEST_CASE("a frame carries the sender's watermark of the moment when it leaves, also to the sender itself") {
+  World world;
+  std::vector<Watermark> got, own;
+  const auto receiver = world.open(NodeId{1}, [&](const PeerMessage& message) { got.push_back(message.watermark); });
+  const auto sender = world.open(NodeId{1001}, [&](const PeerMessage& message) { own.push_back(message.watermark); });
+  REQUIRE(world.introduce(*sender, NodeId{1}, *receiver, NodeId{1001}));
+  CHECK(got.back() == Watermark{});
+  Watermark mark{Epoch{3}, 42};
+  sender->set_watermark_source([&] { return mark; });
+  for (mark.counter = 42; mark.counter < 45; ++mark.counter) {
+    got.clear(), own.clear();
+    (void)sender->send(NodeId{1001}, Hello{});
+    (void)sender->send(NodeId{1}, Hello{});
+    REQUIRE(world.run_until([&] { return !own.empty() && !got.empty() && got.back() == mark; }));
+    CHECK(own.back() == mark);
+  }
+}
+
+/// An item of exactly that size.
+Ship item_of(std::size_t bytes) {
+  EnvelopeWriter writer("run", NodeId{1001}, Epoch{1});
+  Ship ship;
+  ship.writes = {ShippedWrite{1, {NodeId{1001}, Epoch{1}, 1}, {}}};
+  const auto size = [&] {
+    const std::size_t now = writer.add(ship);
+    writer.drop_last(now);
+    return now;
+  };
+  while (size() + 12 < bytes) {
+    ship.writes.front().operations.emplace_back();
+  }
+  for (ship.heartbeat = 1; size() < bytes; ship.heartbeat <<= 7U) {  // a byte at a time
+  }
+  REQUIRE(size() == bytes);
+  return ship;
+}
+
+TEST_CASE(
+    "the largest item that is taken fits into a frame, with the longest name of a run; one byte more is refused") {
+  World world;
+  world.frame_bytes_max = 16U << 10U;
+  const std::string run(kRunIdBytesMax, 'r');
+  std::vector<Ship> got;
+  const auto receiver = world.open(
+      NodeId{1},
+      [&](const PeerMessage& message) {
+        if (const auto* ship = std::get_if<Ship>(&message.payload)) got.push_back(*ship);
+      },
+      run);
+  const auto sender = world.open(
+      NodeId{1001}, [](const PeerMessage&) {}, run);
+  REQUIRE(world.introduce(*sender, NodeId{1}, *receiver, NodeId{1001}));
+  const std::size_t largest = world.frame_bytes_max - 1'024;
+  CHECK(sender->send(NodeId{1}, item_of(largest + 1)) == 0);
+  CHECK(sender->stats().dropped[static_cast<std::size_t>(Drop::too_large)] == 1);
+  const Ship most = item_of(largest);
+  CHECK(sender->send(NodeId{1}, most) == largest);
+  REQUIRE(world.run_until([&] { return got.size() == 1; }));
+  CHECK(got.front().heartbeat == most.heartbeat);
+  // Two that each fit, and not together: two frames.
+  const std::uint64_t frames = sender->stats().frames_sent;
+  CHECK(sender->send(NodeId{1}, item_of(9'000)) == 9'000);
+  CHECK(sender->send(NodeId{1}, item_of(9'001)) == 9'001);
+  REQUIRE(world.run_until([&] { return got.size() == 3; }));
+  CHECK(sender->stats().frames_sent == frames + 2);
+  CHECK(sender->stats().dropped[static_cast<std::size_t>(Drop::too_large)] == 1);
 }
 
 TEST_CASE("timers fire in order, never early, and cancelled ones never") {
