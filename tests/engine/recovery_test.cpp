@@ -5,6 +5,34 @@
 using namespace geocommit;
 using namespace geocommit::test;
 
+namespace {
+
+/// The decision reaches the coordinator's own region, and not the next; then the coordinator dies.
+Outcome learnt_from_a_peer(std::uint64_t watermark_ahead) {
+  World world({});
+  world.filter = [&](NodeId from, NodeId to, const PeerPayload& payload) {
+    const auto* wire = std::get_if<ProtocolMessage>(&payload);
+    if (wire == nullptr || from != world.coordinator(0) ||
+        find_protocol("2pc")->kind_class(wire->message.kind) != MessageClass::decision) {
+      return true;
+    }
+    world.watermark_ahead = watermark_ahead;  // not before: a PREPARE that it covers is refused
+    return to != world.agent(1);
+  };
+  const RequestId id = world.transfer(0, 1, 2);
+  while (world.outcome(id) == Outcome::undecided) {
+    world.run_for(1ms);
+  }
+  world.run_for(10ms);  // the decision has come to the agent beside the coordinator
+  world.crash(world.coordinator(0));
+  REQUIRE(world.engine(world.agent(1)).status().in_doubt == 1);
+  world.run_for(10s);
+  REQUIRE(world.engine(world.agent(0)).status().in_doubt == 0);
+  return world.engine(world.agent(1)).status().in_doubt == 0 ? Outcome::commit : Outcome::undecided;
+}
+
+}  // namespace
+
 TEST_CASE("an in-doubt participant holds its locks again before it serves (PITFALLS 8)") {
   World world({.protocol = "2pc"});
   const NodeId victim = world.agent(1);
@@ -45,6 +73,13 @@ TEST_CASE("a coordinator that dies after its forced commit still commits") {
     }
     CHECK(world.quiet());
   }
+}
+
+// Mutant watermark-covers-the-open: a coordinator's watermark passes a transaction that a site has yet to hear the end
+// of. Caught by: a site in doubt does not learn the outcome from a peer that knows it.
+TEST_CASE("a site in doubt learns the outcome from a peer: nobody forgets what the watermark has not passed") {
+  CHECK(learnt_from_a_peer(0) == Outcome::commit);
+  CHECK(learnt_from_a_peer(1) == Outcome::undecided);
 }
 
 TEST_CASE("a client whose coordinator died learns the outcome when it is back") {

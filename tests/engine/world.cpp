@@ -40,7 +40,10 @@ std::size_t Node::send(NodeId to, const PeerPayload& payload) {
   }
   const Duration delay =
       world_.directory_.same_region(id_, to) ? world_.options_.one_way_local : world_.options_.one_way;
-  const Watermark watermark = engine->watermark();
+  Watermark watermark = engine->watermark();
+  if (watermark != Watermark{}) {
+    watermark.counter += world_.watermark_ahead;
+  }
   world_.at(world_.now_ + delay, [this, to, payload, watermark, epoch = Epoch{starts}] {
     world_.deliver(id_, epoch, watermark, to, payload);
   });

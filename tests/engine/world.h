@@ -129,6 +129,7 @@ class World {
   /// Sees each message before it leaves; false: it is lost.
   std::function<bool(NodeId from, NodeId to, const PeerPayload&)> filter;
   std::set<std::pair<NodeId, NodeId>> cut;  ///< Directed.
+  std::uint64_t watermark_ahead{};          ///< Planted: every coordinator's watermark names so many too many.
   std::map<RequestId, ClientReply> replies;
   [[nodiscard]] Outcome outcome(RequestId id) const;
   [[nodiscard]] std::int64_t balance(NodeId agent, std::uint64_t entity) {

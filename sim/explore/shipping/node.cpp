@@ -404,6 +404,9 @@ void Node::write(const DurableRecord& record, WriteToken token) {
 }
 
 void Node::write_checkpoint(Checkpoint checkpoint) {
+  if (setting_.options.filter.checkpoint != nullptr) {
+    setting_.options.filter.checkpoint(checkpoint);
+  }
   coming_ = std::move(checkpoint);
   coming_end_ = log_.size();
 }

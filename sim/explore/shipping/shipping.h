@@ -20,6 +20,8 @@ struct ShippingFilter {
   void (*recover)(std::vector<DurableRecord>& records){};
   /// True: the node is told at once that this record is durable, which it is not yet.
   bool (*hasty)(const DurableRecord& record){};
+  /// Before a checkpoint goes to the disk.
+  void (*checkpoint)(Checkpoint& checkpoint){};
 };
 
 struct ShippingOptions {

@@ -118,6 +118,13 @@ void leak_a_lock(EngineStatus& status) {
   status.locks_held += status.open_participant == 0 && status.finished_remembered > 0 ? 1 : 0;
 }
 
+/// The newest record is taken for what a power cut left half written.
+void take_the_last_for_torn(std::vector<DurableRecord>& records) {
+  if (!records.empty()) {
+    records.pop_back();
+  }
+}
+
 OrphanRule readers_answer_abort(const Message& message, const Remembered& remembered) {
   OrphanRule rule = two::orphan(message, remembered);
   if (rule.action == OrphanAction::reply && message.to_role == Role::participant && remembered.voted_read_only &&
@@ -217,6 +224,11 @@ void add_sites(std::vector<Mutant>& all) {
                  two_with_orphans(readers_answer_abort), within({.drops = 1, .read_only = 1})});
 }
 
+void add_memory(std::vector<Mutant>& all) {
+  all.push_back({"recovery-loses-the-last-record", "20", "a restart takes the last whole record for a torn one",
+                 plain_two(), filtered({.crashes = 1}, {nullptr, take_the_last_for_torn})});
+}
+
 }  // namespace
 
 std::vector<Mutant> all_mutants() {
@@ -224,6 +236,7 @@ std::vector<Mutant> all_mutants() {
   add_writes_before_forces(all);
   add_coordinators(all);
   add_sites(all);
+  add_memory(all);
   return all;
 }
 

@@ -53,6 +53,26 @@ void forgets_a_shipped_write(std::vector<DurableRecord>& records) {
   }
 }
 
+/// What not every replica has yet goes with the log that the checkpoint replaces.
+void forgets_the_unconfirmed(Checkpoint& checkpoint) {
+  for (HomeState& home : checkpoint.homes) {
+    home.retained.clear();
+  }
+}
+
+/// A checkpoint without the transactions that are still open.
+void forgets_the_open(Checkpoint& checkpoint) { checkpoint.open.clear(); }
+
+ShippingOptions at_checkpoints(void (*checkpoint)(Checkpoint&)) {
+  ShippingOptions options;
+  options.writes = 1;
+  options.crashes = 1;
+  options.checkpoint_records = 1;
+  options.lost_tail = true;
+  options.filter.checkpoint = checkpoint;
+  return options;
+}
+
 ShippingOptions within(std::uint32_t crashes, std::uint32_t drops, std::uint32_t late_rounds, ShippingFilter filter) {
   ShippingOptions options;
   options.writes = crashes > 0 ? 1 : 2;
@@ -82,6 +102,11 @@ std::vector<ShippingMutant> all_shipping_mutants() {
                  within(1, 0, 0, {nullptr, forgets_a_shipped_write, nullptr})});
   all.push_back({"heartbeat-covers-nothing", "DESIGN 4", "a heartbeat is confirmed before the writes that it covers",
                  within(0, 1, 1, {heartbeat_covers_nothing, nullptr, nullptr})});
+  all.push_back({"checkpoint-without-the-unconfirmed", "3",
+                 "a checkpoint keeps no write that a replica has not confirmed",
+                 at_checkpoints(forgets_the_unconfirmed)});
+  all.push_back({"checkpoint-without-the-open", "8", "a checkpoint keeps no record of a transaction that is still open",
+                 at_checkpoints(forgets_the_open)});
   return all;
 }
 

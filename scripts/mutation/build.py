@@ -1,0 +1,161 @@
+"""The scratch copy: what is built from which source (ninja's graph), and which tests look at it (ctest)."""
+import hashlib
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+
+
+def run(command, seconds, **options):
+    """(exit code or None if out of time, output); everything that the command started ends with it."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+                               errors="replace", start_new_session=True, **options)
+    try:
+        output, _ = process.communicate(timeout=seconds)
+        return process.returncode, output
+    except subprocess.TimeoutExpired:
+        return None, ""
+    finally:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)  # also what a test left behind
+        except ProcessLookupError:
+            pass
+        process.communicate()
+
+
+def parse_ninja(text):
+    """output -> (inputs, order-only inputs), of every build statement."""
+    graph = {}
+    for line in text.replace("$\n", "").split("\n"):
+        if not line.startswith("build "):
+            continue
+        outputs, _, rest = line[len("build "):].replace("$:", "\0").partition(": ")
+        inputs, _, order = rest.partition(" || ")
+        names = [n.replace("\0", ":") for n in inputs.split()[1:] if n != "|"]
+        orders = [n.replace("\0", ":") for n in order.split()]
+        for output in outputs.split():
+            if output != "|":
+                graph[output] = (names, orders, inputs.split()[0])
+    return graph
+
+
+def parse_deps(text, graph):
+    """Adds the headers that `ninja -t deps` knows of each object."""
+    target = None
+    for line in text.split("\n"):
+        match = re.match(r"(\S+): #deps", line)
+        if match:
+            target = match.group(1)
+        elif line.startswith("    ") and target in graph:
+            graph[target][0].append(line.strip())
+
+
+class Tree:
+    """A copy of the sources with a build folder of its own."""
+
+    def __init__(self, root, scratch, jobs, say):
+        self.root, self.tree, self.jobs, self.say = root, scratch / "tree", jobs, say
+        self.build = self.tree / "build/dev"
+
+    def refresh(self):
+        """The sources as they are in the working folder now, files that are the same with their times; returns a digest of all."""
+        listed = subprocess.run(["git", "-C", self.root, "ls-files", "-z", "--cached", "--others", "--exclude-standard"], capture_output=True,
+                                check=True).stdout.decode().split("\0")
+        wanted = {name for name in listed if name and (self.root / name).is_file()}
+        digest = hashlib.sha256()
+        for name in sorted(wanted):
+            old, new = self.root / name, self.tree / name
+            content = old.read_bytes()
+            digest.update(name.encode() + b"\0" + content)
+            if new.exists() and new.read_bytes() == content:
+                continue
+            new.parent.mkdir(parents=True, exist_ok=True)
+            new.write_bytes(content)
+            new.chmod(old.stat().st_mode & 0o777)
+        for folder, inner, files in os.walk(self.tree):
+            inner[:] = [name for name in inner if name not in ("build", "__pycache__")]
+            for path in (pathlib.Path(folder) / name for name in files):
+                if str(path.relative_to(self.tree)) not in wanted:
+                    path.unlink()
+        return digest.hexdigest()[:16]
+
+    def environment(self):
+        # One compiler cache for this copy and the tree itself.
+        return {"CCACHE_NOHASHDIR": "1", **({} if os.environ.get("CCACHE_BASEDIR") else {"CCACHE_BASEDIR": str(self.tree)}), **os.environ}
+
+    def configure(self):
+        code, output = run(["cmake", "--preset", "dev", "-S", self.tree, "-B", self.build], 300, cwd=self.tree)
+        if code != 0:
+            raise SystemExit(f"scripts/mutate: cannot configure {self.build}:\n{output}")
+
+    def make(self, targets, seconds):
+        return run(["ninja", "-C", self.build, f"-j{self.jobs}", *targets], seconds, env=self.environment())
+
+    def read_graph(self):
+        self.graph = parse_ninja((self.build / "build.ninja").read_text())
+        parse_deps(run(["ninja", "-C", self.build, "-t", "deps"], 120)[1], self.graph)
+        self.users = {}
+        for output, (inputs, orders, rule) in self.graph.items():
+            # A test that runs a program names it by add_dependencies: an order-only input of its link.
+            for name in inputs + (orders if "EXECUTABLE_LINKER" in rule else []):
+                path = os.path.normpath(name if os.path.isabs(name) else self.build / name)
+                self.users.setdefault(path, set()).add(output)
+
+    def made_from(self, source):
+        """The programs that are built from a source file."""
+        reached, todo = set(), [str(self.tree / source)]
+        while todo:
+            for output in self.users.get(os.path.normpath(todo.pop()), ()):
+                if output not in reached:
+                    reached.add(output)
+                    todo.append(str(self.build / output))
+        return {o for o in reached if "EXECUTABLE_LINKER" in self.graph[o][2]}
+
+    def read_tests(self, labels_out):
+        _, output = run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], 60)
+        self.tests = []
+        for entry in json.loads(output[output.index("{"):])["tests"]:
+            properties = {p["name"]: p["value"] for p in entry["properties"]}
+            test = Test(entry, properties, self.build)
+            if test.name not in ("tidy", "mutate") and not any(re.search(labels_out, label) for label in test.labels):
+                self.tests.append(test)
+        return self.tests
+
+    def concerned(self, source, programs):
+        """The tests that a change of `source` can change, those of its own folder first, then the cheap ones."""
+        folder = pathlib.PurePath(source).parts[0]
+        own = lambda test: folder == test.folder or folder in test.name.split("_")
+        found = [t for t in self.tests if t.looks_at(programs)]
+        return sorted(found, key=lambda t: (not own(t), t.seconds, t.name)), own
+
+
+class Test:
+    def __init__(self, entry, properties, build):
+        self.name = entry["name"]
+        self.labels = properties.get("LABELS", [])
+        self.limit = properties.get("TIMEOUT", 1500.0)
+        self.folder = pathlib.Path(properties.get("WORKING_DIRECTORY", ".")).name
+        self.seconds = 0.0
+        where = str(build)
+        words = entry.get("command", []) + list(properties.get("ENVIRONMENT", []))
+        self.programs = {os.path.relpath(w, where) for w in words if w.startswith(where + "/")}
+        # One that is given the build folder itself may run any program of it.
+        self.any_program = any(w == where or w.endswith("=" + where) for w in words)
+        self.build = build
+
+    def looks_at(self, programs):
+        return bool(self.programs & programs) or (self.any_program and any(not p.startswith("tests/") for p in programs))
+
+    def run(self, slack=1.0):
+        """'passed', 'failed', 'timeout' or 'skipped'."""
+        # Endless loops end early: ten times what the test took before anything was planted, and a minute.
+        limit = min(self.limit, 60 + 10 * self.seconds) * slack
+        code, output = run(["ctest", "--test-dir", self.build, "--output-on-failure", "-R", f"^{re.escape(self.name)}$", "--timeout", str(int(limit))],
+                           limit + 60)
+        if code is None or "***Timeout" in output:
+            return "timeout", output
+        if "***Skipped" in output or "***Not Run" in output:
+            return "skipped", output
+        return ("passed" if code == 0 else "failed"), output
