@@ -134,7 +134,7 @@ void Mastership::drained(Instant now, HomeEffects& out) {
   if (role_ != HomeRole::fencing) {
     return;
   }
-  handoff_epoch_ = home_region::next_epoch(promised_, region_of(successor_), regions());
+  handoff_epoch_ = home_region::next_planned(promised_, region_of(successor_), regions());
   promised_ = handoff_epoch_;
   step_down();
   role_ = HomeRole::handing_over;
@@ -146,7 +146,7 @@ void Mastership::take_over(Instant now, HomeEffects& out) {
   if (is_master() || role_ == HomeRole::claiming || role_ == HomeRole::opening) {
     return;
   }
-  const HomeEpoch epoch = home_region::next_epoch(promised_, region_of(self_), regions());
+  const HomeEpoch epoch = home_region::next_forced(promised_, region_of(self_), regions());
   if (!rules_.fencing) {
     claim_epoch_ = promised_ = epoch;
     base_ = HomeEpoch{};
@@ -265,7 +265,7 @@ void Mastership::on_refuse(Instant now, const HomeMessage& message, HomeEffects&
     learn(message.epoch, out);
   } else if (role_ == HomeRole::claiming && message.epoch > claim_epoch_) {
     // Promised to somebody else's claim, perhaps of a site that is gone: claim above it.
-    claim(now, home_region::next_epoch(message.epoch, region_of(self_), regions()), out);
+    claim(now, home_region::next_forced(message.epoch, region_of(self_), regions()), out);
   }
 }
 

@@ -11,8 +11,11 @@
 
 namespace geocommit::home_region {
 
-/// round * regions + the master's region; rounds count from 1. 0: not known.
+/// (failovers * 2^32 + round) * regions + the master's region; rounds count every change of masters, from 1. 0: not
+/// known. So a failover outranks every planned transfer from the term that it replaces, also those that it has not
+/// heard of.
 using HomeEpoch = Id<struct HomeEpochTag, std::uint64_t>;
+inline constexpr int kRoundBits = 32;
 
 [[nodiscard]] constexpr HomeEpoch first_epoch(RegionId home, std::uint32_t regions) {
   return {std::uint64_t{regions} + home.value};
@@ -20,12 +23,18 @@ using HomeEpoch = Id<struct HomeEpochTag, std::uint64_t>;
 [[nodiscard]] constexpr RegionId master_of(HomeEpoch epoch, std::uint32_t regions) {
   return RegionId{static_cast<std::uint32_t>(epoch.value % regions)};
 }
-/// The smallest epoch of a later round that is `claimant`'s.
-[[nodiscard]] constexpr HomeEpoch next_epoch(HomeEpoch after, RegionId claimant, std::uint32_t regions) {
-  return {(after.value / regions + 1) * regions + claimant.value};
+/// Of a planned transfer to `successor`.
+[[nodiscard]] constexpr HomeEpoch next_planned(HomeEpoch after, RegionId successor, std::uint32_t regions) {
+  return {(after.value / regions + 1) * regions + successor.value};
+}
+/// Of a failover to `claimant`.
+[[nodiscard]] constexpr HomeEpoch next_forced(HomeEpoch after, RegionId claimant, std::uint32_t regions) {
+  return next_planned({after.value + (std::uint64_t{regions} << kRoundBits)}, claimant, regions);
 }
 /// For people and metrics: 1, 2, 3, ...
-[[nodiscard]] constexpr std::uint64_t round_of(HomeEpoch epoch, std::uint32_t regions) { return epoch.value / regions; }
+[[nodiscard]] constexpr std::uint64_t round_of(HomeEpoch epoch, std::uint32_t regions) {
+  return epoch.value / regions % (std::uint64_t{1} << kRoundBits);
+}
 
 /// The home that an entity belongs to.
 [[nodiscard]] inline NodeId home_site(const Directory& directory, Entity entity) {

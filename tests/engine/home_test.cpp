@@ -124,6 +124,42 @@ TEST_CASE("home: a transfer back, and a restart of everybody, keep the last mast
   CHECK(world.quiet());
 }
 
+TEST_CASE("home: a hand-over under way survives a checkpoint and a crash: the old master does not serve again") {
+  WorldOptions small = options();
+  small.checkpoint_bytes = 1000;  // Ten records.
+  World world(small);
+  for (int i = 0; i < 4; ++i) {
+    world.transfer(0, 0, 3, 1);
+    world.run_for(300ms);
+  }
+  world.filter = [](NodeId, NodeId, const PeerPayload& payload) {
+    const auto* message = std::get_if<HomeMessage>(&payload);
+    return message == nullptr || message->kind != HomeMessageKind::handoff;
+  };
+  order(world, 0, 1, false);
+  world.run_for(1s);
+  Node& old_master = world.node(world.agent(0));
+  for (int i = 0; i < 10 && !(old_master.checkpoint && old_master.checkpoint->homes.front().handoff != HomeEpoch{});
+       ++i) {
+    world.transfer(1, 1, 4, 1);  // Of another home: records until there is a checkpoint.
+    world.run_for(300ms);
+  }
+  REQUIRE(old_master.checkpoint);
+  REQUIRE(old_master.checkpoint->homes.front().handoff != HomeEpoch{});
+  world.crash(world.agent(0));
+  world.start(world.agent(0));
+  world.run_for(1s);
+  const RequestId early = world.transfer(0, 0, 3, 1);
+  world.run_for(1s);
+  CHECK(world.outcome(early) == Outcome::undecided);  // Nobody's, until the successor hears of it.
+  world.filter = nullptr;
+  world.run_for(5s);
+  CHECK(events(world, 1, HomeEventKind::opened).size() == 1);
+  CHECK(world.outcome(early) == Outcome::commit);
+  CHECK(copies_equal(world));
+  CHECK(world.quiet());
+}
+
 TEST_CASE("home: a crash of either side at any point of a transfer loses nothing") {
   for (int step = 0; step < 40; ++step) {
     for (const std::uint32_t victim : {0U, 1U}) {

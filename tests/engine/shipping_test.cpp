@@ -1,3 +1,5 @@
+#include "engine/shipping.h"
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 
@@ -70,4 +72,26 @@ TEST_CASE("home region: what a cut or a crash held back is shipped afterwards, o
   CHECK(world.balance(world.agent(1), 0) == 980);
   CHECK(world.balance(world.agent(2), 3) == 1020);
   CHECK(world.quiet());
+}
+
+TEST_CASE("home region: a confirmation of another term counts for nothing in this one") {
+  const NodeId home{1};
+  const NodeId replica{2};
+  const HomeEpoch first = home_region::first_epoch(RegionId{0}, 2);
+  HomeLog log(first);
+  for (std::uint64_t sequence = 1; sequence <= 3; ++sequence) {
+    log.append({sequence, {NodeId{9}, Epoch{1}, sequence}, {}, {}});
+  }
+  log.set_durable(3);
+  const HomeEpoch second = home_region::next_forced(first, RegionId{0}, 2);
+  log.begin_term(second);
+  ShippingHome sender(home, {replica}, log);
+  ShipAck late{3, 0, home, first};  // The replica had three writes of the first term; they need not be these.
+  CHECK_FALSE(sender.acknowledged(replica, late, Instant{Duration{1s}}));
+  CHECK_FALSE(sender.has_all(replica));
+  CHECK(log.retained().size() == 3);
+  late.epoch = second;
+  CHECK(sender.acknowledged(replica, late, Instant{Duration{1s}}));
+  CHECK(sender.has_all(replica));
+  CHECK(log.retained().empty());
 }
