@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 
 
 def run(command, seconds, **options):
@@ -55,8 +56,8 @@ def parse_deps(text, graph):
 class Tree:
     """A copy of the sources with a build folder of its own."""
 
-    def __init__(self, root, scratch, jobs, say):
-        self.root, self.tree, self.jobs, self.say = root, scratch / "tree", jobs, say
+    def __init__(self, root, scratch, jobs):
+        self.root, self.tree, self.jobs = root, scratch / "tree", jobs
         self.build = self.tree / "build/dev"
 
     def refresh(self):
@@ -119,16 +120,16 @@ class Tree:
         for entry in json.loads(output[output.index("{"):])["tests"]:
             properties = {p["name"]: p["value"] for p in entry["properties"]}
             test = Test(entry, properties, self.build)
-            if test.name not in ("tidy", "mutate") and not any(re.search(labels_out, label) for label in test.labels):
+            if "tidy" not in test.labels and not any(re.search(labels_out, label) for label in test.labels):
                 self.tests.append(test)
         return self.tests
 
     def concerned(self, source, programs):
-        """The tests that a change of `source` can change, those of its own folder first, then the cheap ones."""
-        folder = pathlib.PurePath(source).parts[0]
-        own = lambda test: folder == test.folder or folder in test.name.split("_")
+        """The tests that a change of `source` can change, those nearest to it by name first, then the cheap ones; and how many are near."""
+        words = set(re.split(r"[/_.]", source)) - {"cpp", "h"}
         found = [t for t in self.tests if t.looks_at(programs)]
-        return sorted(found, key=lambda t: (not own(t), t.seconds, t.name)), own
+        ranked = sorted(found, key=lambda t: (-len(t.words & words), t.seconds, t.name))
+        return ranked, sum(1 for t in ranked if t.words & words)
 
 
 class Test:
@@ -136,7 +137,7 @@ class Test:
         self.name = entry["name"]
         self.labels = properties.get("LABELS", [])
         self.limit = properties.get("TIMEOUT", 1500.0)
-        self.folder = pathlib.Path(properties.get("WORKING_DIRECTORY", ".")).name
+        self.words = set(self.name.split("_")) | {pathlib.Path(properties.get("WORKING_DIRECTORY", ".")).name}
         self.seconds = 0.0
         where = str(build)
         words = entry.get("command", []) + list(properties.get("ENVIRONMENT", []))
@@ -148,14 +149,19 @@ class Test:
     def looks_at(self, programs):
         return bool(self.programs & programs) or (self.any_program and any(not p.startswith("tests/") for p in programs))
 
-    def run(self, slack=1.0):
-        """'passed', 'failed', 'timeout' or 'skipped'."""
-        # Endless loops end early: ten times what the test took before anything was planted, and a minute.
-        limit = min(self.limit, 60 + 10 * self.seconds) * slack
+    def needs(self, programs):
+        """What has to be built for it, of these."""
+        return programs if self.any_program else self.programs & programs
+
+    def run(self):
+        """('passed', 'failed', 'timeout' or 'skipped', seconds)."""
+        # Endless loops end early: ten times what the test took when it last passed, and a minute.
+        limit = min(self.limit, 60 + 10 * self.seconds) if self.seconds else self.limit
+        began = time.monotonic()
         code, output = run(["ctest", "--test-dir", self.build, "--output-on-failure", "-R", f"^{re.escape(self.name)}$", "--timeout", str(int(limit))],
                            limit + 60)
         if code is None or "***Timeout" in output:
-            return "timeout", output
+            return "timeout", limit
         if "***Skipped" in output or "***Not Run" in output:
-            return "skipped", output
-        return ("passed" if code == 0 else "failed"), output
+            return "skipped", 0.0
+        return ("passed" if code == 0 else "failed"), round(time.monotonic() - began, 2)
