@@ -1,0 +1,214 @@
+// What seeds draw: everything that there is to draw, within what the world can carry out. What is never drawn is never
+// found.
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <map>
+#include <set>
+#include <string>
+
+#include "sim/fuzz.h"
+
+using namespace geocommit;
+using namespace geocommit::sim;
+
+namespace {
+
+constexpr std::uint64_t kSeeds = 4000;
+
+/// How often each thing was drawn, by name.
+class Drawn {
+ public:
+  void operator()(const std::string& what, bool drawn = true) { count_[what] += drawn ? 1 : 0; }
+  template <class T>
+  void value(const std::string& what, T value) {
+    (*this)(what + " " + std::to_string(static_cast<std::int64_t>(value)));
+  }
+  [[nodiscard]] std::string missing(const std::string& what, std::int64_t from, std::int64_t to) const {
+    std::string names;
+    for (std::int64_t value = from; value <= to; ++value) {
+      const auto found = count_.find(what + " " + std::to_string(value));
+      names += found == count_.end() || found->second < 5 ? what + " " + std::to_string(value) + "\n" : "";
+    }
+    return names;
+  }
+  [[nodiscard]] std::string never() const {
+    std::string names;
+    for (const auto& [what, count] : count_) {
+      names += count < 5 ? what + ": " + std::to_string(count) + " times\n" : "";
+    }
+    return names;
+  }
+  [[nodiscard]] bool has(const std::string& what) const { return count_.contains(what); }
+
+ private:
+  std::map<std::string, std::uint64_t> count_;
+};
+
+bool at_node(FaultKind kind) { return kind <= FaultKind::clock_step; }
+bool network(FaultKind kind) { return kind >= FaultKind::cut && kind <= FaultKind::link; }
+
+void look_at_fault(const FuzzCase& one, const Fault& fault, Drawn& drawn) {
+  const Directory& directory = one.spec.directory;
+  drawn.value("kind", fault.kind);
+  drawn("for ever", fault.length == kForever);
+  drawn("at a point", !fault.on.empty());
+  CHECK(fault.at >= Duration{});
+  CHECK(fault.length > Duration{});
+  if (!fault.on.empty()) {
+    drawn.value("occurrence", fault.occurrence);
+    drawn("a point of another node", fault.trigger != NodeId{});
+    drawn("a point, but not early", fault.since > Duration{});
+    const std::string name{one.spec.protocol->make != nullptr ? one.spec.protocol->name : "2pc"};
+    const auto& points = find_protocol(name)->points;
+    CHECK(std::find(points.begin(), points.end(), fault.on) != points.end());
+    drawn("point " + name + " " + fault.on);
+    CHECK(directory.find(trigger_of(fault)) != nullptr);
+  }
+  if (at_node(fault.kind)) {
+    drawn.value("tail", fault.tail);
+    const NodeInfo* node = directory.find(fault.node);
+    REQUIRE(node != nullptr);
+    CHECK(node->kind != NodeKind::client);
+    drawn(node->kind == NodeKind::agent ? "fault of an agent" : "fault of a coordinator");
+  }
+  if (network(fault.kind)) {
+    drawn(fault.both_ways ? "both ways" : "one way");
+    std::set<NodeId> ends{fault.from.begin(), fault.from.end()};
+    ends.insert(fault.to.begin(), fault.to.end());
+    CHECK(ends.size() == fault.from.size() + fault.to.size());  // nobody on both sides ...
+    CHECK(ends.size() == directory.nodes().size());             // ... and everybody on one
+    CHECK(fault.probability >= 0.0);
+    CHECK(fault.probability <= 1.0);
+  }
+  if (fault.kind == FaultKind::drop || fault.kind == FaultKind::duplicate || fault.kind == FaultKind::reorder) {
+    drawn(fault.probability == 1.0 ? "every message" : "some messages");
+  }
+  if (fault.kind == FaultKind::duplicate || fault.kind == FaultKind::reorder || fault.kind == FaultKind::link) {
+    CHECK(fault.extra > Duration{});
+  }
+  if (fault.kind == FaultKind::drop) {
+    for (std::uint32_t bit = 0; bit < 7; ++bit) {
+      drawn("dropped class " + std::to_string(bit), fault.classes == 1U << bit);
+    }
+    drawn("dropped shipping", fault.classes == kShipClass);
+    drawn("dropped everything", fault.classes == 0);
+  }
+  if (fault.kind == FaultKind::link) {
+    drawn("link with jitter", fault.jitter.has_value());
+    drawn("link with loss", fault.probability < 1.0);
+    drawn("link with a rate", fault.rate.has_value());
+    CHECK(fault.rate.value_or(1) > 0);
+  }
+}
+
+void look_at_world(const FuzzCase& one, Drawn& drawn) {
+  const WorldSpec& spec = one.spec;
+  const std::uint32_t regions = spec.directory.region_count();
+  drawn("protocol " + std::string(spec.protocol->name));
+  drawn.value("regions", regions);
+  drawn.value("sites", spec.directory.sites_per_region());
+  drawn.value("participants", spec.workload.participants);
+  drawn.value("arrival", spec.workload.arrival);
+  drawn.value("keys", spec.workload.keys);
+  drawn.value("locking", spec.locking);
+  drawn("reads", spec.workload.reads > 0);
+  drawn("few outstanding", spec.workload.outstanding_max < 100);
+  drawn("checkpoints", spec.checkpoint_bytes < (std::size_t{1} << 17U));
+  drawn("never a checkpoint", spec.checkpoint_bytes > (std::size_t{1} << 20U));
+  drawn("forces take no time", spec.force == Duration{});
+  drawn("little money", spec.initial_balance < 30);
+  drawn("not all regions have a client", spec.origins.size() < regions);
+  drawn("no fault", spec.faults.empty());
+  drawn("synchronous with faults", one.synchronous && !spec.faults.empty());
+  CHECK_FALSE(spec.origins.empty());
+  CHECK(spec.duration > Duration{});
+  CHECK(spec.timeouts.vote > Duration{});
+  CHECK(spec.lock_wait > Duration{});
+  CHECK(spec.outcome_timeout >= spec.timeouts.vote / 2);
+  Duration farthest{};
+  bool unbounded = false;
+  REQUIRE(spec.links.size() == regions);
+  for (std::uint32_t a = 0; a < regions; ++a) {
+    REQUIRE(spec.links[a].size() == regions);
+    for (std::uint32_t b = 0; b < regions; ++b) {
+      const LinkSpec& link = spec.links[a][b];
+      drawn("link that loses", link.loss > 0);
+      drawn("link with jitter from the start", link.jitter > Duration{});
+      drawn.value("distribution", link.distribution);
+      CHECK(link.loss <= 0.05);
+      CHECK(link.jitter <= link.delay);
+      farthest = std::max(farthest, link.delay + 4 * link.jitter);
+      unbounded = unbounded || link.loss > 0 || link.distribution >= JitterDistribution::pareto;
+    }
+  }
+  drawn("hasty timeouts", spec.timeouts.vote < 2 * farthest);
+  if (one.synchronous) {  // Nothing in it breaks what 3PC is built for: messages and votes come in time.
+    CHECK_FALSE(unbounded);
+    CHECK(spec.timeouts.vote >= 4 * farthest + spec.force);
+    CHECK(spec.timeouts.decision >= 4 * farthest + spec.force);
+    CHECK(std::none_of(spec.faults.begin(), spec.faults.end(), breaks_synchrony));
+  }
+}
+
+TEST_CASE("seeds draw everything that there is, and nothing that cannot be") {
+  Drawn drawn;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const FuzzCase one = draw_case(seed);
+    INFO("seed " << seed << "\n" << describe(one));
+    CHECK(one.seed == seed);
+    look_at_world(one, drawn);
+    for (const Fault& fault : one.spec.faults) {
+      look_at_fault(one, fault, drawn);
+    }
+  }
+  CHECK(drawn.never() == "");
+  CHECK(drawn.missing("kind", 0, static_cast<std::int64_t>(FaultKind::link)) == "");
+  CHECK(drawn.missing("tail", 0, 2) == "");
+  CHECK(drawn.missing("occurrence", 0, 5) == "");
+  CHECK(drawn.missing("regions", 1, 5) == "");
+  CHECK(drawn.missing("sites", 1, 2) == "");
+  CHECK(drawn.missing("participants", 1, 4) == "");
+  CHECK(drawn.missing("arrival", 0, 2) == "");
+  CHECK(drawn.missing("keys", 0, 2) == "");
+  CHECK(drawn.missing("locking", 0, 1) == "");
+  CHECK(drawn.missing("distribution", 0, 3) == "");
+  for (const Protocol& protocol : all_protocols()) {
+    CHECK(drawn.has("protocol " + std::string(protocol.name)));
+    for (const std::string_view point : protocol.points) {
+      INFO(protocol.name << " " << point);
+      CHECK((protocol.make == nullptr || drawn.has("point " + std::string(protocol.name) + " " + std::string(point))));
+    }
+  }
+}
+
+TEST_CASE("a reduction takes away what it names, and nothing else") {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const FuzzCase whole = draw_case(seed);
+    CHECK(whole.faults_drawn == whole.spec.faults.size());
+    if (whole.spec.faults.size() < 3) {
+      continue;
+    }
+    Reduction some;
+    some.faults = {0, 2};
+    some.duration = whole.spec.duration / 2;
+    const FuzzCase less = draw_case(seed, some);
+    CHECK(less.faults_drawn == whole.faults_drawn);
+    REQUIRE(less.spec.faults.size() == 2);
+    CHECK(less.spec.faults[0] == whole.spec.faults[0]);
+    CHECK(less.spec.faults[1] == whole.spec.faults[2]);
+    CHECK(less.spec.duration == whole.spec.duration / 2);
+    CHECK(less.spec.timeouts.vote == whole.spec.timeouts.vote);
+    some = {};
+    some.duration = 2 * whole.spec.duration;
+    CHECK(draw_case(seed, some).spec.duration == whole.spec.duration);  // never longer
+    some.regions = 2;
+    some.participants = 1;
+    some.protocol = "3pc";
+    const FuzzCase other = draw_case(seed, some);
+    CHECK(other.spec.directory.region_count() == std::min(2U, whole.spec.directory.region_count()));
+    CHECK(other.spec.workload.participants == 1);
+    CHECK(other.spec.protocol->name == "3pc");
+  }
+}
+
+}  // namespace
