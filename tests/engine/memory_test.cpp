@@ -45,4 +45,14 @@ TEST_CASE("requests are remembered up to the limit, the oldest go first") {
   REQUIRE(memory.find({NodeId{2001}, 1}) == nullptr);
   REQUIRE(memory.find({NodeId{2001}, 3}) != nullptr);
   REQUIRE(memory.all().size() == 2);
+  // What is remembered again keeps its place, with the newer answer.
+  memory.remember({{NodeId{2001}, 2}, txn(1, 9), Outcome::abort});
+  REQUIRE(memory.find({NodeId{2001}, 2})->outcome == Outcome::abort);
+  REQUIRE(memory.find({NodeId{2001}, 2})->txn == txn(1, 9));
+  REQUIRE(memory.find({NodeId{2001}, 3})->outcome == Outcome::commit);
+  REQUIRE(memory.all().size() == 2);
+  memory.remember({{NodeId{2002}, 3}, txn(1, 4), Outcome::commit});  // another client's third
+  REQUIRE(memory.find({NodeId{2001}, 2}) == nullptr);
+  REQUIRE(memory.find({NodeId{2001}, 3})->txn == txn(1, 3));
+  REQUIRE(memory.find({NodeId{2002}, 3})->txn == txn(1, 4));
 }

@@ -45,6 +45,59 @@ TEST_CASE("several datacenters in a region") {
   CHECK_FALSE(topology->impaired());
 }
 
+TEST_CASE("the printed matrix: a row a datacenter, round trips of that direction, columns that line up") {
+  auto topology = parse_topology(
+      "name: t\nregions: [a-region-with-a-long-name, b]\nrtt:\n  a-region-with-a-long-name: {b: 100.5}\n  b: "
+      "{a-region-with-a-long-name: 90}\nlinks:\n  - {from: b, to: b, up: false}\n",
+      "t.yaml");
+  INFO((topology ? "" : topology.error().message));
+  REQUIRE(topology.ok());
+  const std::string text = topology->print_matrix();
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) {
+    lines.push_back(text.substr(at, text.find('\n', at) - at));
+  }
+  REQUIRE(lines.size() >= 4);
+  CHECK(lines[0].find("t: round trip in ms") == 0);
+  const std::size_t wide = std::string("a-region-with-a-long-name").size();
+  CHECK(lines[1] == std::string(wide, ' ') + "  a-region-with-a-long-name" + "  " + std::string(wide - 1, ' ') + "b");
+  CHECK(lines[2] == "a-region-with-a-long-name  " + std::string(wide - 5, ' ') + "0.500  " +
+                        std::string(wide - 7, ' ') + "100.500");
+  CHECK(lines[3] == "b" + std::string(wide - 1, ' ') + "  " + std::string(wide - 6, ' ') + "90.000  " +
+                        std::string(wide - 4, ' ') + "down");
+}
+
+TEST_CASE("a topology is impaired by any jitter, loss, rate or link that is down") {
+  const auto impaired = [](auto change) {
+    LinkSpec link;
+    link.delay = 5ms;
+    std::vector<std::vector<LinkSpec>> links(2, std::vector<LinkSpec>(2, link));
+    change(links[1][0]);
+    return Topology::make("t", {}, {"a", "b"}, {{"a", "a"}, {"b", "b"}}, links).value().impaired();
+  };
+  CHECK_FALSE(impaired([](LinkSpec& link) { link.delay = 9ms; }));
+  CHECK_FALSE(impaired([](LinkSpec& link) { link.limit_packets = 7; }));
+  CHECK(impaired([](LinkSpec& link) { link.jitter = 1ns; }));
+  CHECK(impaired([](LinkSpec& link) { link.loss = 0.001; }));
+  CHECK(impaired([](LinkSpec& link) { link.rate_bits_per_second = 1; }));
+  CHECK(impaired([](LinkSpec& link) { link.up = false; }));
+}
+
+TEST_CASE("what a link holds: its own limit, or what is on the way and a tenth of a second of queue") {
+  LinkSpec link;
+  CHECK(queue_limit(link) == 8333);  // 0.1 s at 1 Gbit/s, in packets of 1500 bytes
+  link.delay = 50ms;
+  CHECK(queue_limit(link) == 14583);  // and 1.5 x 50 ms
+  link.jitter = 10ms;
+  CHECK(queue_limit(link) == 15833);
+  link.rate_bits_per_second = 10'000'000;
+  CHECK(queue_limit(link) == 1000);  // never less
+  link.rate_bits_per_second = 1'000'000'000'000;
+  CHECK(queue_limit(link) == 1'000'000);  // nor more
+  link.limit_packets = 3;
+  CHECK(queue_limit(link) == 3);
+}
+
 TEST_CASE("what is refused says where and what was expected") {
   CHECK(error_of("name: t\nregions: [a, b]\nrtt: {}\n") ==
         "t.yaml:3:1: rtt: expected the round trip between a and b, it is missing");
