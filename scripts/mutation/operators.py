@@ -13,7 +13,7 @@ TWINS = [("min", "max"), ("first", "last"), ("begin", "end"), ("from", "to"), ("
 RELATIONS = {"==": ["!="], "!=": ["=="], "<": [">="], ">": ["<="], "<=": [">"], ">=": ["<"], "&&": ["||"], "||": ["&&"]}
 NEIGHBOURS = {"<": "<=", "<=": "<", ">": ">=", ">=": ">"}
 # What is told, not done; and what is sized, not decided.
-SILENT = re.compile(r"\b(GC_CHECK|static_assert|assert|spdlog::\w+|complain|Error|INFO|WARN|fprintf|printf|reserve)\s*[({]")
+SILENT = re.compile(r"\b(?:std::)?(GC_CHECK\w*|static_assert|assert|spdlog::\w+|complain|Error|INFO|WARN|fprintf|printf|reserve)\s*[({]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,7 +183,7 @@ def statements(code):
 
 def is_simple(statement):
     head = statement.split("\n")[0]
-    if SILENT.match(head) or ".reserve(" in head:
+    if SILENT.match(head) or re.search(r"\.(reserve|add_option|add_flag|add_subcommand)\(", head):
         return False
     if re.match(r"(if|for|while|switch|do|else|case|default|using|namespace|struct|class|enum|template|public|private|const|auto|static|"
                 r"constexpr|friend|typedef|goto|throw|extern|virtual|explicit|inline|return|\[\[|_+)\b", head):

@@ -270,6 +270,100 @@ TEST_CASE("what is never known ends as unknown, in bounded time") {
   CHECK(server.queries.size() < server.requests.size() * 15);
 }
 
+TEST_CASE("the books add up: rows, counts and series are those of the outcomes") {
+  WorkloadSpec spec = GENERATE(open_loop(120), closed_loop(9));
+  spec.outstanding_max = 60;
+  Server server(spec);
+  int n = 0;
+  server.fate = [&](Instant) -> Server::Fate {
+    ++n;
+    const Duration latency{1'000'003 * (1 + n * 37 % 101)};  // up to 101 ms, never on a whole second
+    return n % 50 == 7   ? Server::Fate{Duration{-1}, Outcome::commit, Reason::none}
+           : n % 7 == 0  ? Server::Fate{latency, Outcome::abort, Reason::lock_timeout}
+           : n % 11 == 0 ? Server::Fate{latency, Outcome::abort, Reason::constraint}
+                         : Server::Fate{latency, Outcome::commit, Reason::none};
+  };
+  server.run();
+  REQUIRE(server.outcomes.size() > 300);
+  std::vector<SecondRow> rows(server.rows.size());
+  std::vector<Histogram> latencies(rows.size());
+  std::map<std::pair<std::string, std::string>, Histogram> window;
+  std::uint64_t measured = 0, slow = 0, committed = 0, aborted = 0;
+  const auto second = [&](Duration since_start) -> std::size_t {
+    return std::min(static_cast<std::size_t>(since_start / 1s), rows.size() - 1);
+  };
+  for (const ClientOutcome& outcome : server.outcomes) {
+    const Duration ended = outcome.intended_start + outcome.latency;
+    const bool wan = std::any_of(outcome.operations.begin(), outcome.operations.end(), [&](const Operation& operation) {
+      return server.directory.home_of(operation.entity) != RegionId{0};
+    });
+    CHECK(outcome.measured == (outcome.intended_start >= 1s));
+    measured += outcome.measured ? 1 : 0;
+    ++rows[second(outcome.intended_start)].offered;
+    for (std::size_t s = second(outcome.intended_start); s < second(ended); ++s) {
+      ++rows[s].outstanding;
+    }
+    if (outcome.latency >= 500ms) {
+      ++slow;
+      ++rows[second(outcome.intended_start + 500ms)].timed_out;
+    }
+    const bool commit = outcome.outcome == Outcome::commit;
+    (commit ? committed : aborted) += 1;
+    if (commit) {
+      ++rows[second(ended)].committed;
+      latencies[second(ended)].record(outcome.latency);
+    } else {
+      ++rows[second(ended)].aborted[static_cast<std::size_t>(outcome.reason)];
+    }
+    if (outcome.measured) {
+      window[{commit ? "commit" : "abort", wan ? "wan" : "local"}].record(outcome.latency);
+    }
+  }
+  for (std::size_t s = 0; s < rows.size(); ++s) {
+    INFO("second " << s);
+    const SecondRow& row = server.rows[s];
+    CHECK(row.second == s);
+    CHECK(row.offered == rows[s].offered + row.shed);
+    CHECK(row.committed == rows[s].committed);
+    CHECK(row.aborted == rows[s].aborted);
+    CHECK(row.timed_out == rows[s].timed_out);
+    CHECK(row.outstanding == rows[s].outstanding);
+    CHECK(row.p50 == latencies[s].quantile(0.5));
+    CHECK(row.p99 == latencies[s].quantile(0.99));
+  }
+  CHECK(slow > 0);
+  CHECK(server.live.total(metric::kClientTimeouts) == slow);
+  CHECK(server.window.total(metric::kClientTimeouts) < slow);
+  CHECK(server.load.counts().committed == committed);
+  CHECK(server.load.counts().aborted == aborted);
+  CHECK(server.load.counts().unknown == 0);
+  CHECK(server.window.total(metric::kClientOffered) - server.window.total(metric::kClientShed) == measured);
+  CHECK(server.window.merged(metric::kClientLateness).count() == measured);
+  CHECK(server.live.merged(metric::kClientLateness).count() == server.outcomes.size());
+  CHECK(window.size() == 4);
+  for (const auto& [labels, histogram] : window) {
+    const Histogram series = server.window.merged(metric::kClientLatency,
+                                                  {{metric::kOutcome, labels.first}, {metric::kScope, labels.second}});
+    CHECK(series.buckets() == histogram.buckets());
+  }
+}
+
+TEST_CASE(
+    "an outcome that does not come is asked for at the timeout, then after 1, 2, 4 ... 16 quarters of it, to the end") {
+  Server server(closed_loop(1), 1s, 2s);
+  server.answers_queries = false;
+  server.fate = [](Instant) -> Server::Fate { return {Duration{-1}, Outcome::commit, Reason::none}; };
+  server.run();
+  REQUIRE(server.requests.size() == 1);
+  std::vector<Duration> asked;
+  for (const auto& [when, query] : server.queries) {
+    CHECK(query.id == server.requests.front().second.id);
+    asked.push_back(when - server.begin);
+  }
+  CHECK(asked == std::vector<Duration>{500ms, 625ms, 875ms, 1375ms, 2375ms, 4375ms, 6375ms, 8375ms});
+  CHECK(server.now - server.begin == 3s + 3 * Duration{500ms} + 5s);
+}
+
 TEST_CASE("answers that are late, double or another's change nothing") {
   Server server(open_loop(50));
   server.run();
