@@ -33,6 +33,7 @@ struct Seen {
   PhaseSummary summary;
   Histogram commits;
   std::uint64_t in_time{};
+  std::uint64_t commits_told{};  ///< Within its time, whenever they began.
   std::map<RegionId, std::pair<PhaseFigures, std::uint64_t>> regions;
 
   static void count(PhaseFigures& figures, const ClientOutcome& outcome) {
@@ -66,7 +67,7 @@ struct Seen {
     summary.time = time;
     summary.commits = summarise(commits);
     rate(summary, in_time);
-    if (time > Duration{0}) summary.goodput_per_s = static_cast<double>(summary.committed) / to_seconds(time);
+    if (time > Duration{0}) summary.goodput_per_s = static_cast<double>(commits_told) / to_seconds(time);
     for (auto& [region, of] : regions) {
       rate(of.first, of.second);
       summary.by_region[directory.regions().at(region.value)] = of.first;
@@ -74,6 +75,16 @@ struct Seen {
     return summary;
   }
 };
+
+/// In which of the phases a moment is.
+Phase phase_at(const std::vector<std::pair<Duration, Duration>>& faults, Duration moment) {
+  Phase phase = Phase::before;
+  for (const auto& [from, to] : faults) {
+    if (moment >= to) phase = Phase::after;
+    if (moment >= from && moment < to) phase = Phase::during;
+  }
+  return phase;
+}
 
 bool definite(const ClientOutcome& outcome) {
   return outcome.outcome != Outcome::undecided && outcome.reason != Reason::unavailable;
@@ -90,6 +101,10 @@ std::optional<FaultPhases> fault_phases(const std::vector<ClientOutcome>& outcom
   if (faults.empty()) return std::nullopt;
   std::array<Seen, 3> seen;
   for (const ClientOutcome& outcome : outcomes) {
+    const Duration told = outcome.intended_start + outcome.latency;
+    if (outcome.outcome == Outcome::commit && told >= warmup && told < end) {
+      ++seen.at(static_cast<std::size_t>(phase_at(faults, told))).commits_told;
+    }
     if (!outcome.measured) continue;
     // One that nobody could tell the outcome of has no end.
     const Duration ended = outcome.outcome == Outcome::undecided ? end : outcome.intended_start + outcome.latency;

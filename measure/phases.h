@@ -27,7 +27,7 @@ struct PhaseFigures {
 
 struct PhaseSummary : PhaseFigures {
   Duration time{};                                ///< How much of the measurement window it is.
-  double goodput_per_s{};                         ///< Commits of its transactions over its time; 0 without time.
+  double goodput_per_s{};                         ///< Commits told within its time, over it; 0 without time.
   LatencySummary commits;                         ///< Client latency of commits.
   std::map<std::string, PhaseFigures> by_region;  ///< By origin: the sides of a partition.
 };
@@ -42,7 +42,7 @@ struct FaultPhases {
   std::optional<Duration> normal_after;
 };
 
-/// `outcomes`: those of the measurement window count. None if nothing happened.
+/// `outcomes`: those of the measurement window count; for goodput all that were told in it. None if nothing happened.
 [[nodiscard]] std::optional<FaultPhases> fault_phases(const std::vector<ClientOutcome>& outcomes,
                                                       const Directory& directory, Duration warmup, Duration duration,
                                                       const std::vector<FaultSpan>& spans, Duration asked_after,

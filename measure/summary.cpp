@@ -143,6 +143,23 @@ std::uint64_t TransactionCounts::aborted_total() const {
   return sum;
 }
 
+AllOutcomes all_outcomes(const MetricSet& window, const Labels& where, const std::vector<OpenAtEnd>& open,
+                         std::optional<RegionId> region) {
+  AllOutcomes out;
+  for (const char* outcome : {"commit", "abort"}) {  // Those that only read have none.
+    Labels with = where;
+    with[metric::kOutcome] = outcome;
+    out.lock_hold.merge(window.merged(metric::kLockHold, with));
+    out.in_doubt.merge(window.merged(metric::kInDoubt, with));
+  }
+  for (const OpenAtEnd& one : open) {
+    if (region && one.region != *region) continue;
+    out.in_doubt.record(one.in_doubt);
+    out.lock_hold.record(one.in_doubt);  // It took its locks before it voted.
+  }
+  return out;
+}
+
 std::optional<double> lock_wait_share(const MetricSet& window) {
   const std::uint64_t holds = window.merged(metric::kLockHold).count();
   if (holds == 0) {
@@ -173,18 +190,22 @@ CellSummary summarise(SummaryInput input) {
   out.lock_hold = summarise(window.merged(metric::kLockHold, kCommits));
   out.lock_hold_keys = summarise(window.merged(metric::kLockHoldKeys, kCommits));
   out.in_doubt = summarise(window.merged(metric::kInDoubt, kCommits));
+  const AllOutcomes every = all_outcomes(window, {}, input.open_at_end, std::nullopt);
+  out.lock_hold_all = summarise(every.lock_hold);
+  out.in_doubt_all = summarise(every.in_doubt);
   out.blocking = blocking(window, {}, input.open_at_end, std::nullopt);
   out.lock_wait_share = lock_wait_share(window);
   out.costs_per_commit = costs(window);
+  out.costs_incomplete = input.counters_lost;
   out.staleness = summarise(window.merged(metric::kStaleness));
   for (const char* how : {"transfer", "failover"}) {
     if (const Histogram h = window.merged(metric::kHomeGap, {{metric::kHow, how}}); h.count() > 0) {
       out.write_gap[how] = summarise(h);
     }
   }
-  if (input.duration > Duration{0}) {
-    out.goodput_per_s = static_cast<double>(all.counts.committed) / to_seconds(input.duration);
-  }
+  out.load = offered_load(
+      {input.outcomes, all.counts.offered, all.counts.shed, input.warmup, input.duration, input.first_fault});
+  out.send_lateness = summarise(window.merged(metric::kClientLateness));
   out.transactions = std::move(all.counts);
   for (std::uint32_t r = 0; r < input.directory->region_count(); ++r) {
     const std::string& name = input.directory->regions()[r];
@@ -197,6 +218,9 @@ CellSummary summarise(SummaryInput input) {
     region.commit_latency = summarise(window.merged(metric::kCommitLatency, commits));
     region.lock_hold = summarise(window.merged(metric::kLockHold, commits));
     region.in_doubt = summarise(window.merged(metric::kInDoubt, commits));
+    const AllOutcomes there = all_outcomes(window, where, input.open_at_end, RegionId{r});
+    region.lock_hold_all = summarise(there.lock_hold);
+    region.in_doubt_all = summarise(there.in_doubt);
     region.blocking = blocking(window, where, input.open_at_end, RegionId{r});
     region.transactions = std::move(by_origin[r].counts);
     for (const std::string& replica : input.directory->regions()) {

@@ -6,6 +6,7 @@
 #include "runner/cell_load.h"
 #include "runner/faults/cell_faults.h"
 #include "runner/launch.h"
+#include "runner/validity.h"
 #include "runtime/event_loop.h"
 
 namespace geocommit {
@@ -113,7 +114,7 @@ void finish(const CellContext& context, CellFleet& fleet, CellFaults& faults, Ce
   fleet.shut_down(kShutdownGrace, evidence);
 }
 
-void judge_lateness(Network& network, CellEvidence& evidence) {
+void judge_emulation(Network& network, CellEvidence& evidence) {
   if (network.emulation() == nullptr) return;
   const std::lock_guard lock(network.emulation_mutex());
   auto stats = network.emulation()->stats();
@@ -122,15 +123,7 @@ void judge_lateness(Network& network, CellEvidence& evidence) {
     return;
   }
   evidence.router = *stats;
-  if (stats->has_lateness && stats->lateness_p99_us > kLatenessBoundUs) {
-    evidence.invalid_reasons.push_back("the router delivered late: p99 " + figure(stats->lateness_p99_us / 1000) +
-                                       " ms past the configured delay, the bound is " +
-                                       figure(kLatenessBoundUs / 1000) + " ms (the machine is short of CPU)");
-  }
-  if (stats->queue_full > 0) {
-    evidence.invalid_reasons.push_back(std::to_string(stats->queue_full) +
-                                       " packets were dropped because a queue of the emulation was full");
-  }
+  for (std::string& reason : against_emulation(*stats)) evidence.invalid_reasons.push_back(std::move(reason));
 }
 
 Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
@@ -154,7 +147,7 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
   const auto load_began = Clock::now();
   offer_load(context, fleet, evidence);
   evidence.loaded = Clock::now() - load_began;
-  if (evidence.failure.empty()) judge_lateness(context.network, evidence);
+  if (evidence.failure.empty()) judge_emulation(context.network, evidence);
   finish(context, fleet, faults, evidence);
   if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, false);
   return evidence;

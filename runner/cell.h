@@ -53,7 +53,9 @@ struct CellEvidence {
   std::vector<std::string> incomplete;       ///< Nodes whose durable files could not be had, and why.
   std::vector<FaultRecord> faults;           ///< In the order of the plan.
   std::vector<NodeReport> last_reports;      ///< Of processes that were to be killed: what died with them.
-  Instant collected{};                       ///< When the daemons were asked for their reports, on this host's clock.
+  /// A coordinator or agent died: what it had counted since its last report, and of the transactions under way then.
+  bool counters_lost{};
+  Instant collected{};  ///< When the daemons were asked for their reports, on this host's clock.
 };
 
 struct CellContext {

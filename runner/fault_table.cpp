@@ -10,8 +10,17 @@ namespace {
 
 constexpr std::size_t kWidth = 100;
 
-std::string pair_of(const LatencySummary& l) {
-  return l.count == 0 ? "-" : figure(to_ms(l.p50)) + "/" + figure(to_ms(l.p99));
+std::string clients(const PhaseSummary& phase) {
+  const LatencySummary& l = phase.commits;
+  if (l.count == 0) return "-";
+  return (phase.unknown > 0 ? ">" : "") + figure(to_ms(l.p50)) + "/" + figure(to_ms(l.p99));
+}
+
+/// Of every transaction, so that no participant was blocked for longer than the longest of these.
+std::string lock_hold(const CellSummary& s) {
+  if (s.lock_hold_all.count == 0) return "-";
+  return figure(to_ms(s.lock_hold_all.p50)) + "/" + (s.blocking.in_doubt_at_end > 0 ? ">" : "") +
+         figure(to_ms(s.lock_hold_all.max));
 }
 
 std::string percent(const std::optional<double>& share) { return share ? figure(100 * *share) : "-"; }
@@ -62,8 +71,8 @@ std::string row_of(const CellResult& cell) {
   const std::string blocked = b.all.count == 0 ? "none"
                                                : std::to_string(b.all.count) + ", " + (b.censored > 0 ? ">" : "") +
                                                      figure(std::chrono::duration<double>(b.all.max).count()) + " s";
-  return row({std::string(cell.cell.protocol->name), pair_of(p.before.commits), pair_of(p.during.commits),
-              pair_of(p.after.commits), pair_of(cell.summary.lock_hold), blocked,
+  return row({std::string(cell.cell.protocol->name), clients(p.before), clients(p.during), clients(p.after),
+              lock_hold(cell.summary), blocked,
               p.normal_after ? figure(std::chrono::duration<double>(*p.normal_after).count()) + " s" : "-",
               violations_of(cell.summary.verdict)});
 }
@@ -112,10 +121,14 @@ std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, 
     out += rows + details + "\n";
   }
   if (out.empty()) return out;
-  if (expected) out += "* expected: the protocol's fault model predicts it; split: transactions with both outcomes\n\n";
+  out +=
+      "lock hold: of every transaction, aborted ones too; blocked: past the decision timeout; >: at least,\n"
+      "as some had not ended, or clients never learned of them\n";
+  if (expected) out += "* expected: the protocol's fault model predicts it; split: transactions with both outcomes\n";
+  out += "\n";
   return paint("Before, during and after the faults", Colour::bold, colour) + "\n" +
          row({"", "client", "p50/p99 ms", "", "lock hold", "blocked,", "back to", "violations"}) +
-         row({"", "before", "during", "after", "p50/p99 ms", "longest", "normal", ""}) + std::string(kWidth, '-') +
+         row({"", "before", "during", "after", "p50/max ms", "longest", "normal", ""}) + std::string(kWidth, '-') +
          "\n" + out;
 }
 

@@ -99,6 +99,15 @@ void mastership(const Group& group, std::vector<Weighted>& out) {
 
 /// What the client side lost.
 void losses(const Group& group, std::vector<Weighted>& out) {
+  const bool overloaded = overloaded_of(group);
+  if (overloaded) {
+    const double offered = group.middle({"load", "offered_per_s"}).value_or(0);
+    const double done = group.middle({"load", "done_per_s"}).value_or(0);
+    out.push_back({{FindingKind::warning, group.name + " was overloaded: offered " + figure(offered) + "/s, done " +
+                                              figure(done) + "/s. Its latencies are those of a queue that grew."},
+                   group.protocol + " overloaded",
+                   offered - done});
+  }
   if (const double shed = group.sum({"transactions", "shed"}); shed > 0) {
     out.push_back({{FindingKind::warning, group.name + " was offered more than it could take: " +
                                               counted(shed, "transaction was", "transactions were") + " shed."},
@@ -107,7 +116,8 @@ void losses(const Group& group, std::vector<Weighted>& out) {
   }
   if (const double lost = group.sum({"transactions", "unknown"}); lost > 0) {
     out.push_back({{FindingKind::warning, group.name + ": clients never learned the outcome of " +
-                                              counted(lost, "transaction", "transactions") + "."},
+                                              counted(lost, "transaction", "transactions") +
+                                              ", so that its client latencies are lower bounds."},
                    group.protocol + " unknown",
                    lost});
   }
@@ -120,6 +130,9 @@ void invalid(const std::vector<Group>& groups, std::vector<Finding>& out) {
     for (const Json* cell : group.cells) {
       const Json* valid = at(*cell, {"valid"});
       if (valid == nullptr || !valid->is_boolean() || valid->get<bool>()) continue;
+      const Json* reasons = at(*cell, {"reasons"});
+      const bool one = reasons != nullptr && reasons->is_array() && reasons->size() == 1;
+      if (one && truth(*cell, {"load", "overloaded"})) continue;  // losses() has said it
       if (first.empty()) {
         first = "The latencies of " + text(*cell, {"cell"}) + " may not be used" + first_of(at(*cell, {"reasons"}));
       } else {
@@ -145,6 +158,7 @@ std::string commit_latencies(const std::vector<Group>& groups, const std::string
     if (first && *first > 0 && *commit >= *first) words += " (" + figure(*commit / *first) + " times that)";
     if (first && *commit > 0 && *commit < *first) words += " (1/" + figure(*first / *commit) + " of that)";
     if (!first) first = commit;
+    if (overloaded_of(group)) words += " (overloaded)";
     commits.push_back(words);
   }
   return listed(commits);
@@ -188,26 +202,42 @@ void comparison(const std::vector<Group>& groups, std::vector<Finding>& out) {
                                               "."});
 }
 
+/// A prediction is a range where the distribution has a step at its median, which may then fall on either side.
 void prediction(const std::vector<Group>& groups, std::vector<Finding>& out) {
   std::vector<std::string> close;
+  std::vector<Weighted> inside;
   std::vector<Weighted> far;
   for (const Group& group : groups) {
     const auto measured = group.middle({"commit_latency_ms", "p50"});
     const auto low = group.middle({"prediction_ms", "detail", "commit_latency", "p45"});
+    const auto middle = group.middle({"prediction_ms", "detail", "commit_latency", "p50"});
     const auto high = group.middle({"prediction_ms", "detail", "commit_latency", "p55"});
-    if (!measured || !low || !high || *low <= 0) continue;
-    const double off = *measured > *high ? *measured / *high - 1 : *measured < *low ? *measured / *low - 1 : 0;
-    if (std::fabs(off) <= 0.05) {
+    if (!measured || !low || !middle || !high || *low <= 0) continue;
+    const bool range = *high > 1.05 * *low;
+    const std::string ends = figure(*low) + " to " + figure(*high) + " ms";
+    const std::string whose = "The commit latency of " + group.name + " at p50, " + figure(*measured) + " ms, is ";
+    if (range && *measured >= *low && *measured <= *high) {
+      inside.push_back({{FindingKind::prediction,
+                         whose + "inside the range that theory gives, " + ends + ", which says no more than that."},
+                        group.protocol + " inside",
+                        *high / *low});
+      continue;
+    }
+    const double from = !range ? *middle : *measured > *high ? *high : *low;
+    const double off = *measured / from - 1;
+    if (!range && std::fabs(off) <= 0.05) {
       close.push_back(group.name);
       continue;
     }
-    far.push_back({{FindingKind::prediction, "The commit latency of " + group.name + " is " +
-                                                 figure(std::fabs(off) * 100) + " % " + (off > 0 ? "above" : "below") +
-                                                 " what theory says without load, at p50."},
-                   group.protocol,
-                   std::fabs(off)});
+    far.push_back(
+        {{FindingKind::prediction,
+          whose + figure(std::fabs(off) * 100) + " % " + (off > 0 ? "above" : "below") +
+              (range ? " the range that theory gives without load, " + ends + "." : " what theory says without load.")},
+         group.protocol,
+         std::fabs(off)});
   }
   keep_heaviest(far, out);
+  keep_heaviest(inside, out);
   if (close.size() > 6) close = {std::to_string(close.size()) + " of the cells"};
   if (!close.empty()) {
     out.push_back(

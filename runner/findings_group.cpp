@@ -89,8 +89,8 @@ std::string text(const Json& object, std::initializer_list<const char*> path) {
   return found != nullptr && found->is_string() ? found->get<std::string>() : "";
 }
 
-bool truth(const Json& object, const char* key) {
-  const Json* found = at(object, {key});
+bool truth(const Json& object, std::initializer_list<const char*> path) {
+  const Json* found = at(object, path);
   return found != nullptr && found->is_boolean() && found->get<bool>();
 }
 
@@ -133,6 +133,12 @@ std::optional<double> Group::middle(std::initializer_list<const char*> path) con
 }
 
 double Group::blocked() const { return sum({"blocking_ms", "count"}) + sum({"blocking_ms", "censored"}); }
+
+bool overloaded_of(const Group& group) {
+  return std::any_of(group.cells.begin(), group.cells.end(), [](const Json* cell) {
+    return truth(*cell, {"load", "overloaded"});
+  });
+}
 
 bool Group::planned_faults() const {
   return std::any_of(cells.begin(), cells.end(), [](const Json* cell) {

@@ -16,7 +16,7 @@ namespace geocommit {
 [[nodiscard]] const Json* at(const Json& object, std::initializer_list<const char*> path);
 [[nodiscard]] std::optional<double> number(const Json& object, std::initializer_list<const char*> path);
 [[nodiscard]] std::string text(const Json& object, std::initializer_list<const char*> path);
-[[nodiscard]] bool truth(const Json& object, const char* key);
+[[nodiscard]] bool truth(const Json& object, std::initializer_list<const char*> path);
 
 /// 10200 ms as "10.2 s", 152 as "152 ms".
 [[nodiscard]] std::string span(double milliseconds);
@@ -42,6 +42,8 @@ struct Group {
   [[nodiscard]] double blocked() const;
   [[nodiscard]] bool planned_faults() const;
 };
+/// In any repetition: clients asked for more than was done.
+[[nodiscard]] bool overloaded_of(const Group& group);
 [[nodiscard]] std::vector<Group> groups_of(const Json& summary);
 
 /// "us-east-1 was cut off": what was wrong, where it is one or two things; of faults that did happen. Empty: nothing.

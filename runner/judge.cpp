@@ -8,6 +8,7 @@
 #include "runner/in_doubt_in_log.h"
 #include "runner/publish.h"
 #include "runner/theory.h"
+#include "runner/validity.h"
 #include "runtime/events/files.h"
 
 namespace geocommit {
@@ -31,20 +32,6 @@ Duration forced_write_of(const CellContext& context, const CellEvidence& evidenc
   if (seen.empty()) return planned;
   std::nth_element(seen.begin(), seen.begin() + static_cast<std::ptrdiff_t>(seen.size() / 2), seen.end());
   return seen[seen.size() / 2];
-}
-
-void keep_histograms(const MetricSet& window, const std::vector<ClientOutcome>& outcomes, CellResult& out) {
-  const Labels commits{{metric::kOutcome, "commit"}};
-  for (const ClientOutcome& outcome : outcomes) {
-    if (!outcome.measured) continue;
-    if (outcome.outcome == Outcome::commit) out.histograms["client_latency"].record(outcome.latency);
-    if (outcome.outcome == Outcome::abort) out.histograms["abort_latency"].record(outcome.latency);
-  }
-  out.histograms["commit_latency"] = window.merged(metric::kCommitLatency, commits);
-  out.histograms["lock_hold"] = window.merged(metric::kLockHold, commits);
-  out.histograms["in_doubt"] = window.merged(metric::kInDoubt);
-  out.histograms["blocking"] = window.merged(metric::kBlocking);
-  out.histograms["staleness"] = window.merged(metric::kStaleness);
 }
 
 std::vector<OpenAtEnd> open_at_end(const CellContext& context, const CellEvidence& evidence,
@@ -125,7 +112,10 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   input.window = &window;
   input.outcomes = &history.outcomes;
   input.open_at_end = open_at_end(context, evidence, directory);
+  input.warmup = settings.warmup;
   input.duration = settings.duration;
+  input.first_fault = first_fault(evidence.faults);
+  input.counters_lost = evidence.counters_lost;
   CheckOptions options;
   options.partitions_occurred = partitions_occurred(evidence.faults);
   input.verdict = check(history, options);
@@ -141,8 +131,8 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   out.summary = summarise(std::move(input));
 
   settle_event_logs(context, out.summary.verdict);
-  keep_histograms(window, history.outcomes, out);
-  out.region_histograms = region_histograms(window, history.outcomes, directory);
+  out.histograms = cell_histograms(window, history.outcomes, out.summary.blocking.open);
+  out.region_histograms = region_histograms(window, history.outcomes, out.summary.blocking.open, directory);
   for (const auto& [node, report] : evidence.reports) {
     for (const auto& [what, count] : report.live.totals_by(metric::kAlarms, metric::kWhat)) out.alarms[what] += count;
     // Traffic is not a transaction's, so it is counted over the whole cell.
@@ -161,6 +151,7 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   out.interrupted = evidence.interrupted;
   out.failure = std::move(evidence.failure);
   out.invalid_reasons = std::move(evidence.invalid_reasons);
+  for (std::string& reason : against_load(out.summary)) out.invalid_reasons.push_back(std::move(reason));
   if (out.interrupted) out.invalid_reasons.emplace_back("interrupted before its end");
   if (!out.failure.empty()) out.invalid_reasons.push_back(out.failure);
   out.left = evidence.left;

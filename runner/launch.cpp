@@ -219,6 +219,7 @@ void CellFleet::note_deaths(const std::vector<Death>& deaths, CellEvidence& evid
     ended_.push_back(death.name);
     const auto node =
         std::find_if(nodes_.begin(), nodes_.end(), [&](const NodeInfo& n) { return n.name == death.name; });
+    evidence.counters_lost = evidence.counters_lost || (node != nodes_.end() && node->kind != NodeKind::client);
     if (faults_ != nullptr && node != nodes_.end() && faults_->node_ended(node->id, death.status)) {
       context_.console.detail(context_.cell.id + ": by a fault, " + death.describe());
       continue;

@@ -56,8 +56,28 @@ std::string by_region_csv(const CellResult& cell) {
 
 }  // namespace
 
+std::map<std::string, Histogram> cell_histograms(const MetricSet& window, const std::vector<ClientOutcome>& outcomes,
+                                                 const std::vector<OpenAtEnd>& open) {
+  std::map<std::string, Histogram> out;
+  for (const ClientOutcome& outcome : outcomes) {
+    if (!outcome.measured || outcome.outcome == Outcome::undecided) continue;
+    out[outcome.outcome == Outcome::commit ? "client_latency" : "abort_latency"].record(outcome.latency);
+  }
+  const Labels commits{{metric::kOutcome, "commit"}};
+  out["commit_latency"] = window.merged(metric::kCommitLatency, commits);
+  out["lock_hold"] = window.merged(metric::kLockHold, commits);
+  out["in_doubt"] = window.merged(metric::kInDoubt, commits);
+  AllOutcomes all = all_outcomes(window, {}, open, std::nullopt);
+  out["lock_hold_all"] = std::move(all.lock_hold);
+  out["in_doubt_all"] = std::move(all.in_doubt);
+  out["blocking"] = window.merged(metric::kBlocking);
+  out["staleness"] = window.merged(metric::kStaleness);
+  return out;
+}
+
 std::map<std::string, std::map<std::string, Histogram>> region_histograms(const MetricSet& window,
                                                                           const std::vector<ClientOutcome>& outcomes,
+                                                                          const std::vector<OpenAtEnd>& open,
                                                                           const Directory& directory) {
   std::map<std::string, std::map<std::string, Histogram>> out;
   for (const ClientOutcome& outcome : outcomes) {
@@ -66,15 +86,20 @@ std::map<std::string, std::map<std::string, Histogram>> region_histograms(const 
       out["client_latency"][directory.regions()[outcome.origin.value]].record(outcome.latency);
     }
   }
-  const auto add = [&](const char* name, const char* metric, const Labels& where, const std::string& region) {
-    if (Histogram h = window.merged(metric, where); h.count() > 0) out[name][region] = std::move(h);
-  };
-  for (const std::string& region : directory.regions()) {
+  for (std::uint32_t r = 0; r < directory.region_count(); ++r) {
+    const std::string& region = directory.regions()[r];
+    const auto add = [&](const char* name, Histogram h) {
+      if (h.count() > 0) out[name][region] = std::move(h);
+    };
+    const Labels here{{metric::kRegion, region}};
     const Labels commits{{metric::kOutcome, "commit"}, {metric::kRegion, region}};
-    add("commit_latency", metric::kCommitLatency, commits, region);
-    add("lock_hold", metric::kLockHold, commits, region);
-    add("in_doubt", metric::kInDoubt, {{metric::kRegion, region}}, region);
-    add("blocking", metric::kBlocking, {{metric::kRegion, region}}, region);
+    add("commit_latency", window.merged(metric::kCommitLatency, commits));
+    add("lock_hold", window.merged(metric::kLockHold, commits));
+    add("in_doubt", window.merged(metric::kInDoubt, commits));
+    AllOutcomes all = all_outcomes(window, here, open, RegionId{r});
+    add("lock_hold_all", std::move(all.lock_hold));
+    add("in_doubt_all", std::move(all.in_doubt));
+    add("blocking", window.merged(metric::kBlocking, here));
   }
   return out;
 }

@@ -29,10 +29,23 @@ Histogram merged(const Column& column, const std::string& name) {
   return out;
 }
 
-std::string pair_of(const Histogram& h) {
+/// A lower bound has a mark of its own: how_to_read() says what it means.
+constexpr const char* kAtLeast = ">";
+
+std::string pair_of(const Histogram& h, bool at_least = false) {
   if (h.count() == 0) return "-";
-  return figure(to_ms(h.quantile(0.5))) + " / " + figure(to_ms(h.quantile(0.99)));
+  const std::string mark = at_least ? kAtLeast : "";
+  return mark + figure(to_ms(h.quantile(0.5))) + " / " + mark + figure(to_ms(h.quantile(0.99)));
 }
+
+template <class Is>
+bool any_cell(const Column& column, Is is) {
+  return std::any_of(column.cells.begin(), column.cells.end(), [&](const CellResult* cell) { return is(*cell); });
+}
+bool clients_miss_outcomes(const CellResult& cell) { return cell.summary.transactions.latencies_are_lower_bounds(); }
+bool open_at_end(const CellResult& cell) { return cell.summary.blocking.in_doubt_at_end > 0; }
+bool overloaded(const CellResult& cell) { return cell.summary.load.overloaded; }
+bool counters_lost(const CellResult& cell) { return cell.summary.costs_incomplete; }
 
 /// The predicted median; near a step of the distribution (half local, half across the world) what lies on both sides.
 std::string predicted(const Column& column, std::optional<Predicted> Prediction::*field) {
@@ -48,9 +61,10 @@ std::uint64_t sum(const Column& column, std::uint64_t (*get)(const CellResult&))
   return out;
 }
 
-std::string goodput(const Column& column) {
+/// Repetitions are of the same length, so the mean of their rates is the rate of all.
+std::string rate(const Column& column, double OfferedLoad::*field) {
   double total = 0;
-  for (const CellResult* cell : column.cells) total += cell->summary.goodput_per_s;
+  for (const CellResult* cell : column.cells) total += cell->summary.load.*field;
   return figure(total / static_cast<double>(column.cells.size()));
 }
 
@@ -76,7 +90,7 @@ std::string counted(double value) {
   return std::fabs(value - std::round(value)) < 1e-9 ? std::to_string(std::llround(value)) : figure(value);
 }
 
-/// Costs are per commit: repetitions weigh by their commits.
+/// Costs are per commit: repetitions weigh by their commits. After a death they are not exact.
 std::string cost(const Column& column, double CostSummary::*field) {
   double total = 0;
   double commits = 0;
@@ -86,7 +100,14 @@ std::string cost(const Column& column, double CostSummary::*field) {
     total += weight * ((*cell->summary.costs_per_commit).*field);
     commits += weight;
   }
-  return commits > 0 ? counted(total / commits) : "-";
+  return commits > 0 ? (any_cell(column, counters_lost) ? "~" : "") + counted(total / commits) : "-";
+}
+
+/// With anyone still in doubt at the end, who knows how long that became.
+std::string longest(const Column& column, LatencySummary CellSummary::*field) {
+  Duration most{};
+  for (const CellResult* cell : column.cells) most = std::max(most, (cell->summary.*field).max);
+  return (any_cell(column, open_at_end) ? kAtLeast : "") + figure(to_ms(most));
 }
 
 std::string blocked(const Column& column) {
@@ -104,13 +125,9 @@ bool any_blocked(const Column& column) {
 std::string longest_blocked(const Column& column) {
   if (!any_blocked(column)) return "-";
   Duration longest{};
-  bool still = false;
-  for (const CellResult* cell : column.cells) {
-    const BlockingSummary& b = cell->summary.blocking;
-    if (b.all.max >= longest) still = b.lower_bound_max == b.all.max && b.censored > 0;
-    longest = std::max(longest, b.all.max);
-  }
-  return (still ? "at least " : "") + figure(to_ms(longest));
+  for (const CellResult* cell : column.cells) longest = std::max(longest, cell->summary.blocking.all.max);
+  const bool still = any_cell(column, [](const CellResult& cell) { return cell.summary.blocking.censored > 0; });
+  return (still ? kAtLeast : "") + figure(to_ms(longest));
 }
 
 double lock_seconds_lost(const BlockingSummary& b) { return to_seconds(b.lock_time_lost); }
@@ -147,6 +164,7 @@ Verdicts validity_of(const Column& column) {
   for (const CellResult* cell : column.cells) {
     if (cell->interrupted) return {"no: interrupted", Colour::yellow};
     if (!cell->failure.empty()) return {"no: a process failed", Colour::red};
+    if (overloaded(*cell)) return {"no: overloaded", Colour::red};
     if (!cell->valid()) return {"no: see below", Colour::yellow};
   }
   return {"yes", Colour::none};
@@ -198,12 +216,32 @@ std::string block(std::vector<Column> columns, bool colour) {
   table.head();
   table.row("commit latency     p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "commit_latency")); });
   table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::commit_latency); });
-  table.row("client latency     p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "client_latency")); });
+  table.row("client latency     p50 / p99 ms",
+            [](const Column& c) { return pair_of(merged(c, "client_latency"), any_cell(c, clients_miss_outcomes)); });
   table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::client_latency); });
-  table.row("lock hold          p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "lock_hold")); });
+  // Theory is of commits; who was aborted, or is in doubt to the end, may have held its locks for longer.
+  const bool others = std::any_of(table.columns().begin(), table.columns().end(), [](const Column& c) {
+    return merged(c, "lock_hold_all").count() > merged(c, "lock_hold").count();
+  });
+  table.row("lock hold, commits p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "lock_hold")); });
   table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::lock_hold); });
-  table.row("in doubt           p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "in_doubt")); });
-  table.row("commits per second", goodput);
+  if (others) {
+    table.row("  aborted too      p50 / p99 ms",
+              [](const Column& c) { return pair_of(merged(c, "lock_hold_all"), any_cell(c, open_at_end)); });
+    table.row("  longest          ms", [](const Column& c) { return longest(c, &CellSummary::lock_hold_all); });
+  }
+  table.row("in doubt, commits  p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "in_doubt")); });
+  if (others) {
+    table.row("  aborted too      p50 / p99 ms",
+              [](const Column& c) { return pair_of(merged(c, "in_doubt_all"), any_cell(c, open_at_end)); });
+  }
+  table.row("commits per second", [](const Column& c) { return rate(c, &OfferedLoad::committed_per_s); });
+  if (std::any_of(table.columns().begin(), table.columns().end(),
+                  [](const Column& c) { return any_cell(c, overloaded); })) {
+    table.row("  offered / done", [](const Column& c) {
+      return rate(c, &OfferedLoad::offered_per_s) + " / " + rate(c, &OfferedLoad::done_per_s);
+    });
+  }
   table.row("aborted", abort_rate);
   table.row("  main cause", main_cause);
   table.row("messages           per commit", [](const Column& c) { return cost(c, &CostSummary::messages); });
@@ -238,8 +276,10 @@ std::string how_to_read() {
          "client latency from the intended start to the outcome, so that waiting in line counts; lock hold\n"
          "from the first lock to the last release, per participant: 1000 / lock hold is the most that one hot\n"
          "key can do a second. Predicted is theory without load. In doubt is from a durable YES to the\n"
-         "outcome; blocked is past the decision timeout. The verdict is from the durable logs: every outcome\n"
-         "agreed, nothing acknowledged lost, money conserved.\n";
+         "outcome; blocked is past the decision timeout. Commits per second are those told within the\n"
+         "measurement window. >: at least, as some had not ended, or clients never learned of them. ~: a\n"
+         "process died with what it had counted. The verdict is from the durable logs: every outcome agreed,\n"
+         "nothing acknowledged lost, money conserved.\n";
 }
 
 std::string problems(const std::vector<CellResult>& cells, bool colour) {
@@ -280,7 +320,7 @@ std::string one_line(const CellResult& result, bool colour) {
   const Verdicts verdict = verdict_of({result.cell.protocol, {&result}});
   const CellSummary& s = result.summary;
   std::string out = result.cell.id + "  " + paint(verdict.text, verdict.colour, colour) + "  " +
-                    std::to_string(s.transactions.committed) + " commits, " + figure(s.goodput_per_s) + "/s";
+                    std::to_string(s.transactions.committed) + " commits, " + figure(s.load.committed_per_s) + "/s";
   if (s.commit_latency.count > 0) {
     out += ", commit p50 " + figure(to_ms(s.commit_latency.p50)) + " ms, p99 " + figure(to_ms(s.commit_latency.p99)) +
            " ms";

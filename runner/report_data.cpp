@@ -8,6 +8,7 @@
 #include <iterator>
 #include <map>
 
+#include "measure/percentiles.h"
 #include "runner/findings.h"
 #include "runner/report_traces.h"
 #include "runtime/child_path.h"
@@ -22,8 +23,8 @@ constexpr std::size_t kSeriesNumbersMax = 90'000;
 constexpr std::size_t kCurveBytesMax = 350'000;
 constexpr std::size_t kTextBytesMax = 64'000;
 constexpr std::size_t kPointsPerCurve = 150;
-constexpr std::array kMetrics{"client_latency", "abort_latency", "commit_latency", "lock_hold",
-                              "in_doubt",       "blocking",      "staleness"};
+constexpr std::array kMetrics{"client_latency", "abort_latency", "commit_latency", "lock_hold", "lock_hold_all",
+                              "in_doubt",       "in_doubt_all",  "blocking",       "staleness"};
 constexpr std::array kSeriesColumns{
     "committed",  "commits_per_s", "recent_p50_ms", "recent_p99_ms", "in_doubt", "blocked", "oldest_blocked_ms",
     "locks_held", "lock_waiters",  "unshipped",     "aborted",       "shed",     "unknown"};
@@ -86,7 +87,10 @@ Json distribution(const Histogram& h) {
   Json out{{"count", h.count()}};
   const std::array quantiles{std::pair{"p50", 0.5}, std::pair{"p90", 0.9}, std::pair{"p99", 0.99},
                              std::pair{"p999", 0.999}};
-  for (const auto& [name, q] : quantiles) out[name] = three_decimals(to_ms(h.quantile(q)));
+  for (const auto& [name, q] : quantiles) {
+    const bool enough = q <= 0.99 || h.count() >= kSamplesForP999;
+    out[name] = enough ? Json(three_decimals(to_ms(h.quantile(q)))) : Json(nullptr);
+  }
   out["max"] = three_decimals(to_ms(h.max()));
   out["x"] = std::move(x);
   out["y"] = std::move(y);

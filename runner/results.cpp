@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "measure/percentiles.h"
 #include "runner/results_faults.h"
 
 namespace geocommit {
@@ -17,8 +18,25 @@ double ms(Duration duration) { return std::round(to_ms(duration) * 1000) / 1000;
 double rounded(double value) { return std::round(value * 1e6) / 1e6; }
 
 Json json_of(const LatencySummary& s) {
-  return {{"count", s.count}, {"mean", ms(s.mean)}, {"p50", ms(s.p50)}, {"p90", ms(s.p90)},
-          {"p99", ms(s.p99)}, {"p999", ms(s.p999)}, {"max", ms(s.max)}};
+  return {{"count", s.count}, {"mean", ms(s.mean)},
+          {"p50", ms(s.p50)}, {"p90", ms(s.p90)},
+          {"p99", ms(s.p99)}, {"p999", s.count >= kSamplesForP999 ? Json(ms(s.p999)) : Json(nullptr)},
+          {"max", ms(s.max)}};
+}
+
+/// Clients did not learn, or were not asked for, `counts.unknown + counts.shed` more.
+Json client_latency(const LatencySummary& s, const TransactionCounts& counts) {
+  Json out = json_of(s);
+  out["percentiles_are_lower_bounds"] = counts.latencies_are_lower_bounds();
+  return out;
+}
+
+/// Of every transaction: `open` of them still were in doubt at the end.
+Json all_of(const LatencySummary& s, std::uint64_t open) {
+  Json out = json_of(s);
+  out["censored"] = open;
+  out["percentiles_are_lower_bounds"] = open > 0;
+  return out;
 }
 
 Json json_of(const BlockingSummary& s) {
@@ -67,7 +85,7 @@ Json json_of(const TransactionCounts& t) {
 
 Json json_of(const std::optional<double>& value) { return value ? Json(rounded(*value)) : Json(nullptr); }
 
-Json json_of(const std::optional<CostSummary>& costs) {
+Json json_of(const std::optional<CostSummary>& costs, bool incomplete) {
   if (!costs) return nullptr;
   const CostSummary& c = *costs;
   return {{"messages", rounded(c.messages)},
@@ -77,7 +95,8 @@ Json json_of(const std::optional<CostSummary>& costs) {
           {"forced_writes", rounded(c.forced_writes)},
           {"lazy_writes", rounded(c.lazy_writes)},
           {"retries", rounded(c.retries)},
-          {"message_delays", rounded(c.message_delays)}};
+          {"message_delays", rounded(c.message_delays)},
+          {"incomplete", incomplete}};
 }
 
 Json json_of(const Prediction& p) {
@@ -116,10 +135,12 @@ Json json_of(const std::map<std::string, RegionSummary>& regions) {
     for (const auto& [replica, summary] : r.staleness) staleness[replica] = json_of(summary);
     out[name] = {{"transactions", json_of(r.transactions)},
                  {"availability", json_of(r.availability)},
-                 {"client_latency_ms", json_of(r.client_latency)},
+                 {"client_latency_ms", client_latency(r.client_latency, r.transactions)},
                  {"commit_latency_ms", json_of(r.commit_latency)},
                  {"lock_hold_ms", json_of(r.lock_hold)},
+                 {"lock_hold_all_ms", all_of(r.lock_hold_all, r.blocking.in_doubt_at_end)},
                  {"in_doubt_ms", json_of(r.in_doubt)},
+                 {"in_doubt_all_ms", all_of(r.in_doubt_all, r.blocking.in_doubt_at_end)},
                  {"blocking_ms", json_of(r.blocking)},
                  {"staleness_ms", staleness}};
   }
@@ -181,14 +202,20 @@ Json json_of(const CellResult& r, const Plan& plan) {
   out["violations"] = violations;
   out["verdict_detail"] = verdict_json(s.verdict);
   out["transactions"] = json_of(s.transactions);
-  out["goodput_per_s"] = rounded(s.goodput_per_s);
+  out["goodput_per_s"] = rounded(s.load.committed_per_s);
+  out["load"] = {{"offered_per_s", rounded(s.load.offered_per_s)},
+                 {"done_per_s", rounded(s.load.done_per_s)},
+                 {"overloaded", s.load.overloaded},
+                 {"send_lateness_ms", json_of(s.send_lateness)}};
   out["availability"] = json_of(s.availability);
-  out["client_latency_ms"] = json_of(s.client_latency);
+  out["client_latency_ms"] = client_latency(s.client_latency, s.transactions);
   out["abort_latency_ms"] = json_of(s.abort_latency);
   out["commit_latency_ms"] = json_of(s.commit_latency);
   out["lock_hold_ms"] = json_of(s.lock_hold);
   out["lock_hold_key_ms"] = json_of(s.lock_hold_keys);
+  out["lock_hold_all_ms"] = all_of(s.lock_hold_all, s.blocking.in_doubt_at_end);
   out["in_doubt_ms"] = json_of(s.in_doubt);
+  out["in_doubt_all_ms"] = all_of(s.in_doubt_all, s.blocking.in_doubt_at_end);
   out["blocking_ms"] = json_of(s.blocking);
   out["in_doubt_at_end"] = list_of(s.blocking.open, plan.directory(r.cell));
   out["staleness_ms"] = s.staleness.count > 0 ? json_of(s.staleness) : Json(nullptr);
@@ -196,7 +223,7 @@ Json json_of(const CellResult& r, const Plan& plan) {
   for (const auto& [how, gap] : s.write_gap) out["write_gap_ms"][how] = json_of(gap);
   out["lock_wait_share"] = json_of(s.lock_wait_share);
   out["by_region"] = json_of(s.by_region);
-  out["costs_per_commit"] = json_of(s.costs_per_commit);
+  out["costs_per_commit"] = json_of(s.costs_per_commit, s.costs_incomplete);
   out["prediction_ms"] = json_of(s.prediction);
   out["forced_write_ms"] = ms(r.forced_write);
   out["timeouts_ms"] = {{"vote", ms(t.protocol.vote)},
@@ -228,7 +255,8 @@ constexpr const char* kCsvHeader =
     "in_doubt_p99_ms,blocking_count,blocking_p99_ms,blocking_censored,blocking_longest_ms,lock_seconds_lost,blast_"
     "radius,staleness_p50_ms,staleness_p99_ms,"
     "messages_per_commit,wan_messages_per_commit,wan_bytes_per_commit,forced_writes_per_commit,predicted_commit_ms,"
-    "predicted_lock_hold_ms,locks_held_at_end,open_at_end";
+    "predicted_lock_hold_ms,locks_held_at_end,open_at_end,offered_per_s,done_per_s,overloaded,lock_hold_all_p50_ms,"
+    "lock_hold_all_p99_ms,lock_hold_all_longest_ms,costs_incomplete";
 
 std::string csv_row(const CellResult& r, const Plan& plan) {
   const CellSummary& s = r.summary;
@@ -247,7 +275,7 @@ std::string csv_row(const CellResult& r, const Plan& plan) {
   const auto predicted = [&](const std::optional<Predicted>& p) { f.push_back(p ? number(ms(p->p50)) : ""); };
   const TransactionCounts& t = s.transactions;
   for (const std::uint64_t value : {t.offered, t.committed, t.aborted_total(), t.unknown, t.shed}) count(value);
-  f.push_back(number(s.goodput_per_s));
+  f.push_back(number(s.load.committed_per_s));
   for (const LatencySummary* l : {&s.client_latency, &s.commit_latency, &s.lock_hold, &s.in_doubt}) latency(*l);
   count(s.blocking.ended.count);
   f.push_back(s.blocking.all.count > 0 ? number(ms(s.blocking.all.p99)) : "");
@@ -264,6 +292,12 @@ std::string csv_row(const CellResult& r, const Plan& plan) {
   predicted(s.prediction.lock_hold);
   count(r.left.locks_held);
   count(r.left.open_coordinator + r.left.open_participant);
+  f.push_back(number(s.load.offered_per_s));
+  f.push_back(number(s.load.done_per_s));
+  f.push_back(s.load.overloaded ? "true" : "false");
+  latency(s.lock_hold_all);
+  f.push_back(s.lock_hold_all.count > 0 ? number(ms(s.lock_hold_all.max)) : "");
+  f.push_back(s.costs_incomplete ? "true" : "false");
   std::string out;
   for (const std::string& field : f) out += (out.empty() ? "" : ",") + csv(field);
   return out;

@@ -26,6 +26,7 @@ Json phase_json(const PhaseSummary& p) {
   out["goodput_per_s"] = std::round(p.goodput_per_s * 1000) / 1000;
   const bool any = p.commits.count > 0;
   out["client_latency_ms"] = {{"count", p.commits.count},
+                              {"percentiles_are_lower_bounds", p.unknown > 0},
                               {"p50", any ? Json(ms(p.commits.p50)) : Json(nullptr)},
                               {"p99", any ? Json(ms(p.commits.p99)) : Json(nullptr)},
                               {"max", any ? Json(ms(p.commits.max)) : Json(nullptr)}};

@@ -13,7 +13,8 @@ const cellsOf = (group) => group.cells.map((i) => cells[i]);
 /** "2pc", or with a sweep "2pc (workload.rate=50/s)". */
 const groupName = (group) => (points.length > 1 ? `${group.protocol} (${group.point})` : group.protocol);
 /** Where in summary.json a number is, if it is that of one cell. */
-const placeOf = (group, ...path) => (group.cells.length === 1 ? ["cells", group.cells[0], ...path].join("/") : null);
+const pointer = (...keys) => keys.map((k) => String(k).replaceAll("~", "~0").replaceAll("/", "~1")).join("/");
+const placeOf = (group, ...path) => (group.cells.length === 1 ? pointer("cells", group.cells[0], ...path) : null);
 /** The middle one of the repetitions' values: of figures that have no histogram to merge. */
 function middle(group, ...path) {
   const values = cellsOf(group).map((c) => at(c, ...path)).filter((v) => typeof v === "number").sort((a, b) => a - b);
@@ -31,9 +32,24 @@ function quantile(group, metric, name, region) {
     const index = group.cells[0];
     const count = at(cells[index], ...path.slice(0, -1), "count");
     const value = at(cells[index], ...path);
-    if (value !== null) return {value: count > 0 || name === "count" ? value : null, path: ["cells", index, ...path].map((k) => String(k).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")};
+    if (value !== null) return {value: count > 0 || name === "count" ? value : null, path: pointer("cells", index, ...path)};
   }
   return {value: at(group, "distributions", metric, region || "", name), path: null};
+}
+/** The mark of a metric whose percentiles are lower bounds, in any repetition. */
+function atLeast(group, metric, region) {
+  const where = region ? ["by_region", region] : [];
+  return cellsOf(group).some((c) => at(c, ...where, metric + "_ms", "percentiles_are_lower_bounds") === true) ? ">" : "";
+}
+/** Whether a process died with what it had counted: then costs are about what they say. */
+const about = (group) => (cellsOf(group).some((c) => at(c, "costs_per_commit", "incomplete") === true) ? "~" : "");
+const overloaded = (group) => cellsOf(group).some((c) => at(c, "load", "overloaded") === true);
+/** The longest that anyone was blocked, past its decision timeout: who still was at the end counts, with a lower bound. */
+function longestBlocked(group, region) {
+  const where = region ? ["by_region", region] : [];
+  const value = most(group, ...where, "blocking_ms", "max");
+  const open = cellsOf(group).some((c) => at(c, ...where, "blocking_ms", "censored") > 0);
+  return valueCell((open ? ">" : "") + figure(value), value, placeOf(group, ...where, "blocking_ms", "max"));
 }
 const total = (group, ...path) => sum(cellsOf(group).map((c) => at(c, ...path)));
 const abortedOf = (cell) => sum(Object.values(at(cell, "transactions", "aborted") || {}));

@@ -1,6 +1,6 @@
 // Distributions: a curve per protocol, whole or of one region, and the percentiles.
 
-const METRICS = [["client_latency", "Client latency"], ["commit_latency", "Commit latency"], ["lock_hold", "Lock hold"], ["in_doubt", "In doubt"], ["blocking", "Blocking"], ["staleness", "Staleness"], ["abort_latency", "Latency of aborts"]];
+const METRICS = [["client_latency", "Client latency"], ["commit_latency", "Commit latency"], ["lock_hold", "Lock hold of commits"], ["lock_hold_all", "Lock hold, aborted too"], ["in_doubt", "In doubt, commits"], ["in_doubt_all", "In doubt, aborted too"], ["blocking", "Blocking"], ["staleness", "Staleness"], ["abort_latency", "Latency of aborts"]];
 
 function drawLatency() {
   const has = (metric) => groups.some((g) => at(g, "distributions", metric, "") !== null);
@@ -42,11 +42,11 @@ function latencyBody(state) {
       if (!region && state.metric === "abort_latency" && quantile(group, state.metric, "count", region).value === null) continue;
       const count = quantile(group, state.metric, "count", region).value;
       if (!count) continue;
-      const q = (name) => { const v = quantile(group, state.metric, name, region); return valueCell(figure(v.value), v.value, v.path); };
+      const q = (name) => { const v = quantile(group, state.metric, name, region); return valueCell((v.value === null ? "" : atLeast(group, state.metric, region)) + figure(v.value), v.value, v.path); };
       rows.push([region ? label : group.protocol, whole(count), q("p50"), q("p90"), q("p99"), q("p999"), q("max"), ...(region ? [{sub: true}] : [])]);
     }
   }
   return [
     chart({title: `${title}${where}: share of transactions at or below, %`, x: {label: "milliseconds", log: state.log === "log", range: () => [low, high]}, y: {range: () => [0, 102], unit: " %"}, xs, series}),
-    table(`${title} in milliseconds, from merged histograms`, ["", "count", "p50", "p90", "p99", "p99.9", "max"], rows, true)];
+    table(`${title} in milliseconds, from merged histograms; >: at least; p99.9 takes a thousand samples`, ["", "count", "p50", "p90", "p99", "p99.9", "max"], rows, true)];
 }

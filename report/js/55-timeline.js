@@ -57,11 +57,12 @@ function phaseTable(list) {
     for (const phase of ["before", "during", "after"]) {
       const p = at(cell, "phases", phase), index = cells.indexOf(cell), place = (...path) => ["cells", index, "phases", phase, ...path].join("/");
       if (!p) continue;
-      const latency = (name) => valueCell(figure(at(p, "client_latency_ms", name)), at(p, "client_latency_ms", name), place("client_latency_ms", name));
+      const mark = at(p, "client_latency_ms", "percentiles_are_lower_bounds") === true ? ">" : "";
+      const latency = (name) => valueCell((at(p, "client_latency_ms", name) === null ? "" : mark) + figure(at(p, "client_latency_ms", name)), at(p, "client_latency_ms", name), place("client_latency_ms", name));
       rows.push([`${cell.protocol} ${phase}`, figure(p.seconds), valueCell(figure(p.goodput_per_s), p.goodput_per_s, place("goodput_per_s")), percent(p.availability), latency("p50"), latency("p99"), ...(phase === "before" ? [] : [{sub: true}])]);
     }
     const normal = at(cell, "phases", "normal_after_s");
     rows.push([cell.protocol + " from heal to normal", normal === null ? "not reached" : figure(normal) + " s", "", "", "", "", {sub: true}]);
   }
-  return table("Before, during and after the faults; client latency in ms", ["", "seconds", "commits/s", "availability", "p50", "p99"], rows, true);
+  return table("Before, during and after the faults; client latency in ms, >: at least", ["", "seconds", "commits/s", "availability", "p50", "p99"], rows, true);
 }

@@ -23,11 +23,12 @@ constexpr std::array kMetrics{Metric{"commit latency p50", "ms", {"commit_latenc
                               Metric{"commit latency p99", "ms", {"commit_latency_ms", "p99", ""}, true},
                               Metric{"client latency p50", "ms", {"client_latency_ms", "p50", ""}, true},
                               Metric{"client latency p99", "ms", {"client_latency_ms", "p99", ""}, true},
-                              Metric{"lock hold p50", "ms", {"lock_hold_ms", "p50", ""}, true},
-                              Metric{"lock hold p99", "ms", {"lock_hold_ms", "p99", ""}, true},
-                              Metric{"in doubt p99", "ms", {"in_doubt_ms", "p99", ""}, true},
+                              Metric{"lock hold, commits p50", "ms", {"lock_hold_ms", "p50", ""}, true},
+                              Metric{"lock hold, commits p99", "ms", {"lock_hold_ms", "p99", ""}, true},
+                              Metric{"lock hold, aborted too p99", "ms", {"lock_hold_all_ms", "p99", ""}, true},
+                              Metric{"in doubt, aborted too p99", "ms", {"in_doubt_all_ms", "p99", ""}, true},
                               Metric{"blocked participants", "", {"blocking_ms", "count", ""}, false},
-                              Metric{"longest blocking", "ms", {"blocking_ms", "max", ""}, true},
+                              Metric{"longest blocked", "ms", {"blocking_ms", "max", ""}, true},
                               Metric{"commits per second", "/s", {"goodput_per_s", "", ""}, false},
                               Metric{"availability", "", {"availability", "", ""}, false},
                               Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false},
@@ -40,7 +41,9 @@ std::optional<double> figure_of(const Json& cell, const Metric& metric) {
     if (!now->is_object()) return std::nullopt;
     const auto found = now->find(key);
     if (found == now->end()) return std::nullopt;
-    if (metric.latency && found->is_object() && found->value("count", 0.0) <= 0) return std::nullopt;
+    // Blocking counts those that ended; one that did not is in its figures too.
+    const auto recorded = [&] { return found->value("count", 0.0) + found->value("censored", 0.0); };
+    if (metric.latency && found->is_object() && recorded() <= 0) return std::nullopt;
     now = &*found;
   }
   return now->is_number() ? std::optional(now->get<double>()) : std::nullopt;

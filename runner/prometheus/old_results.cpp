@@ -112,6 +112,7 @@ std::vector<Distribution> distributions_of(const std::filesystem::path& results,
                               {"abort_latency", metric::kClientLatency, "abort"},
                               {"commit_latency", metric::kCommitLatency, "commit"},
                               {"lock_hold", metric::kLockHold, "commit"},
+                              {"in_doubt_all", metric::kInDoubt, ""},
                               {"in_doubt", metric::kInDoubt, ""},
                               {"blocking", metric::kBlocking, ""},
                               {"staleness", metric::kStaleness, ""}};
@@ -122,6 +123,9 @@ std::vector<Distribution> distributions_of(const std::filesystem::path& results,
     std::ifstream in(*file);
     std::string line;
     if (!std::getline(in, line)) continue;
+    const bool had = std::any_of(out.begin(), out.end(),
+                                 [&](const Distribution& d) { return d.name == known.name && d.labels.empty(); });
+    if (had) continue;  // in_doubt is part of in_doubt_all, which older folders lack
     Distribution one{known.name, {}, std::vector<std::uint64_t>(prometheus_bounds().size() + 1), 0};
     if (*known.outcome != '\0') one.labels[metric::kOutcome] = known.outcome;
     while (std::getline(in, line)) {

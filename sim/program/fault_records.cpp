@@ -49,6 +49,14 @@ bool broke_synchrony(const std::vector<FaultRecord>& records) {
   });
 }
 
+bool killed_nodes(const std::vector<FaultRecord>& records) {
+  return std::any_of(records.begin(), records.end(), [](const FaultRecord& record) {
+    const FaultKind kind = record.fault.first().kind;
+    return !record.times.empty() &&
+           (kind == FaultKind::crash || kind == FaultKind::disk_fail_sync || kind == FaultKind::disk_full);
+  });
+}
+
 std::vector<geocommit::FaultSpan> spans_in_force(const std::vector<FaultRecord>& records) {
   std::vector<geocommit::FaultSpan> out;
   for (const FaultRecord& record : records) {

@@ -17,6 +17,8 @@ namespace geocommit::sim {
 [[nodiscard]] std::vector<std::string> active_since(const std::vector<FaultRecord>& records, Duration before);
 /// Whether one of them made messages lost or late: what 3PC is not built for.
 [[nodiscard]] bool broke_synchrony(const std::vector<FaultRecord>& records);
+/// Whether one of them ended a process: a crash, or a failing disk (which may have had nothing to write).
+[[nodiscard]] bool killed_nodes(const std::vector<FaultRecord>& records);
 /// For what they did to goodput and latency; without orders, which have no length.
 [[nodiscard]] std::vector<geocommit::FaultSpan> spans_in_force(const std::vector<FaultRecord>& records);
 

@@ -14,6 +14,7 @@
 #include "runner/files.h"
 #include "runner/publish.h"
 #include "runner/theory.h"
+#include "runner/validity.h"
 #include "runtime/events/event_log.h"
 #include "runtime/telemetry.h"
 #include "sim/program/durable_logs.h"
@@ -199,9 +200,12 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
       }
     }
   }
+  input.warmup = world.spec().warmup;
   input.duration = world.spec().duration;
   CheckOptions options;
   out.faults = fault_records(plan, out.cell, world);
+  input.first_fault = first_fault(out.faults);
+  input.counters_lost = killed_nodes(out.faults);
   const Settings& settings = plan.point(out.cell).settings;
   out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_in_force(out.faults),
                             plan.timeouts.at(out.cell.point).outcome());
@@ -215,18 +219,9 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
   }
   out.summary = summarise(std::move(input));
 
-  const Labels commits{{metric::kOutcome, "commit"}};
-  for (const ClientOutcome& outcome : history.outcomes) {
-    if (outcome.measured && outcome.outcome != Outcome::undecided) {
-      out.histograms[outcome.outcome == Outcome::commit ? "client_latency" : "abort_latency"].record(outcome.latency);
-    }
-  }
-  out.histograms["commit_latency"] = window.merged(metric::kCommitLatency, commits);
-  out.histograms["lock_hold"] = window.merged(metric::kLockHold, commits);
-  out.histograms["in_doubt"] = window.merged(metric::kInDoubt);
-  out.histograms["blocking"] = window.merged(metric::kBlocking);
-  out.histograms["staleness"] = window.merged(metric::kStaleness);
-  out.region_histograms = region_histograms(window, history.outcomes, directory);
+  out.invalid_reasons = against_load(out.summary);
+  out.histograms = cell_histograms(window, history.outcomes, out.summary.blocking.open);
+  out.region_histograms = region_histograms(window, history.outcomes, out.summary.blocking.open, directory);
 }
 
 /// As the runner does after a real cell: what violates is kept, and what some other node has kept.

@@ -29,7 +29,10 @@ def one_protocol(protocol, messages, forced_writes, extra=""):
         equal(len(whole["cells"]), 1, "cells")
         cell = whole["cells"][0]
         equal(cell["protocol"], protocol, "protocol")
-        equal((cell["verdict"], cell["valid"], cell["expected"]), ("pass", True, False), "verdict, valid, expected")
+        equal((cell["verdict"], cell["expected"]), ("pass", False), "verdict, expected")
+        # How late a busy machine sends is its own affair; nothing else may be held against the latencies.
+        equal([r for r in cell["reasons"] if not r.startswith("the load generator sent late")], [], "why not valid")
+        equal(cell["valid"], not cell["reasons"], "valid")
         check(not any(cell["violations"].values()), f"violations: {cell['violations']}")
         counts = cell["transactions"]
         equal(counts["offered"], 80, "offered: 40 a second for 2 s")

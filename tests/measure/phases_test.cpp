@@ -43,6 +43,7 @@ TEST_CASE("a transaction that met a fault counts as during, the others by their 
   CHECK(phases->before.goodput_per_s == Approx(1.0));
   CHECK(phases->during.offered == 5);
   CHECK(phases->during.committed == 3);
+  CHECK(phases->during.goodput_per_s == Approx(3.0 / 4));  // the abort is no good, though it was told
   CHECK(phases->during.aborted == 1);
   CHECK(phases->during.unknown == 1);
   CHECK(phases->during.time == 4s);
@@ -51,8 +52,20 @@ TEST_CASE("a transaction that met a fault counts as during, the others by their 
   CHECK(*phases->during.by_region.at("b").availability == Approx(0.0));
   CHECK(phases->after.offered == 2);
   CHECK(phases->after.time == 5s);
+  CHECK(phases->after.goodput_per_s == Approx(2.0 / 5));
   CHECK(phases->healed == Duration{8s});
   CHECK(phases->normal_after == Duration{0});
+}
+
+TEST_CASE("goodput of a phase is what was told in it, not what a drain told later") {
+  std::vector<ClientOutcome> outcomes;
+  for (int i = 0; i < 10; ++i) outcomes.push_back(at(4s, 8s));  // held up by the fault, told after the window
+  for (int i = 0; i < 10; ++i) outcomes.push_back(at(5s, 2s));  // ... and after the heal
+  const auto phases = fault_phases(outcomes, directory(), Duration{0}, 10s, {{4s, 6s}}, 20s);
+  REQUIRE(phases);
+  CHECK(phases->during.committed == 20);
+  CHECK(phases->during.goodput_per_s == 0.0);
+  CHECK(phases->after.goodput_per_s == Approx(10.0 / 4));
 }
 
 TEST_CASE("normal again from the last slow or lost transaction on") {

@@ -45,7 +45,10 @@ TEST_CASE("a summary of a cell, by hand") {
   window.histogram(metric::kLockHold, at("eu")).record(80ms, 3);
   window.histogram(metric::kLockHold, at("eu", "abort")).record(10ms, 2);
   window.counter(metric::kLockWaits, at("eu", "abort")) = 2;
+  window.histogram(metric::kLockHold, at("eu", "undecided")).record(9s);  // only read
+  window.histogram(metric::kClientLateness, {{metric::kRegion, "us"}}).record(4ms);
   window.histogram(metric::kInDoubt, at("us")).record(78ms, 3);
+  window.histogram(metric::kInDoubt, at("us", "abort")).record(1900ms);
   window.histogram(metric::kBlocking, at("us", "abort")).record(900ms);
   window.counter(metric::kTransactions, at("us")) = 2;
   window.counter(metric::kTransactions, at("eu")) = 1;
@@ -81,6 +84,7 @@ TEST_CASE("a summary of a cell, by hand") {
                        {RegionId{1}, 3s, 2s, NodeId{2}, TxnId{NodeId{1001}, Epoch{1}, 7}, {4s, 2, 3, 6}},
                        {RegionId{0}, 100ms, 0s, NodeId{1}, TxnId{}, {}}};
   input.duration = 2s;
+  input.counters_lost = true;
   const CellSummary s = summarise(input);
 
   CHECK(s.transactions.committed == 3);
@@ -91,7 +95,10 @@ TEST_CASE("a summary of a cell, by hand") {
   CHECK(s.transactions.unknown == 3);
   CHECK(s.transactions.offered ==
         s.transactions.committed + s.transactions.aborted_total() + s.transactions.unknown + s.transactions.shed);
-  CHECK(s.goodput_per_s == Approx(1.5));
+  CHECK(s.load.offered_per_s == Approx(6));
+  CHECK(s.load.committed_per_s == Approx(1.5));  // the warm-up's too, if told in the window; not what took 2 s
+  CHECK(s.load.done_per_s == Approx(3));
+  CHECK(s.load.overloaded);  // three were shed
   CHECK(*s.availability == Approx(4.0 / 12));
   CHECK(s.client_latency.count == 3);
   CHECK(s.client_latency.max == 2s);
@@ -100,7 +107,16 @@ TEST_CASE("a summary of a cell, by hand") {
   CHECK(to_ms(s.commit_latency.p50) == Approx(80).epsilon(0.002));
   CHECK(s.commit_latency.max == 120ms);
   CHECK(s.lock_hold.count == 6);
-  CHECK(*s.lock_wait_share == Approx(0.25));
+  // Aborted ones too, and those in doubt at the end with what they have held their locks for so far.
+  CHECK(s.lock_hold_all.count == 6 + 2 + 3);
+  CHECK(s.lock_hold_all.max == 3s);
+  CHECK(s.in_doubt.max == 78ms);
+  CHECK(s.in_doubt_all.count == 3 + 1 + 3);
+  CHECK(s.in_doubt_all.max == 3s);
+  CHECK(s.lock_hold_all.max >= s.blocking.all.max);
+  CHECK(s.send_lateness.max == 4ms);
+  CHECK(s.costs_incomplete);
+  CHECK(*s.lock_wait_share == Approx(2.0 / 9));
   CHECK(s.blocking.ended.count == 1);
   CHECK(s.blocking.censored == 2);
   CHECK(s.blocking.in_doubt_at_end == 3);
@@ -135,6 +151,10 @@ TEST_CASE("a summary of a cell, by hand") {
   CHECK(us.client_latency.count == 2);
   CHECK(*us.availability == Approx(0.5));
   CHECK(*eu.availability == Approx(1.0 / 6));
+  CHECK(us.lock_hold_all.count == 3 + 1);
+  CHECK(eu.lock_hold_all.count == 3 + 2 + 2);
+  CHECK(eu.in_doubt_all.count == 2);
+  CHECK(us.transactions.latencies_are_lower_bounds());
   CHECK(us.blocking.censored == 0);
   CHECK(us.blocking.in_doubt_at_end == 1);
   CHECK(eu.blocking.censored == 2);

@@ -25,11 +25,12 @@ def run(page, *words, width=1280, height=2000, seconds=5):
 
 
 class Document(html.parser.HTMLParser):
-    """Tags with their attributes, and the text of each element that has data-path."""
+    """Tags with their attributes, the text of each element that has data-path, and the rows of tables."""
 
     def __init__(self, text):
         super().__init__()
         self.tags, self.values, self.ids, self._open, self.raw = [], [], set(), None, []
+        self.tables, self._text = [], None  # [{caption, rows: [[(text, path or None), ...]]}]
         self.feed(text)
 
     def handle_starttag(self, tag, attributes):
@@ -37,14 +38,28 @@ class Document(html.parser.HTMLParser):
         self.tags.append((tag, attributes))
         if "id" in attributes:
             self.ids.add(attributes["id"])
+        if tag == "table":
+            self.tables.append({"caption": "", "rows": []})
+        elif tag == "tr" and self.tables:
+            self.tables[-1]["rows"].append([])
+        elif tag in ("td", "th", "caption"):
+            self._text = ["", attributes.get("data-path")]
         if "data-path" in attributes:
             self._open = [attributes["data-path"], attributes.get("data-value"), ""]
 
     def handle_data(self, data):
+        if self._text:
+            self._text[0] += data
         if self._open:
             self._open[2] += data
 
     def handle_endtag(self, tag):
+        if tag in ("td", "th", "caption") and self._text and self.tables:
+            if tag == "caption":
+                self.tables[-1]["caption"] = self._text[0]
+            else:
+                self.tables[-1]["rows"][-1].append(tuple(self._text))
+            self._text = None
         if tag == "td" and self._open:
             self.values.append(tuple(self._open))
             self._open = None

@@ -78,10 +78,9 @@ TEST_CASE("findings: who held locks while what was wrong, and who split") {
   three["expected"] = true;
   three["violations"] = {{"split_outcome", 14}};
   const Json both = summary({two, three});
-  says(
-      both,
-      "2pc held locks in doubt for up to 10.2 s (7 participants blocked) while us-east-1 was cut off; 3pc committed 14 "
-      "transactions on one side and aborted them on the other, as its fault model predicts.");
+  says(both,
+       "2pc blocked 7 participants for up to 9.20 s past their decision timeout while us-east-1 was cut off; 3pc "
+       "committed 14 transactions on one side and aborted them on the other, as its fault model predicts.");
   says(both,
        "Passed: 2pc. There, of 500 committed transactions in the durable logs, every outcome agreed, nothing "
        "acknowledged was lost, and money was conserved.");
@@ -103,7 +102,7 @@ TEST_CASE("findings: what is still open is at least so long, and many faults are
                                {{"kind", "pause"}, {"target", "agent@eu-west-1"}},
                                {{"kind", "crash"}, {"target", "agent@eu-west-1"}}});
   says(summary({two}),
-       "2pc held locks in doubt for at least 5.00 s (3 participants blocked, 2 still at the end) while 3 faults "
+       "2pc blocked 3 participants for at least 4.00 s past their decision timeout (2 still at the end) while 3 faults "
        "happened.");
 }
 
@@ -115,13 +114,13 @@ TEST_CASE("findings: a fault that did not happen is not told as if it had") {
   Json home = cell("home-region", 2.5);
   home["faults"] = two["faults"];
   says(summary({home, two}),
-       "2pc held locks in doubt for up to 1.50 s (1 participant blocked) while us-east-1 was cut off, and home-region "
-       "blocked nobody.");
+       "2pc blocked 1 participant for up to 500 ms past its decision timeout while us-east-1 was cut off, and "
+       "home-region blocked nobody.");
   Json three = cell("3pc", 300);
   three["faults"] = Json::array({partition()});
   three["faults"][0]["triggered"] = 0;
   says(summary({two, three}),
-       "2pc held locks in doubt for up to 1.50 s (1 participant blocked) while us-east-1 was cut off. 3pc met no "
+       "2pc blocked 1 participant for up to 500 ms past its decision timeout while us-east-1 was cut off. 3pc met no "
        "fault.");
   says(summary({three}), "3pc met no fault.");
   // What two met is said once, though a third did not.
@@ -132,8 +131,9 @@ TEST_CASE("findings: a fault that did not happen is not told as if it had") {
   split["expected"] = true;
   split["violations"] = {{"split_outcome", 5}};
   says(summary({three, two, split}),
-       "2pc held locks in doubt for up to 1.50 s (1 participant blocked) while us-east-1 was cut off, and x for up to "
-       "1.50 s (1); x committed 5 transactions on one side and aborted them on the other, as its fault model predicts. "
+       "2pc blocked 1 participant for up to 500 ms past its decision timeout while us-east-1 was cut off, and x 1 for "
+       "up to 500 ms; x committed 5 transactions on one side and aborted them on the other, as its fault model "
+       "predicts. "
        "3pc met no fault.");
 }
 
@@ -176,20 +176,45 @@ TEST_CASE("findings: what may not be used, was lost or could not be judged") {
   says(one,
        "2pc failed a home over and 2 acknowledged transactions were left behind (its recovery point, RPO; not a "
        "violation).");
-  says(one, "2pc: clients never learned the outcome of 1 transaction.");
+  says(one, "2pc: clients never learned the outcome of 1 transaction, so that its client latencies are lower bounds.");
   says(one, "2pc-r1 could not be judged: a log is missing.");
   for (const std::string& text : texts(one)) CHECK(text.find("passed") == std::string::npos);
 }
 
 TEST_CASE("findings: theory, near and far, with the range of a step") {
-  const auto with = [](double measured, double low, double high) {
+  const auto with = [](double measured, double low, double middle, double high) {
     Json one = cell("2pc", measured);
-    one["prediction_ms"] = {{"detail", {{"commit_latency", {{"p45", low}, {"p50", low}, {"p55", high}}}}}};
+    one["prediction_ms"] = {{"detail", {{"commit_latency", {{"p45", low}, {"p50", middle}, {"p55", high}}}}}};
     return summary({one});
   };
-  says(with(152, 150, 150), "The commit latency of 2pc is within 5 % of theory at p50.");
-  says(with(40, 2, 70), "The commit latency of 2pc is within 5 % of theory at p50.");
-  says(with(180, 150, 150), "The commit latency of 2pc is 20.0 % above what theory says without load, at p50.");
+  says(with(152, 150, 150, 150), "The commit latency of 2pc is within 5 % of theory at p50.");
+  says(with(180, 149, 150, 151),
+       "The commit latency of 2pc at p50, 180 ms, is 20.0 % above what theory says without load.");
+  says(with(120, 149, 150, 151),
+       "The commit latency of 2pc at p50, 120 ms, is 20.0 % below what theory says without load.");
+  // Where a range holds the median, that is all there is to say: it is not near theory.
+  says(with(40, 1.14, 1.14, 70.3),
+       "The commit latency of 2pc at p50, 40.0 ms, is inside the range that theory gives, 1.14 to 70.3 ms, which says "
+       "no more than that.");
+  says(with(77, 2, 70, 70),
+       "The commit latency of 2pc at p50, 77.0 ms, is 10.0 % above the range that theory gives without load, 2.00 to "
+       "70.0 ms.");
+  says(with(1.5, 2, 2, 70),
+       "The commit latency of 2pc at p50, 1.50 ms, is 25.0 % below the range that theory gives without load, 2.00 to "
+       "70.0 ms.");
+}
+
+TEST_CASE("findings: a load that was more than was done") {
+  Json two = cell("2pc", 150);
+  two["load"] = {{"offered_per_s", 30.2}, {"done_per_s", 6.6}, {"overloaded", true}};
+  two["valid"] = false;
+  two["reasons"] = {"overloaded: offered 30.2/s, done 6.60/s"};
+  const Json one = summary({two});
+  says(one, "2pc was overloaded: offered 30.2/s, done 6.60/s. Its latencies are those of a queue that grew.");
+  says(one, "At p50 2pc commits in 150 ms (overloaded).");
+  for (const std::string& text : texts(one)) CHECK(text.find("may not be used") == std::string::npos);
+  two["reasons"].push_back("the router delivered late");
+  says(summary({two}), "The latencies of 2pc-r1 may not be used: overloaded: offered 30.2/s, done 6.60/s.");
 }
 
 TEST_CASE("findings: a sweep is compared at its ends, and repetitions are one") {
@@ -221,9 +246,10 @@ TEST_CASE("findings: a scenario has one sentence, of its worst point, and a link
     cells.push_back(std::move(one));
   }
   const Json all = summary(std::move(cells));
-  says(all,
-       "cut, t3 (the worst of 3): 2pc held locks in doubt for up to 4.00 s (3 participants blocked) while a and b were "
-       "cut off from each other.");
+  says(
+      all,
+      "cut, t3 (the worst of 3): 2pc blocked 3 participants for up to 3.00 s past their decision timeout while a and b "
+      "were cut off from each other.");
   CHECK(texts(all).size() == 3);
 }
 

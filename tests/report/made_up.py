@@ -7,7 +7,15 @@ HOSTILE = '</script><script>document.title="pwned"</script><img src=x onerror="d
 
 def latency(rng, base, count):
     return {"count": count, "mean": round(base * 1.02, 3), "p50": round(base, 3), "p90": round(base * 1.1, 3), "p99": round(base * rng.uniform(1.2, 1.4), 3),
-            "p999": round(base * 1.6, 3), "max": round(base * 1.8, 3)}
+            "p999": round(base * 1.6, 3) if count >= 1000 else None, "max": round(base * 1.8, 3)}
+
+
+def every(rng, base, count, censored=0, longest=None):
+    """A latency of every transaction: some may not have ended."""
+    out = {**latency(rng, base, count), "censored": censored, "percentiles_are_lower_bounds": censored > 0}
+    if longest is not None:
+        out["max"] = longest
+    return out
 
 
 def blocking(rng, ended, longest, censored=0, bound=0.0):
@@ -17,22 +25,28 @@ def blocking(rng, ended, longest, censored=0, bound=0.0):
 
 
 def cell(rng, name, protocol, repetition, sweep, base, regions, verdict="pass", expected=False, violations=None, blocked=None, faults=None):
+    """No two figures are alike, so that one read for another shows."""
+    open_at_end = (blocked or {}).get("censored", 0)
+    longest = blocked["max"] + 1000 if blocked else None
     counts = {"split_outcome": 0, "told_commit_but_aborted": 0, "commit_without_all_yes": 0, "lost_acknowledged_write": 0, "money_not_conserved": 0,
               "told_abort_but_committed": 0, "executed_twice": 0, **(violations or {})}
     region = lambda: {"transactions": {"offered": 10, "committed": 9, "aborted": {"lock_conflict": 1}, "unknown": 0, "shed": 0}, "availability": 0.9,
-                      "client_latency_ms": latency(rng, base, 9), "commit_latency_ms": latency(rng, base, 9), "lock_hold_ms": latency(rng, base, 9),
+                      "client_latency_ms": {**latency(rng, base, 9), "percentiles_are_lower_bounds": False}, "commit_latency_ms": latency(rng, base, 9), "lock_hold_ms": latency(rng, base, 9),
+                      "lock_hold_all_ms": every(rng, base, 10), "in_doubt_all_ms": every(rng, base, 10),
                       "in_doubt_ms": latency(rng, base, 9), "blocking_ms": blocked or blocking(rng, 0, 0.0), "staleness_ms": {}}
     out = {
         "cell": name, "protocol": protocol, "repetition": repetition, "sweep": sweep, "verdict": verdict, "expected": expected, "valid": True, "reasons": [],
         "interrupted": False, "failure": None, "violations": counts,
-        "verdict_detail": {"transactions_in_logs": 1000, "committed": 900, "aborted": 100, "unresolved": 0, "unknown_to_client": 0, "unknown_reasons": [],
+        "verdict_detail": {"transactions_in_logs": 1000, "committed": 900, "aborted": 100, "unresolved": 0, "unknown_to_client": 0, "unknown_reasons": [], "rpo": {"acknowledged": 0, "unanswered": 0, "torn": 0},
                            "examples": [{"class": k, "transaction": "1.1.7", "what": HOSTILE} for k, n in counts.items() if n]},
         "transactions": {"offered": 1000, "committed": 900, "aborted": {"lock_conflict": 80, "vote_timeout": 20}, "unknown": 0, "shed": 0},
         "goodput_per_s": round(90 + rng.uniform(-1, 1), 3), "availability": 0.93,
-        "client_latency_ms": latency(rng, base * 1.01, 900), "abort_latency_ms": latency(rng, base, 100), "commit_latency_ms": latency(rng, base, 900),
-        "lock_hold_ms": latency(rng, base, 2700), "lock_hold_key_ms": latency(rng, base * 3, 2700), "in_doubt_ms": latency(rng, base, 2700),
+        "load": {"offered_per_s": round(100 + rng.uniform(-1, 1), 3), "done_per_s": round(95 + rng.uniform(-1, 1), 3), "overloaded": False, "send_lateness_ms": latency(rng, 0.1, 1000)},
+        "client_latency_ms": {**latency(rng, base * 1.01, 900), "percentiles_are_lower_bounds": False}, "abort_latency_ms": latency(rng, base, 100), "commit_latency_ms": latency(rng, base, 900),
+        "lock_hold_ms": latency(rng, base * 1.02, 2700), "lock_hold_key_ms": latency(rng, base * 3, 2700), "in_doubt_ms": latency(rng, base * 0.98, 2700),
+        "lock_hold_all_ms": every(rng, base * 1.03, 3000, open_at_end, longest), "in_doubt_all_ms": every(rng, base * 0.97, 3000, open_at_end, longest),
         "blocking_ms": blocked or blocking(rng, 0, 0.0), "staleness_ms": None, "lock_wait_share": 0.001, "by_region": {r: region() for r in regions},
-        "costs_per_commit": {"messages": 12.0, "wan_messages": 8.0, "bytes": 900.5, "wan_bytes": 700.25, "forced_writes": 7.0, "lazy_writes": 3.0, "retries": 0.0, "message_delays": 2.0},
+        "costs_per_commit": {"messages": 12.0, "wan_messages": 8.0, "bytes": 900.5, "wan_bytes": 700.25, "forced_writes": 7.0, "lazy_writes": 3.0, "retries": 0.0, "message_delays": 2.0, "incomplete": False},
         "prediction_ms": {"commit_latency": base, "lock_hold": base, "in_doubt": base, "client_latency": base,
                           "detail": {k: {"mean": base, "p45": base, "p50": base, "p55": base} for k in ("commit_latency", "lock_hold", "in_doubt", "client_latency")}},
         "forced_write_ms": 1.0, "timeouts_ms": {"vote": 1000, "decision": 1000, "lock_wait": 1000, "resend": 500}, "drained": True,
@@ -79,8 +93,20 @@ def hard(folder):
         cell(rng, "2pc-r1", "2pc", 1, {}, 151.65, regions, blocked=blocking(rng, 7, 9200.0, 2, 4100.5), faults=fault),
         cell(rng, "3pc-r1", "3pc", 1, {}, 303.3, regions, "violation", True, {"split_outcome": 14}, faults=fault),
         cell(rng, "home-region-r1", "home-region", 1, {}, 2.5, regions, "violation", False, {"lost_acknowledged_write": 3}, faults=fault)]
+    cells[2]["staleness_ms"] = latency(rng, 45, 800)
+    cells[2]["write_gap_ms"] = {"transfer": latency(rng, 80, 1), "failover": latency(rng, 1700, 1)}
+    cells[2]["verdict_detail"]["rpo"]["acknowledged"] = 28
     cells[2]["valid"] = False
     cells[2]["reasons"] = [HOSTILE]
+    # The first was overloaded, and clients never learned of some; a process of the second died with its counters.
+    cells[0]["valid"], cells[0]["load"]["overloaded"], cells[0]["reasons"] = False, True, ["overloaded: offered 100/s, done 95.0/s"]
+    cells[0]["transactions"].update({"committed": 880, "unknown": 13, "shed": 7})
+    cells[0]["client_latency_ms"]["percentiles_are_lower_bounds"] = True
+    cells[1]["costs_per_commit"]["incomplete"] = True
+    # Theory of a step: a range, that holds the median or does not.
+    cells[0]["prediction_ms"]["detail"]["commit_latency"] = {"mean": 70.0, "p45": 1.14, "p50": 1.14, "p55": 170.3}
+    p50 = cells[1]["commit_latency_ms"]["p50"]
+    cells[1]["prediction_ms"]["detail"]["commit_latency"] = {"mean": 70.0, "p45": 1.14, "p50": 1.14, "p55": p50 / 1.1}
     write(folder, HOSTILE, cells, 20, regions, {"command_line": HOSTILE, "emulation": {"why": HOSTILE, "backend": "tun"}, "machine": {"kernel": HOSTILE}})
 
 
@@ -89,6 +115,10 @@ def repeated(folder):
     rng = random.Random(2)
     cells = [cell(rng, f"{p}-p{i}-r{r}", p, r, {"workload.rate": rate}, base * (1 + 0.01 * r), ["us-east-1"])
              for p, base in (("2pc", 150.0), ("3pc", 300.0)) for i, rate in ((1, "50/s"), (2, "100/s")) for r in range(1, 6)]
+    for c in cells:  # so that what weighs by commits differs from what does not
+        c["transactions"]["committed"] -= 100 * c["repetition"]
+        c["transactions"]["aborted"]["lock_conflict"] += 100 * c["repetition"]
+        c["costs_per_commit"]["messages"] += 0.7 * c["repetition"]
     write(folder, "repeated", cells, 10, ["us-east-1"])
 
 

@@ -6,6 +6,7 @@
 
 #include "runner/console.h"
 #include "runner/protocol_list.h"
+#include "runner/validity.h"
 
 namespace geocommit {
 namespace {
@@ -39,12 +40,13 @@ CellResult result(const Plan& plan, std::size_t cell) {
   out.summary.transactions.offered = 110;
   out.summary.transactions.committed = 100;
   out.summary.transactions.aborted["lock_conflict"] = 10;
-  out.summary.goodput_per_s = 50;
+  out.summary.load.committed_per_s = 50;
   out.summary.costs_per_commit = CostSummary{12, 8, 900, 700, 7, 3, 0, 2};
   out.summary.prediction.commit_latency = Predicted{150ms, 151ms, 152ms, 151ms};
   for (int i = 0; i < 100; ++i) {
     out.histograms["commit_latency"].record(Duration{150ms} + i * Duration{1ms});
     out.histograms["lock_hold"].record(Duration{151ms});
+    out.histograms["lock_hold_all"].record(Duration{151ms});
   }
   return out;
 }
@@ -102,7 +104,8 @@ TEST_CASE("with faults there is a table of before, during and after; what the fa
   std::vector<CellResult> cells{result(plan, 0), result(plan, 1), result(plan, 2)};
   cells[0].summary.blocking.all.count = 12;
   cells[0].summary.blocking.all.max = 9900ms;
-  cells[0].summary.blocking.censored = 1;
+  cells[0].summary.blocking.censored = cells[0].summary.blocking.in_doubt_at_end = 1;
+  cells[0].summary.lock_hold_all = {100, 160ms, 151ms, 151ms, 151ms, 151ms, 10900ms};
   Verdict& verdict = cells[1].summary.verdict;
   verdict.judgement = Judgement::violation;
   verdict.expected = true;
@@ -116,6 +119,8 @@ TEST_CASE("with faults there is a table of before, during and after; what the fa
     phases.during.by_region["us"].offered = 10;
     phases.during.by_region["us"].availability = 0.25;
     phases.during.by_region["idle"] = {};
+    phases.during.commits = {10, 160ms, 160ms, 160ms, 160ms, 160ms, 160ms};
+    phases.during.unknown = i == 0 ? 1 : 0;
     if (i == 0) phases.normal_after = 1500ms;
     cells[i].phases = phases;
   }
@@ -125,6 +130,8 @@ TEST_CASE("with faults there is a table of before, during and after; what the fa
   INFO(text);
   const auto has = [&](const char* what) { return text.find(what) != std::string::npos; };
   CHECK(has("Before, during and after the faults"));
+  CHECK(has(">160/160     "));             // during the faults some were never told
+  CHECK(has("151/>10900   "));             // aborted ones too: as long as somebody was blocked, and longer
   CHECK(has("12, >9.90 s    1.50 s   "));  // One was still blocked at the end: a lower bound.
   CHECK(has("-        4 split *\n"));
   CHECK(has("* expected:"));
@@ -162,6 +169,74 @@ TEST_CASE("the comparison shows what was measured beside what was predicted, wit
         std::string::npos);
   CHECK(text.find("\033[") == std::string::npos);
   CHECK(comparison(plan, cells, true).find("\033[31m") != std::string::npos);
+}
+
+TEST_CASE("the comparison marks what is a lower bound, what was lost, and what was more than a protocol did") {
+  const Plan plan = make("");
+  std::vector<CellResult> cells{result(plan, 0), result(plan, 1)};
+  for (CellResult& cell : cells) cell.histograms["client_latency"].record(160ms, 100);
+  const std::string clean = comparison(plan, cells, false);
+  INFO(clean);
+  for (const char* mark : {"offered / done", "aborted too", ">160", "~12"}) {
+    CHECK(clean.substr(0, clean.find("How to read it")).find(mark) == std::string::npos);
+  }
+
+  CellSummary& s = cells[0].summary;
+  s.load = {30, 6.6, 6, true};
+  s.transactions.unknown = 3;
+  s.costs_incomplete = true;
+  s.blocking.censored = s.blocking.in_doubt_at_end = 1;
+  s.blocking.all = {2, 2s, 1s, 2700ms, 2700ms, 2700ms, 2700ms};
+  s.blocking.lower_bound_max = 2700ms;
+  s.blocking.open.push_back({RegionId{0}, 3700ms, 2700ms, {}, {}, {}, false});
+  s.lock_hold_all = {101, 160ms, 151ms, 151ms, 151ms, 151ms, 3700ms};
+  cells[0].histograms["lock_hold_all"].record(3700ms);
+  cells[0].invalid_reasons = against_load(s);
+  const std::string text = comparison(plan, cells, false);
+  INFO(text);
+  const auto has = [&](const char* what) { return text.find(what) != std::string::npos; };
+  CHECK(has("client latency     p50 / p99 ms   >160 / >160         160 / 160"));
+  CHECK(has("lock hold, commits p50 / p99 ms   151 / 151           151 / 151"));
+  CHECK(has("  aborted too      p50 / p99 ms   >151 / >151         151 / 151"));
+  CHECK(has("  longest          ms             >3700               "));
+  CHECK(has("  longest          ms             >2700               -"));
+  CHECK(has("  offered / done                  30.0 / 6.60         0.00 / 0.00"));
+  CHECK(has("messages           per commit     ~12                 12"));
+  CHECK(has("latencies valid                   no: overloaded      yes"));
+  CHECK(has("2pc-r1: not valid: overloaded: offered 30.0/s, done 6.60/s\n"));
+}
+
+TEST_CASE("latencies are not valid with a late router, full queues, a late client, or more load than was done") {
+  RouterStats router;
+  router.has_lateness = true;
+  router.lateness_p50_us = 900;
+  router.lateness_p99_us = 1000;
+  router.lateness_max_us = 90'000;
+  CHECK(against_emulation(router).empty());
+  router.lateness_p50_us = 10;
+  router.lateness_p99_us = 1100;  // one in a hundred is enough
+  REQUIRE(against_emulation(router).size() == 1);
+  CHECK(against_emulation(router)[0].find("the router delivered late: p99 1.10 ms") == 0);
+  router.queue_full = 7;
+  REQUIRE(against_emulation(router).size() == 2);
+  CHECK(against_emulation(router)[1].find("7 packets were dropped because a queue") == 0);
+  router.has_lateness = false;  // netem
+  CHECK(against_emulation(router).size() == 1);
+
+  CellSummary cell;
+  cell.client_latency.p50 = 200ms;
+  cell.send_lateness.p50 = 1ms;
+  cell.send_lateness.p99 = 10ms;  // 5 % of the median client latency
+  CHECK(against_load(cell).empty());
+  cell.send_lateness.p99 = 11ms;
+  REQUIRE(against_load(cell).size() == 1);
+  CHECK(against_load(cell)[0].find("the load generator sent late: p99 11.0 ms after the intended start") == 0);
+  cell.client_latency.p50 = 2ms;
+  cell.send_lateness.p99 = 900us;
+  CHECK(against_load(cell).empty());
+  cell.load = {30, 6.6, 6, true};
+  REQUIRE(against_load(cell).size() == 1);
+  CHECK(against_load(cell)[0] == "overloaded: offered 30.0/s, done 6.60/s");
 }
 
 TEST_CASE("repetitions are merged, not averaged") {
