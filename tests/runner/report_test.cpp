@@ -224,14 +224,19 @@ TEST_CASE("latencies are not valid with a late router, full queues, a late clien
   CHECK(against_emulation(router).size() == 1);
 
   CellSummary cell;
-  cell.client_latency.p50 = 200ms;
+  cell.client_latency.p50 = 2ms;
+  cell.client_latency.p99 = 200ms;
   cell.send_lateness.p50 = 1ms;
-  cell.send_lateness.p99 = 10ms;  // 5 % of the median client latency
+  cell.send_lateness.p99 = 10ms;  // 5 % of what it is in
   CHECK(against_load(cell).empty());
   cell.send_lateness.p99 = 11ms;
   REQUIRE(against_load(cell).size() == 1);
   CHECK(against_load(cell)[0].find("the load generator sent late: p99 11.0 ms after the intended start") == 0);
-  cell.client_latency.p50 = 2ms;
+  cell.send_lateness.p50 = 1100us;
+  REQUIRE(against_load(cell).size() == 1);
+  CHECK(against_load(cell)[0].find("the load generator sent late: p50 1.10 ms after the intended start") == 0);
+  cell.send_lateness = {};
+  cell.client_latency.p99 = 2ms;
   cell.send_lateness.p99 = 900us;
   CHECK(against_load(cell).empty());
   cell.load = {30, 6.6, 6, true};
