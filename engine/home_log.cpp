@@ -51,6 +51,10 @@ std::uint64_t HomeLog::common_with(const HomeHistory& other) const {
   return confirmed();  // Of another world: nothing to go by but what all have confirmed.
 }
 
+std::uint64_t HomeLog::common_with(const HomeHistory& other, std::uint64_t last) const {
+  return std::min(common_with(other), last);
+}
+
 std::vector<ShippedWrite> HomeLog::cut_to(std::uint64_t keep) {
   GC_CHECK_NOTE(keep >= confirmed(), "what every site has confirmed is never undone");
   std::vector<ShippedWrite> cut;

@@ -26,6 +26,8 @@ class HomeLog {
 
   /// Up to where this log and one with `other` as its history are the same.
   [[nodiscard]] std::uint64_t common_with(const HomeHistory& other) const;
+  /// ... and one that ends at `last`.
+  [[nodiscard]] std::uint64_t common_with(const HomeHistory& other, std::uint64_t last) const;
   /// Takes off what lies after `keep`, newest first. `keep` is never below what is confirmed.
   [[nodiscard]] std::vector<ShippedWrite> cut_to(std::uint64_t keep);
   /// From now on writes are of `epoch` (the own, as master).
@@ -39,6 +41,7 @@ class HomeLog {
   [[nodiscard]] HomeEpoch epoch_at(std::uint64_t sequence) const;
   [[nodiscard]] std::uint64_t last() const { return last_; }
   [[nodiscard]] std::uint64_t durable() const { return durable_; }
+  [[nodiscard]] HomePosition position() const { return {epoch(), durable_}; }
   [[nodiscard]] std::uint64_t confirmed() const { return last_ - retained_.size(); }
   [[nodiscard]] const std::deque<ShippedWrite>& retained() const { return retained_; }
 

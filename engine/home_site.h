@@ -13,14 +13,21 @@ struct HomeSite {
   HomeSite(HomeRules rules, NodeId self, NodeId home, const std::vector<NodeId>& sites)
       : mastership(rules, self, home, sites), log(mastership.epoch()) {}
 
+  /// The machine, before an input.
+  Mastership& machine() {
+    mastership.set_log(log.position());
+    return mastership;
+  }
+
   Mastership mastership;
   HomeLog log;
   std::unique_ptr<ShippingHome> sender;  ///< As master.
   ShippingReplica receiver;
   std::uint64_t reported_confirmed{};
-  Instant last_commit{};  ///< As master.
-  Instant fenced_at{};    ///< A planned transfer was ordered.
-  Instant ordered_at{};   ///< A failover to this site was ordered; Instant{}: none under way.
+  bool too_much_retained{};  ///< Said, and not over.
+  Instant last_commit{};     ///< As master.
+  Instant fenced_at{};       ///< A planned transfer was ordered.
+  Instant ordered_at{};      ///< A failover to this site was ordered; Instant{}: none under way.
 };
 
 }  // namespace geocommit

@@ -10,14 +10,14 @@ namespace {
 constexpr int kRenewalsPerLease = 6;
 constexpr std::size_t kRenewalsKept = 8;
 
-/// Long enough by this clock for `length` to have passed by any other.
-Duration surely(Duration length) { return length + length / kClockDrift; }
-
 }  // namespace
 
 Mastership::Mastership(HomeRules rules, NodeId self, NodeId home, std::vector<NodeId> sites)
     : rules_(rules), self_(self), home_(home), sites_(std::move(sites)) {
   GC_CHECK(std::find(sites_.begin(), sites_.end(), self) != sites_.end());
+  if (rules_.patience == Duration::zero()) {
+    rules_.patience = 2 * rules_.lease;
+  }
   epoch_ = home_region::first_epoch(region_of(home), regions());
   promised_ = durable_promise_ = epoch_;
   if (home == self) {
@@ -43,7 +43,7 @@ void Mastership::replay(HomeRecordKind kind, HomeEpoch epoch) {
       successor_ = site_of(epoch);
       break;
     case HomeRecordKind::promised:
-      break;  // Also its own claim: a failover that a crash interrupted is not taken up again, it is ordered again.
+      break;  // Also its own claim. What it had collected is gone: it is finished as anybody would (probe).
   }
   if (site_of(epoch_) == self_ && promised_ == epoch_) {
     role_ = HomeRole::master;
@@ -59,6 +59,7 @@ void Mastership::start(Instant now, Epoch epoch) {
   granted_until_ = now + surely(rules_.lease);
   granted_epoch_ = promised_;
   next_renewal_ = retry_at_ = now;
+  be_patient(now);
 }
 
 bool Mastership::grants(Instant now, HomeEpoch epoch, HomeEpoch base) const {
@@ -79,12 +80,6 @@ void Mastership::send_others(const HomeMessage& message, HomeEffects& out) const
       out.send.emplace_back(site, message);
     }
   }
-}
-
-void Mastership::send_promise(Instant now, NodeId to, HomeEffects& out) const {
-  HomeMessage promise = make(HomeMessageKind::promise, promised_);
-  promise.remaining = std::max<Duration>(granted_until_ - now, Duration::zero());
-  out.send.emplace_back(to, std::move(promise));
 }
 
 void Mastership::refuse(NodeId to, HomeEffects& out) const {
@@ -111,9 +106,9 @@ void Mastership::learn(HomeEpoch epoch, HomeEffects& out) {
   epoch_ = epoch;
   promised_ = std::max(promised_, epoch);
   out.handed_over = role_ == HomeRole::handing_over && epoch == handoff_epoch_;
-  const bool ahead = (role_ == HomeRole::claiming || role_ == HomeRole::opening) && claim_epoch_ > epoch;
+  const bool ahead = (takes_over() && claim_epoch_ > epoch) || (role_ == HomeRole::yielding && promised_ > epoch);
   if (role_ != HomeRole::replica && !ahead) {
-    out.deposed = true;
+    out.deposed = role_ != HomeRole::yielding;  // Then it has said so.
     step_down();
   }
 }
@@ -131,6 +126,9 @@ void Mastership::transfer(Instant now, NodeId successor) {
 }
 
 void Mastership::drained(Instant now, HomeEffects& out) {
+  if (role_ == HomeRole::yielding) {
+    return end_yield(out);
+  }
   if (role_ != HomeRole::fencing) {
     return;
   }
@@ -139,34 +137,8 @@ void Mastership::drained(Instant now, HomeEffects& out) {
   step_down();
   role_ = HomeRole::handing_over;
   retry_at_ = now + rules_.retry;
+  be_patient(now);
   out.force.push_back({HomeRecordKind::handed_over, handoff_epoch_, {}});
-}
-
-void Mastership::take_over(Instant now, HomeEffects& out) {
-  if (is_master() || role_ == HomeRole::claiming || role_ == HomeRole::opening) {
-    return;
-  }
-  const HomeEpoch epoch = home_region::next_forced(promised_, region_of(self_), regions());
-  if (!rules_.fencing) {
-    claim_epoch_ = promised_ = epoch;
-    base_ = HomeEpoch{};
-    role_ = HomeRole::opening;
-    out.force.push_back({HomeRecordKind::opened, epoch, HomeOpening::unfenced});
-  } else if (rules_.lease == Duration::zero()) {
-    out.refused_order = true;
-  } else {
-    claim(now, epoch, out);
-  }
-}
-
-void Mastership::claim(Instant now, HomeEpoch epoch, HomeEffects& out) {
-  claim_epoch_ = promised_ = epoch;
-  base_ = HomeEpoch{};
-  promises_.clear();
-  wait_until_ = granted_until_;
-  retry_at_ = now + rules_.retry;
-  role_ = HomeRole::claiming;
-  out.force.push_back({HomeRecordKind::promised, epoch, {}});
 }
 
 // ---- Messages ---------------------------------------------------------------------------------------------------
@@ -190,10 +162,19 @@ void Mastership::received(Instant now, NodeId from, const HomeMessage& message, 
       return received_handoff(from, message, false, out);
     case HomeMessageKind::open:
       return learn(message.epoch, out);
+    case HomeMessageKind::fetch:
+      return refuse(from, out);  // Of a claim that is not promised, or not any more; else the log answers.
+    case HomeMessageKind::probe:
+      return on_probe(now, from, message, out);
+    case HomeMessageKind::idle:
+      return on_idle(now, from, message, out);
   }
 }
 
 void Mastership::on_renew(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
+  if (from == site_of(message.epoch) && message.epoch == epoch_) {
+    heard_ = now;
+  }
   if (message.epoch < promised_ || from != site_of(message.epoch)) {
     return refuse(from, out);
   }
@@ -221,54 +202,6 @@ void Mastership::on_grant(NodeId from, const HomeMessage& message) {
   }
 }
 
-void Mastership::on_claim(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
-  if (message.epoch < promised_ || message.epoch <= epoch_ || from != site_of(message.epoch)) {
-    return refuse(from, out);
-  }
-  if (message.epoch > promised_) {
-    if (is_master() || role_ == HomeRole::handing_over) {  // What it voted YES on may be decided within the guard.
-      granted_until_ = std::max(granted_until_, now + surely(rules_.guard));
-    }
-    if (role_ != HomeRole::replica) {
-      out.deposed = true;
-      step_down();
-    }
-    promised_ = message.epoch;
-    claimants_waiting_.clear();
-    out.force.push_back({HomeRecordKind::promised, promised_, {}});
-  }
-  if (durable_promise_ == promised_) {
-    send_promise(now, from, out);
-  } else {
-    claimants_waiting_.insert(from);
-  }
-}
-
-void Mastership::on_promise(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
-  if (role_ != HomeRole::claiming || message.epoch != claim_epoch_) {
-    return;
-  }
-  promises_.insert(from);
-  wait_until_ = std::max(wait_until_, now + surely(message.remaining));
-  maybe_open(now, out);
-}
-
-void Mastership::maybe_open(Instant now, HomeEffects& out) {
-  if (role_ == HomeRole::claiming && promises_.size() >= claim_quorum() && now >= wait_until_) {
-    role_ = HomeRole::opening;
-    out.force.push_back({HomeRecordKind::opened, claim_epoch_, HomeOpening::fenced});
-  }
-}
-
-void Mastership::on_refuse(Instant now, const HomeMessage& message, HomeEffects& out) {
-  if (message.opened) {
-    learn(message.epoch, out);
-  } else if (role_ == HomeRole::claiming && message.epoch > claim_epoch_) {
-    // Promised to somebody else's claim, perhaps of a site that is gone: claim above it.
-    claim(now, home_region::next_forced(message.epoch, region_of(self_), regions()), out);
-  }
-}
-
 void Mastership::received_handoff(NodeId from, const HomeMessage& message, bool has_all, HomeEffects& out) {
   if (message.epoch == epoch_ && is_master()) {
     out.send.emplace_back(from, make(HomeMessageKind::open, epoch_));
@@ -293,8 +226,9 @@ void Mastership::forced(Instant now, HomeRecordKind kind, HomeEpoch epoch, HomeE
   switch (kind) {
     case HomeRecordKind::promised:
       if (role_ == HomeRole::claiming && epoch == claim_epoch_) {
-        promises_.insert(self_);
-        send_others(make(HomeMessageKind::claim, epoch), out);
+        promises_.emplace(self_, HomePosition{});
+        gather_until_ = std::max(gather_until_, now + 2 * rules_.guard);  // There and back; and a master yields first.
+        send_claims(out);
         maybe_open(now, out);
       }
       for (const NodeId claimant : std::exchange(claimants_waiting_, {})) {
@@ -342,8 +276,17 @@ void Mastership::renew(Instant now, HomeEffects& out) {
 
 void Mastership::tick(Instant now, HomeEffects& out) {
   switch (role_) {
-    case HomeRole::replica:
     case HomeRole::opening:
+      return;
+    case HomeRole::replica:
+      if (unfinished() && now >= resume_at_) {
+        probe(now, out);
+      }
+      return;
+    case HomeRole::yielding:
+      if (now >= yield_until_) {
+        end_yield(out);
+      }
       return;
     case HomeRole::fencing:
       if (now >= give_up_at_) {
@@ -372,26 +315,39 @@ void Mastership::tick(Instant now, HomeEffects& out) {
         }
         retry_at_ = now + rules_.retry;
       }
+      if (unfinished() && now >= resume_at_) {
+        probe(now, out);
+      }
       return;
     case HomeRole::claiming:
       if (now >= retry_at_) {
-        for (const NodeId site : sites_) {
-          if (site != self_ && !promises_.contains(site) && durable_promise_ == promised_) {
-            out.send.emplace_back(site, make(HomeMessageKind::claim, claim_epoch_));
-          }
-        }
+        send_claims(out);
         retry_at_ = now + rules_.retry;
       }
       maybe_open(now, out);
+      return;
+    case HomeRole::fetching:
+      if (now >= fetch_until_) {
+        silent_.insert(source_);
+        out.left_behind = promises_.at(source_);
+        role_ = HomeRole::claiming;
+        maybe_open(now, out);
+      } else if (now >= retry_at_) {
+        send_claims(out);
+        send_fetch(now, out);
+      }
       return;
   }
 }
 
 std::optional<Instant> Mastership::deadline() const {
   switch (role_) {
-    case HomeRole::replica:
     case HomeRole::opening:
       return std::nullopt;
+    case HomeRole::replica:
+      return unfinished() ? std::optional(resume_at_) : std::nullopt;
+    case HomeRole::yielding:
+      return yield_until_;
     case HomeRole::master:
     case HomeRole::fencing: {
       std::optional<Instant> at;
@@ -404,9 +360,11 @@ std::optional<Instant> Mastership::deadline() const {
       return at;
     }
     case HomeRole::handing_over:
-      return retry_at_;
+      return unfinished() ? std::min(retry_at_, resume_at_) : retry_at_;
     case HomeRole::claiming:
-      return promises_.size() >= claim_quorum() ? std::min(wait_until_, retry_at_) : retry_at_;
+      return promises_.size() < claim_quorum() ? retry_at_ : std::min(retry_at_, opens_at());
+    case HomeRole::fetching:
+      return std::min(fetch_until_, retry_at_);
   }
   return std::nullopt;
 }

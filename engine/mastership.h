@@ -28,19 +28,26 @@ struct HomeRules {
   bool fencing{true};
   Duration retry{100ms};     ///< Claims and hand-overs are repeated this often.
   Duration drain_limit{5s};  ///< A planned transfer that cannot be drained and shipped by then is called off.
+  /// A change of masters that nobody has finished is taken up again by another site after this long, and a lease for
+  /// every site that comes before it. 0: two leases.
+  Duration patience{};
 };
 
 /// Steady clocks of different hosts run at rates that differ by at most one in kClockDrift; nothing else is assumed of
 /// them (no common origin, no wall clock).
 inline constexpr std::int64_t kClockDrift = 100;
+/// Long enough by one clock for `length` to have passed by any other.
+[[nodiscard]] constexpr Duration surely(Duration length) { return length + length / kClockDrift; }
 
 enum class HomeRole : std::uint8_t {
   replica,       ///< Applies what the master ships.
   master,        ///< Accepts writes while its lease lasts.
   fencing,       ///< Planned transfer: accepts no more, drains, ships until the successor has everything.
   handing_over,  ///< ... has durably stopped; repeats the hand-over until the successor is open.
+  yielding,      ///< Was master and has heard a claim: accepts no more, and promises once what it voted on is decided.
   claiming,      ///< Forced: collects promises and waits for the old lease to have surely ended.
-  opening,       ///< The record that makes it master is being forced.
+  fetching,  ///< ... has a quorum, and gets what the most up-to-date log of those that promised has more than its own.
+  opening,   ///< The record that makes it master is being forced.
 };
 [[nodiscard]] std::string_view name_of(HomeRole role);
 
@@ -59,6 +66,9 @@ struct HomeEffects {
   bool called_off{};     ///< A planned transfer could not be drained; it goes on as master.
   bool handed_over{};    ///< The successor of a planned transfer is open.
   bool refused_order{};  ///< A fenced failover without leases.
+  bool resumed{};        ///< It claims the home by itself, as nobody has finished a change that was begun.
+  /// It opens without what a site that has promised holds up to here: that site did not answer.
+  std::optional<HomePosition> left_behind{};
 };
 
 class Mastership {
@@ -81,8 +91,12 @@ class Mastership {
   /// `has_all`: this site has durably everything up to the start of the new term. Else the hand-over waits.
   void received_handoff(NodeId from, const HomeMessage& message, bool has_all, HomeEffects& out);
   void tick(Instant now, HomeEffects& out);
+  /// How far this site's log has got, durably; before any other input.
+  void set_log(HomePosition log) { log_ = log; }
+  /// The log has got further, by what was fetched or otherwise.
+  void fetched(Instant now, HomeEffects& out);
   void forced(Instant now, HomeRecordKind kind, HomeEpoch epoch, HomeEffects& out);
-  /// Fencing: nothing is in flight, and the successor has everything.
+  /// Fencing: nothing is in flight, and the successor has everything. Yielding: nothing is in flight.
   void drained(Instant now, HomeEffects& out);
   /// What the hand-over says of the log that is handed over (again after a recovery).
   void set_handoff_history(HomeHistory history) { handoff_history_ = std::move(history); }
@@ -92,11 +106,22 @@ class Mastership {
   /// May it vote YES for a write of this home now?
   [[nodiscard]] bool may_serve(Instant now) const;
   [[nodiscard]] HomeRole role() const { return role_; }
+  /// Has it promised that claim durably: may the claimant have its log?
+  [[nodiscard]] bool has_promised(NodeId claimant, HomeEpoch epoch) const;
+  [[nodiscard]] bool fetches(NodeId source, HomeEpoch claim) const {
+    return role_ == HomeRole::fetching && source_ == source && claim_epoch_ == claim;
+  }
+  /// A transaction that it voted on in the last term of its log, and that commits now, has a place in that term.
+  [[nodiscard]] bool keeps_term() const {
+    return is_master() || role_ == HomeRole::yielding || role_ == HomeRole::claiming || role_ == HomeRole::fetching;
+  }
   [[nodiscard]] bool is_master() const { return role_ == HomeRole::master || role_ == HomeRole::fencing; }
   [[nodiscard]] HomeEpoch epoch() const { return epoch_; }  ///< The newest known to be open.
   [[nodiscard]] HomeEpoch promised() const { return promised_; }
   [[nodiscard]] HomeEpoch handoff_epoch() const { return handoff_epoch_; }
   [[nodiscard]] NodeId successor() const { return successor_; }  ///< Of a transfer under way.
+  /// A change of masters was begun, is not finished, and the last one that was open is not heard of.
+  [[nodiscard]] bool awaits_master(Instant now) const { return unfinished() && now > heard_ + rules_.lease / 2; }
   /// When it next wants tick(); nullopt: never.
   [[nodiscard]] std::optional<Instant> deadline() const;
   /// Appends a canonical encoding, with all times relative to `now` (an explorer's key).
@@ -118,11 +143,29 @@ class Mastership {
   void send_promise(Instant now, NodeId to, HomeEffects& out) const;
   void refuse(NodeId to, HomeEffects& out) const;
   void claim(Instant now, HomeEpoch epoch, HomeEffects& out);
+  void send_claims(HomeEffects& out) const;
+  void send_fetch(Instant now, HomeEffects& out);
+  void end_yield(HomeEffects& out);
+  /// A change of masters is under way here that is not this site's to finish, as far as it knows.
+  [[nodiscard]] bool unfinished() const {
+    return leased() && promised_ > epoch_ && (role_ == HomeRole::replica || role_ == HomeRole::handing_over);
+  }
+  [[nodiscard]] bool takes_over() const {
+    return role_ == HomeRole::claiming || role_ == HomeRole::fetching || role_ == HomeRole::opening;
+  }
+  [[nodiscard]] Instant opens_at() const {  ///< Once a quorum has promised.
+    return promises_.size() == sites_.size() ? wait_until_ : std::max(wait_until_, gather_until_);
+  }
+  [[nodiscard]] bool is_idle(Instant now) const;
+  void be_patient(Instant now);
+  void probe(Instant now, HomeEffects& out);
   void on_renew(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void on_grant(NodeId from, const HomeMessage& message);
   void on_claim(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void on_promise(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void on_refuse(Instant now, const HomeMessage& message, HomeEffects& out);
+  void on_probe(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
+  void on_idle(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void maybe_open(Instant now, HomeEffects& out);
   void renew(Instant now, HomeEffects& out);
   void step_down();
@@ -150,9 +193,20 @@ class Mastership {
   Instant retry_at_{}, give_up_at_{};
   // A claim or an opening.
   HomeEpoch claim_epoch_;
-  std::set<NodeId> promises_;
+  std::map<NodeId, HomePosition> promises_;
   std::set<NodeId> claimants_waiting_;  // To be told once the promise is durable.
-  Instant wait_until_{};
+  Instant wait_until_{};                // Until then an older lease may last.
+  Instant gather_until_{};              // Until then a site that can be reached has promised, with what it holds.
+  // What is fetched.
+  HomePosition log_, asked_at_;
+  NodeId source_;
+  std::set<NodeId> silent_;  // Sources that did not answer.
+  Instant fetch_until_{};
+  // A claim of somebody else.
+  Instant yield_until_{}, resume_at_{};
+  Instant heard_{};   // From the master of epoch_: when it last asked for its lease.
+  HomeEpoch probed_;  // The highest that was promised anywhere, as far as the answers say.
+  std::set<NodeId> idle_;
 };
 
 /// As traces and metrics name it: RENEW, GRANT, ...

@@ -179,6 +179,9 @@ class NodeEngine::Impl {
   void announce_moved();
   void schedule_announce();
   void adopt(NodeId home, HomeSite& site, const HomeHistory& history);
+  void ship_to_successor(NodeId to, const HomeSite& site, const HomeMessage& asked);
+  void take_fetched(NodeId home, HomeSite& site);
+  void note_retained(HomeSite& site);
   void undo(const ShippedWrite& write);
   void check_drained(NodeId home, HomeSite& site);
   void check_drained();

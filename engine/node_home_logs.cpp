@@ -7,6 +7,7 @@
 
 namespace geocommit {
 namespace {
+constexpr std::size_t kWritesPerFetch = 500;
 constexpr Duration kStalenessInterval = 37ms;  // No divisor of the heartbeat's: the samples fall on all its phases.
 }  // namespace
 
@@ -41,11 +42,12 @@ void NodeEngine::Impl::give_places(TxnEntry& entry, MachineRecord& record) {
     record.clock = options_.clock;
     for (ShipPlace& place : entry.places) {
       HomeSite& site = *home_site(place.home);
-      if (place.sequence == 0 && site.mastership.is_master() && site.log.epoch() == place.epoch) {
+      if (place.sequence == 0 && site.mastership.keeps_term() && site.log.epoch() == place.epoch) {
         place.sequence = site.log.last() + 1;
         site.last_commit = record.written;
         site.log.append({place.sequence, entry.descriptor.txn, operations_of(entry.descriptor.operations, place.home),
                          record.written});
+        note_retained(site);
       } else if (place.sequence == 0) {
         tell(HomeEventKind::writes_lost, place.home, site, {}, 1);  // Bound by its YES, and no master any more.
       }
@@ -169,6 +171,36 @@ void NodeEngine::Impl::adopt(NodeId home, HomeSite& site, const HomeHistory& his
   environment_.write(record, token);
 }
 
+/// What the successor of a failover lacks of this site's log, so many writes at a time; it asks for more.
+void NodeEngine::Impl::ship_to_successor(NodeId to, const HomeSite& site, const HomeMessage& asked) {
+  Ship ship;
+  ship.home = asked.home;
+  ship.history = site.log.history();
+  ship.confirmed = site.log.confirmed();
+  ship.claim = asked.epoch;
+  const std::uint64_t after = site.log.common_with(asked.history, asked.log.end);
+  for (const ShippedWrite& write : site.log.retained()) {
+    if (write.sequence > after && write.sequence <= site.log.durable() && ship.writes.size() < kWritesPerFetch) {
+      ship.writes.push_back(write);
+    }
+  }
+  send(to, ship, Traffic::ship, "SHIP");
+}
+
+void NodeEngine::Impl::take_fetched(NodeId home, HomeSite& site) {
+  HomeEffects effects;
+  site.machine().fetched(environment_.now(), effects);
+  perform(home, site, effects);
+}
+
+void NodeEngine::Impl::note_retained(HomeSite& site) {
+  const std::size_t retained = site.log.retained().size();
+  if (!site.too_much_retained && retained > options_.retained_most) {
+    observer_.alarm("a site of a home is away, and the writes that are kept for it grow without bound");
+  }
+  site.too_much_retained = retained > (site.too_much_retained ? options_.retained_most / 2 : options_.retained_most);
+}
+
 void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
   HomeSite* found = home_site(ship.home);
   if (found == nullptr) {
@@ -181,7 +213,11 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
   const HomeEpoch epoch = history.back().epoch;
   const NodeId master =
       directory_.agent(home_region::master_of(epoch, directory_.region_count()), directory_.find(options_.self)->site);
-  if (epoch < site.log.epoch() || from.from != master) {
+  const bool fetched = ship.claim != HomeEpoch{};
+  if (fetched && (epoch < site.log.epoch() || !site.mastership.fetches(from.from, ship.claim))) {
+    return;
+  }
+  if (!fetched && (epoch < site.log.epoch() || from.from != master)) {
     HomeMessage open;  // It does not know yet that it is not the master any more.
     open.kind = HomeMessageKind::open;
     open.home = ship.home;
@@ -200,6 +236,7 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     resources_->commit(fresh[i].operations);
     site.log.append(fresh[i]);
+    note_retained(site);
     WriteToken token = 0;
     if (i + 1 == fresh.size()) {
       token = ++last_write_;
@@ -208,7 +245,9 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
     environment_.write(ShippedRecord{ship.home, std::move(fresh[i])}, token);
   }
   site.log.confirm(std::min(ship.confirmed, site.log.durable()));
-  if (fresh.empty() && !adopts) {
+  if (fetched && fresh.empty() && !adopts) {
+    take_fetched(ship.home, site);
+  } else if (fresh.empty() && !adopts) {
     send(from.from, site.receiver.ack(ship.home, site.log), Traffic::ship, "SHIP_ACK");
   }
 }
@@ -222,6 +261,7 @@ void NodeEngine::Impl::forced_shipped(const ShippedForce& force) {
   const NodeId master = directory_.agent(home_region::master_of(force.place.epoch, directory_.region_count()),
                                          directory_.find(options_.self)->site);
   send(master, site.receiver.ack(force.place.home, site.log), Traffic::ship, "SHIP_ACK");
+  take_fetched(force.place.home, site);
 }
 
 void NodeEngine::Impl::receive(const PeerMessage& from, const ShipAck& ack) {

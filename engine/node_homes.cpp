@@ -31,6 +31,10 @@ std::string_view name_of(HomeEventKind kind) {
       return "writes-lost";
     case HomeEventKind::writes_undone:
       return "writes-undone";
+    case HomeEventKind::left_behind:
+      return "left-behind";
+    case HomeEventKind::resumed:
+      return "resumed";
   }
   return "?";
 }
@@ -137,13 +141,13 @@ void NodeEngine::Impl::move_home(RegionId home, RegionId successor, bool forced)
   HomeEffects effects;
   if (!forced) {
     const HomeRole before = site.mastership.role();
-    site.mastership.transfer(environment_.now(), directory_.agent(successor, self.site));
+    site.machine().transfer(environment_.now(), directory_.agent(successor, self.site));
     if (before != site.mastership.role()) {
       site.fenced_at = environment_.now();
     }
   } else if (self.region == successor) {
     site.ordered_at = environment_.now();
-    site.mastership.take_over(environment_.now(), effects);
+    site.machine().take_over(environment_.now(), effects);
   }
   perform(id, site, effects);
   check_drained(id, site);
@@ -152,6 +156,10 @@ void NodeEngine::Impl::move_home(RegionId home, RegionId successor, bool forced)
 
 void NodeEngine::Impl::perform(NodeId home, HomeSite& site, HomeEffects& effects) {
   const Instant now = environment_.now();
+  if (effects.left_behind) {
+    const bool known = effects.left_behind->epoch == site.log.epoch();
+    tell(HomeEventKind::left_behind, home, site, {}, known ? effects.left_behind->end - site.log.durable() : 0);
+  }
   for (const HomeEffects::Force& force : effects.force) {
     HomeRecord record;
     record.kind = force.kind;
@@ -171,7 +179,10 @@ void NodeEngine::Impl::perform(NodeId home, HomeSite& site, HomeEffects& effects
     observer_.forced_write();
     environment_.write(record, token);
   }
-  for (const auto& [to, message] : effects.send) {
+  for (auto& [to, message] : effects.send) {
+    if (message.kind == HomeMessageKind::fetch) {
+      message.history = site.log.history();
+    }
     send(to, message, Traffic::heartbeat, name_of(message.kind));
   }
   masters_.learn(home, site.mastership.epoch());
@@ -202,6 +213,10 @@ void NodeEngine::Impl::perform(NodeId home, HomeSite& site, HomeEffects& effects
   if (effects.refused_order) {
     tell(HomeEventKind::order_refused, home, site);
   }
+  if (effects.resumed) {
+    site.ordered_at = now;
+    tell(HomeEventKind::resumed, home, site);
+  }
   schedule_homes();
 }
 
@@ -225,9 +240,11 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const HomeMessage& messa
     const bool has_all = message.history.size() > 1 && message.history.back().epoch == message.epoch &&
                          message.history.back().start == log.last() && log.durable() == log.last() &&
                          message.history[message.history.size() - 2].epoch == log.epoch();
-    site->mastership.received_handoff(from.from, message, has_all, effects);
+    site->machine().received_handoff(from.from, message, has_all, effects);
+  } else if (message.kind == HomeMessageKind::fetch && site->mastership.has_promised(from.from, message.epoch)) {
+    return ship_to_successor(from.from, *site, message);
   } else {
-    site->mastership.received(environment_.now(), from.from, message, effects);
+    site->machine().received(environment_.now(), from.from, message, effects);
   }
   perform(message.home, *site, effects);
 }
@@ -235,14 +252,14 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const HomeMessage& messa
 void NodeEngine::Impl::forced_homes(const HomeForce& force) {
   HomeSite& site = *home_site(force.home);
   HomeEffects effects;
-  site.mastership.forced(environment_.now(), force.kind, force.epoch, effects);
+  site.machine().forced(environment_.now(), force.kind, force.epoch, effects);
   perform(force.home, site, effects);
 }
 
 void NodeEngine::Impl::tick_homes() {
   for (auto& [home, site] : homes_) {
     HomeEffects effects;
-    site.mastership.tick(environment_.now(), effects);
+    site.machine().tick(environment_.now(), effects);
     perform(home, site, effects);
     check_drained(home, site);
   }
@@ -273,8 +290,9 @@ void NodeEngine::Impl::check_drained() {
 }
 
 void NodeEngine::Impl::check_drained(NodeId home, HomeSite& site) {
-  if (site.mastership.role() != HomeRole::fencing || !site.sender ||
-      !site.sender->has_all(site.mastership.successor()) || site.log.durable() != site.log.last()) {
+  const bool hands_over = site.mastership.role() == HomeRole::fencing && site.sender &&
+                          site.sender->has_all(site.mastership.successor()) && site.log.durable() == site.log.last();
+  if (!hands_over && site.mastership.role() != HomeRole::yielding) {
     return;
   }
   bool in_flight = false;
@@ -285,7 +303,7 @@ void NodeEngine::Impl::check_drained(NodeId home, HomeSite& site) {
   });
   if (!in_flight) {
     HomeEffects effects;
-    site.mastership.drained(environment_.now(), effects);
+    site.machine().drained(environment_.now(), effects);
     perform(home, site, effects);
   }
 }

@@ -106,7 +106,8 @@ EngineStatus NodeEngine::Impl::status() const {
   for (const auto& [home, site] : homes_) {
     status.unshipped += site.sender ? site.sender->unconfirmed() : 0;
     const HomeRole role = site.mastership.role();
-    status.unshipped += role == HomeRole::replica || role == HomeRole::master ? 0 : 1;
+    const bool settled = role == HomeRole::master || (role == HomeRole::replica && !site.mastership.awaits_master(now));
+    status.unshipped += settled ? 0 : 1;
   }
   status.peers_expected = peers_.size();
   status.peers_known = static_cast<std::uint64_t>(

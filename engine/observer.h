@@ -33,16 +33,19 @@ struct BlockingCost {
 
 /// What happens to the mastership of a home at one of its sites.
 enum class HomeEventKind : std::uint8_t {
-  opened,          ///< This site is the master of `epoch` now. gap: since a failover was ordered here (0: no failover).
-  deposed,         ///< It was the master, or on the way to be.
-  transferred,     ///< Its successor is open. gap: no write accepted since then, on this (the old master's) clock, which
-                   ///< includes the news' way back.
-  called_off,      ///< A planned transfer could not be drained; it goes on as master.
-  lease_expired,   ///< It may accept no writes until the lease is renewed.
-  order_refused,   ///< A fenced failover where there are no leases.
-  writes_lost,     ///< Accepted here, and not in the new master's history: `writes` transactions; gap: between the oldest
-                   ///< of them and the newest.
-  writes_undone,   ///< The same at a site that had only applied them.
+  opened,         ///< This site is the master of `epoch` now. gap: since a failover was ordered here (0: no failover).
+  deposed,        ///< It was the master, or on the way to be.
+  transferred,    ///< Its successor is open. gap: no write accepted since then, on this (the old master's) clock, which
+                  ///< includes the news' way back.
+  called_off,     ///< A planned transfer could not be drained; it goes on as master.
+  lease_expired,  ///< It may accept no writes until the lease is renewed.
+  order_refused,  ///< A fenced failover where there are no leases.
+  writes_lost,  ///< Accepted here, and not in the new master's history: `writes` transactions; gap: between the oldest
+                ///< of them and the newest.
+  writes_undone,  ///< The same at a site that had only applied them.
+  left_behind,    ///< A failover to this site opens without what a site that has promised holds: it was asked for a
+                  ///< lease's length in vain. `writes`: at least so many (0: not known).
+  resumed,        ///< A failover or a hand-over was begun and not finished: this site takes the home over.
 };
 [[nodiscard]] std::string_view name_of(HomeEventKind kind);
 struct HomeEvent {

@@ -67,7 +67,8 @@ struct ShippedWrite {
   std::vector<Operation> operations;
   Instant committed{};  ///< At the master, by its own clock; does not travel. Instant{}: accepted elsewhere.
 };
-/// Master of a home -> replica: the writes after what the replica has, oldest first; none: a heartbeat alone.
+/// Master of a home -> replica: the writes after what the replica has, oldest first; none: a heartbeat alone. Also from
+/// any site to a successor that fetches what it lacks before it opens.
 struct Ship {
   std::uint64_t heartbeat{};  ///< Numbered by the home, which keeps the time of issue (same-host clocks only). 0: none.
   std::uint64_t through{};    ///< With a heartbeat: the last sequence that was committed when it was issued.
@@ -75,6 +76,7 @@ struct Ship {
   NodeId home{};              ///< Which home: named by the agent that was its first master.
   HomeHistory history{};      ///< Of the master's log; empty: it is in its first term.
   std::uint64_t confirmed{};  ///< Every site has confirmed up to here.
+  HomeEpoch claim{};          ///< The failover whose successor has asked for this; 0: from the master.
 };
 /// Replica -> master: applied up to here (written to its log, in order), and the newest heartbeat whose writes are
 /// all applied.

@@ -33,14 +33,16 @@ struct PayloadSize {
   std::size_t operator()(const Forward& f) const { return of(f.request); }
   std::size_t operator()(const ForwardReply&) const { return kReply; }
   std::size_t operator()(const Ship& ship) const {
-    std::size_t bytes = 10 + 6 * ship.history.size();
+    std::size_t bytes = 10U + 6 * ship.history.size() + (ship.claim == HomeEpoch{} ? 0U : 7U);
     for (const ShippedWrite& write : ship.writes) {
       bytes += of(write);
     }
     return bytes;
   }
   std::size_t operator()(const ShipAck&) const { return 10; }
-  std::size_t operator()(const HomeMessage& m) const { return 14U + (m.base == HomeEpoch{} ? 0U : 2U) + 6 * m.history.size(); }
+  std::size_t operator()(const HomeMessage& m) const {
+    return 14U + (m.base == HomeEpoch{} ? 0U : 2U) + (m.log == HomePosition{} ? 0U : 4U) + 6 * m.history.size();
+  }
 };
 
 struct RecordSize {

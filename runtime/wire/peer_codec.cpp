@@ -92,6 +92,7 @@ struct ItemWriter {
     out.set_through(in.through);
     out.set_home(in.home.value);
     out.set_confirmed(in.confirmed);
+    out.set_claim(in.claim.value);
     if (!in.history.empty()) {
       write_history(in.history, *out.mutable_history());
     }
@@ -114,6 +115,8 @@ struct ItemWriter {
     out.set_remaining_ns(static_cast<std::uint64_t>(in.remaining.count()));
     out.set_opened(in.opened);
     out.set_base(in.base.value);
+    out.set_log_epoch(in.log.epoch.value);
+    out.set_log_end(in.log.end);
     if (!in.history.empty()) {
       write_history(in.history, *out.mutable_history());
     }
@@ -159,6 +162,7 @@ bool read_ship(const wire::Ship& in, Ship& out) {
   out.through = in.through();
   out.home = NodeId{in.home()};
   out.confirmed = in.confirmed();
+  out.claim = HomeEpoch{in.claim()};
   if (!read_history(in.history(), out.history)) {
     return false;
   }
@@ -184,11 +188,12 @@ bool read_home(const wire::HomeMessage& in, HomeMessage& out) {
   out.number = in.number();
   out.opened = in.opened();
   out.base = HomeEpoch{in.base()};
+  out.log = {HomeEpoch{in.log_epoch()}, in.log_end()};
   if (in.remaining_ns() > kRemainingMax) {
     return false;
   }
   out.remaining = Duration{static_cast<std::int64_t>(in.remaining_ns())};
-  return read_enum(in.kind(), HomeMessageKind::open, out.kind) && read_history(in.history(), out.history);
+  return read_enum(in.kind(), HomeMessageKind::idle, out.kind) && read_history(in.history(), out.history);
 }
 
 bool read_item(const wire::Item& in, NodeId from, NodeId self, PeerPayload& out) {

@@ -3,69 +3,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 
-#include "tests/engine/world.h"
+#include "tests/engine/homes.h"
 
 using namespace geocommit;
 using namespace geocommit::test;
-
-namespace {
-
-constexpr HomeRules kLeased{.lease = 3s};
-
-WorldOptions options(HomeRules rules = {}, UnreachableHome policy = UnreachableHome::wait) {
-  WorldOptions out;
-  out.protocol = "home-region";
-  out.home = rules;
-  out.unreachable_home = policy;
-  return out;
-}
-
-void order(World& world, std::uint32_t home, std::uint32_t successor, bool forced) {
-  for (std::uint32_t r = 0; r < 3; ++r) {
-    if (world.up(world.agent(r))) {
-      world.engine(world.agent(r)).move_home(RegionId{home}, RegionId{successor}, forced);
-    }
-  }
-}
-
-std::vector<HomeEvent> events(World& world, std::uint32_t region, HomeEventKind kind) {
-  std::vector<HomeEvent> out;
-  for (const HomeEvent& event : world.node(world.agent(region)).seen.home_events) {
-    if (event.kind == kind) {
-      out.push_back(event);
-    }
-  }
-  return out;
-}
-
-/// A region's agent and coordinator against all others, both ways.
-void isolate(World& world, std::uint32_t region) {
-  for (std::uint32_t r = 0; r < 3; ++r) {
-    for (const NodeId one : {world.agent(region), world.coordinator(region)}) {
-      for (const NodeId other : {world.agent(r), world.coordinator(r)}) {
-        if (r != region) {
-          world.cut.insert({one, other});
-          world.cut.insert({other, one});
-        }
-      }
-    }
-  }
-}
-
-bool copies_equal(World& world) {
-  return world.engine(world.agent(0)).balances() == world.engine(world.agent(1)).balances() &&
-         world.engine(world.agent(1)).balances() == world.engine(world.agent(2)).balances();
-}
-
-std::int64_t total(World& world, std::uint32_t region) {
-  std::int64_t sum = 0;
-  for (const std::int64_t balance : world.engine(world.agent(region)).balances()) {
-    sum += balance;
-  }
-  return sum;
-}
-
-}  // namespace
 
 TEST_CASE("home: a planned transfer loses nothing, and afterwards the write is local to the new home") {
   World world(options());

@@ -307,6 +307,59 @@ TEST_CASE("mastership: a site helps one master at a time, unless the other has h
   CHECK(asks(home_region::next_planned(planned, RegionId{1}, 5), planned));  // At once.
 }
 
+TEST_CASE("mastership: a promise is sent once it is durable, and not before") {
+  Machines machines(1, std::vector<HomeRules>(3, {.lease = 200ms, .guard = 20ms, .retry = 30ms}));
+  Mastership& site = machines.sites[2].machine;
+  HomeMessage claim;
+  claim.kind = HomeMessageKind::claim;
+  claim.home = NodeId{1};
+  claim.epoch = home_region::next_forced(site.epoch(), RegionId{1}, 3);
+  site.set_log({site.epoch(), 7});
+  for (int times = 0; times < 2; ++times) {  // However often it is asked.
+    HomeEffects effects;
+    site.received(machines.now(2), NodeId{2}, claim, effects);
+    CHECK(effects.send.empty());
+    CHECK(effects.force.size() == (times == 0 ? 1U : 0U));
+  }
+  HomeEffects effects;
+  site.forced(machines.now(2), HomeRecordKind::promised, claim.epoch, effects);
+  REQUIRE(effects.send.size() == 1);
+  CHECK(effects.send[0].first == NodeId{2});
+  CHECK(effects.send[0].second.kind == HomeMessageKind::promise);
+  CHECK(effects.send[0].second.log == HomePosition{site.epoch(), 7});
+  CHECK(site.has_promised(NodeId{2}, claim.epoch));
+}
+
+TEST_CASE("mastership: a master that hears a claim promises once what it voted on is decided, or could be") {
+  for (const bool decided : {true, false}) {
+    Machines machines(1, std::vector<HomeRules>(3, {.lease = 200ms, .guard = 20ms, .retry = 30ms}));
+    Mastership& master = machines.sites[0].machine;
+    HomeMessage claim;
+    claim.kind = HomeMessageKind::claim;
+    claim.home = NodeId{1};
+    claim.epoch = home_region::next_forced(master.epoch(), RegionId{1}, 3);
+    HomeEffects heard;
+    master.received(machines.now(0), NodeId{2}, claim, heard);
+    CHECK(heard.deposed);
+    CHECK(heard.force.empty());
+    CHECK(master.role() == HomeRole::yielding);
+    CHECK(master.keeps_term());
+    HomeEffects over;
+    if (decided) {
+      master.drained(machines.now(0), over);
+    } else {
+      machines.time_ns += Duration{19ms}.count();
+      master.tick(machines.now(0), over);
+      CHECK(over.force.empty());
+      machines.time_ns += Duration{2ms}.count();
+      master.tick(machines.now(0), over);
+    }
+    REQUIRE(over.force.size() == 1);
+    CHECK(over.force[0].kind == HomeRecordKind::promised);
+    CHECK_FALSE(master.keeps_term());
+  }
+}
+
 TEST_CASE("home log: what two logs have in common, by their terms") {
   const auto write = [](std::uint64_t sequence) {
     return ShippedWrite{sequence, {NodeId{1001}, Epoch{1}, sequence}, {}};
@@ -320,6 +373,7 @@ TEST_CASE("home log: what two logs have in common, by their terms") {
   // Two terms passed it by: the first of them was shorter than the second.
   CHECK(log.common_with({{HomeEpoch{3}, 0}, {HomeEpoch{7}, 6}, {HomeEpoch{11}, 15}}) == 6);
   CHECK(log.common_with({{HomeEpoch{3}, 0}, {HomeEpoch{11}, 15}}) == 10);
+  CHECK(log.common_with({{HomeEpoch{3}, 0}}, 4) == 4);  // With a log that is shorter.
   const std::vector<ShippedWrite> cut = log.cut_to(6);
   REQUIRE(cut.size() == 4);
   CHECK(cut.front().sequence == 10);

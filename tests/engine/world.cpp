@@ -108,6 +108,7 @@ void World::start(NodeId id) {
   engine.unreachable_home = options_.unreachable_home;
   engine.unreachable_wait = options_.unreachable_wait;
   engine.clock = options_.clock;
+  engine.retained_most = options_.retained_most;
   node.engine = std::make_unique<NodeEngine>(engine, node, node.seen);
   node.engine->recover(
       {node.checkpoint, {node.log.begin() + static_cast<std::ptrdiff_t>(node.truncated), node.log.end()}});

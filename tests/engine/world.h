@@ -31,6 +31,7 @@ struct WorldOptions {
   UnreachableHome unreachable_home{UnreachableHome::wait};
   Duration unreachable_wait{10s};
   std::uint64_t clock{1};
+  std::uint64_t retained_most{100'000};
 };
 
 class World;

@@ -56,7 +56,15 @@ inline ClientReply reply() { return {{NodeId{2001}, 12}, txn(), Outcome::abort, 
 inline ShippedWrite shipped(std::uint64_t sequence) { return {sequence, txn(sequence), operations()}; }
 
 inline HomeMessage home_message(HomeMessageKind kind) {
-  return {kind, NodeId{3}, HomeEpoch{8}, 17, 250ms, true, HomeEpoch{4}, {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}}};
+  return {kind,
+          NodeId{3},
+          HomeEpoch{8},
+          17,
+          250ms,
+          true,
+          HomeEpoch{4},
+          {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},
+          {HomeEpoch{8}, 5}};
 }
 
 inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
@@ -74,8 +82,9 @@ inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
           Ship{4, 9, {shipped(1), shipped(2)}},
           Ship{5, 2, {}},
           ShipAck{6, 7, NodeId{2}, HomeEpoch{8}},
-          Ship{5, 2, {shipped(3)}, NodeId{3}, {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}}, 1},
+          Ship{5, 2, {shipped(3)}, NodeId{3}, {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}}, 1, HomeEpoch{9}},
           home_message(HomeMessageKind::handoff),
+          home_message(HomeMessageKind::idle),
           home_message(HomeMessageKind::open),
           OutcomeQuery{{NodeId{2001}, 12}, request(), true}};
 }

@@ -87,3 +87,16 @@ TEST_CASE("home region: a planned transfer that a failover has overtaken does no
   CHECK(verdict.committed > 1000);
   CHECK(verdict.rpo.acknowledged <= 2);  // What was drained at the old master just before the cut. It was 865.
 }
+
+TEST_CASE("home region: a successor that was cut off fetches what the others hold before it opens") {
+  WorldSpec spec =
+      aws({"us-east-1", "eu-west-1", "ap-northeast-1"}, {{0, 69.6, 149.7}, {69.7, 0, 202.3}, {149.5, 202.5, 0}});
+  spec.workload.rate_per_s = 40;
+  spec.duration = 12s;
+  spec.faults = {cut(spec.directory, {1}, 3s, 4s), order(FaultKind::failover, 0, 1, 6500ms)};
+  const Verdict verdict = judged(spec);
+  CHECK(verdict.judgement == Judgement::pass);
+  CHECK(verdict.committed > 300);
+  CHECK(verdict.rpo.acknowledged == 0);
+  CHECK(verdict.rpo.unanswered == 0);
+}
