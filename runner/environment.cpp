@@ -149,7 +149,8 @@ std::string environment_json(const EnvironmentFacts& facts) {
     }
     out["round_trips"] = pairs;
   }
-  return out.dump(2) + "\n";
+  // A command line is any bytes.
+  return out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace geocommit

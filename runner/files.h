@@ -35,7 +35,15 @@ class LineFile {
 /// A field of a CSV file: quoted where it must be (RFC 4180).
 [[nodiscard]] std::string csv(std::string_view field);
 
-/// Median of some small forced writes (fdatasync) in this folder: what a forced write costs on this disk.
+/// The text, with U+FFFD in place of each byte that is not UTF-8: the names of files are any bytes, JSON and labels are
+/// not.
+[[nodiscard]] std::string valid_utf8(std::string_view text);
+
+/// The path if it is a folder, else the nearest of those that it would be made in: on the same disk.
+[[nodiscard]] std::filesystem::path nearest_folder(const std::filesystem::path& path);
+
+/// Median of some small forced writes (fdatasync) in this folder: what a forced write costs on this disk. Leaves
+/// nothing.
 [[nodiscard]] Result<Duration> measure_forced_write(const std::filesystem::path& folder);
 
 }  // namespace geocommit

@@ -245,8 +245,23 @@ void prediction(const std::vector<Group>& groups, std::vector<Finding>& out) {
   }
 }
 
+/// A run that did not come to its end: how far it came.
+std::optional<std::string> cut_short(const Json& summary) {
+  const Json& cells = summary.at("cells");
+  const auto whole = static_cast<std::size_t>(std::count_if(cells.begin(), cells.end(), [](const Json& cell) {
+    const auto interrupted = cell.find("interrupted");
+    return interrupted == cell.end() || *interrupted != true;
+  }));
+  const auto said = summary.find("cells_planned");
+  const std::size_t planned =
+      std::max(cells.size(), said != summary.end() && said->is_number_integer() ? said->get<std::size_t>() : 0);
+  if (whole == planned) return std::nullopt;
+  return std::to_string(whole) + " of " + std::to_string(planned) + " cells came to " +
+         (planned == 1 ? "its" : "their") + " end.";
+}
+
 /// Which protocols passed everywhere, which at some points only, and what that says.
-void passed(const std::vector<Group>& groups, std::vector<Finding>& out) {
+void passed(const Json& summary, const std::vector<Group>& groups, std::vector<Finding>& out) {
   struct Passes {
     std::string protocol;
     std::size_t points{}, of{};
@@ -277,15 +292,17 @@ void passed(const std::vector<Group>& groups, std::vector<Finding>& out) {
   }
   if (names.empty() && partly.empty()) return;
   if (!partly.empty() && !names.empty()) partly = ", and " + partly;
-  out.push_back({FindingKind::pass,
-                 (everywhere ? "Every cell passed: of " : "Passed: " + listed(names) + partly + ". There, of ") +
-                     counted(committed, "committed transaction", "committed transactions") +
-                     " in the durable logs, every outcome agreed, " +
-                     (left_behind > 0
-                          ? "nothing acknowledged was lost but " + counted(left_behind, "transaction", "transactions") +
-                                " that a fenced failover left behind (RPO), and "
-                          : "nothing acknowledged was lost, and ") +
-                     "money was conserved."});
+  const auto missing = cut_short(summary);
+  out.push_back({FindingKind::pass, (missing      ? *missing + " What there is passed: of "
+                                     : everywhere ? "Every cell passed: of "
+                                                  : "Passed: " + listed(names) + partly + ". There, of ") +
+                                        counted(committed, "committed transaction", "committed transactions") +
+                                        " in the durable logs, every outcome agreed, " +
+                                        (left_behind > 0 ? "nothing acknowledged was lost but " +
+                                                               counted(left_behind, "transaction", "transactions") +
+                                                               " that a fenced failover left behind (RPO), and "
+                                                         : "nothing acknowledged was lost, and ") +
+                                        "money was conserved."});
 }
 
 }  // namespace
@@ -328,7 +345,7 @@ std::vector<Finding> find(const Json& summary) {
   add_scenarios(groups, out);
   comparison(groups, out);
   prediction(groups, out);
-  passed(groups, out);
+  passed(summary, groups, out);
   if (out.empty()) out.push_back({FindingKind::unknown, "Nothing was measured."});
   std::stable_sort(out.begin(), out.end(), [](const Finding& a, const Finding& b) { return a.kind < b.kind; });
   return out;

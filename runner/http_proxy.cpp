@@ -11,6 +11,7 @@
 #include <chrono>
 #include <cstring>
 #include <optional>
+#include <system_error>
 
 namespace geocommit {
 namespace {
@@ -19,6 +20,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kDeadline = std::chrono::seconds(2);
 constexpr std::size_t kRequestMax = 8192;
 constexpr std::size_t kWorkersMax = 128;
+constexpr auto kScarce = std::chrono::milliseconds(50);  ///< Until the next try where something has run out.
 constexpr std::size_t kAnswerMax = std::size_t{8} << 20;
 
 /// Waits for the descriptor until the deadline.
@@ -96,11 +98,16 @@ Result<HttpProxy> HttpProxy::listen() {
   return proxy;
 }
 
-void HttpProxy::serve(std::map<std::string, std::string> targets) {
+Result<void> HttpProxy::serve(std::map<std::string, std::string> targets) {
   stop();
   targets_ = std::move(targets);
   stopping_ = false;
-  thread_ = std::thread([this] { loop(); });
+  try {
+    thread_ = std::thread([this] { loop(); });
+  } catch (const std::system_error& problem) {
+    return Error{"/metrics cannot be served: no thread: " + std::string(problem.what())};
+  }
+  return {};
 }
 
 void HttpProxy::stop() {
@@ -134,16 +141,34 @@ void HttpProxy::loop() {
       continue;
     }
     auto client = std::make_shared<UniqueFd>(::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!client->valid()) continue;
-    auto done = std::make_shared<std::atomic<bool>>(false);
-    workers.push_back({std::thread([this, client, done] {
-                         answer(client->get());
-                         client->reset();
-                         *done = true;
-                       }),
-                       done});
+    if (!client->valid()) {
+      // Out of descriptors or memory: it waits in the queue, and poll() would come back at once for ever.
+      if (errno != EINTR && errno != ECONNABORTED) std::this_thread::sleep_for(kScarce);
+      continue;
+    }
+    try {
+      workers.push_back(start(client));
+    } catch (const std::exception&) {  // no thread, or no memory for one
+      constexpr std::string_view kBusy =
+          "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+      (void)!::send(client->get(), kBusy.data(), kBusy.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+      std::this_thread::sleep_for(kScarce);
+    }
   }
   reap(true);
+}
+
+HttpProxy::Worker HttpProxy::start(const std::shared_ptr<UniqueFd>& client) {
+  auto done = std::make_shared<std::atomic<bool>>(false);
+  return {std::thread([this, client, done] {
+            try {
+              answer(client->get());
+            } catch (const std::exception&) {  // bad_alloc: this answer is not given, the next one may be
+            }
+            client->reset();
+            *done = true;
+          }),
+          done};
 }
 
 std::string HttpProxy::counted(const std::string& name, std::optional<std::string> text) {

@@ -39,7 +39,7 @@ class HttpProxy {
   [[nodiscard]] std::uint16_t port() const { return port_; }
   /// From now on requests are answered; `targets`: node name -> "10.254.0.2:7003". Starts a thread: call it after
   /// entering the namespace.
-  void serve(std::map<std::string, std::string> targets);
+  [[nodiscard]] Result<void> serve(std::map<std::string, std::string> targets);
   /// What /metrics, and /nodes/`kOwnName`/metrics, answer; called on several threads. Before serve().
   void set_own(std::function<std::string()> text) { own_ = std::move(text); }
   static constexpr const char* kOwnName = "runner";
@@ -54,6 +54,7 @@ class HttpProxy {
   };
   HttpProxy() = default;
   void loop();
+  [[nodiscard]] Worker start(const std::shared_ptr<UniqueFd>& client);
   void answer(int client);
   [[nodiscard]] std::string answer_to(const std::string& path);
   [[nodiscard]] std::string counted(const std::string& name, std::optional<std::string> text);

@@ -81,7 +81,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.durability = s.durability;
   config.trace = plan.experiment.trace;
   config.links_never_cut = context_.network.kind() == EmulationKind::loopback;
-  config.data_directory = context_.paths.node_folder(context_.cell, node);
+  config.data_directory = ".";  // where its file is: a name that JSON could not hold is in no file
   config.own_namespace = context_.network.namespace_fd(node) >= 0;
   // Each repetition draws its own load; every protocol of a repetition gets the same.
   config.seed = plan.experiment.seed + 1'000'003ULL * (context_.cell.repetition - 1);
@@ -216,6 +216,9 @@ void CellFleet::wake() const {
 
 void CellFleet::note_deaths(const std::vector<Death>& deaths, CellEvidence& evidence, bool tell) {
   for (const Death& death : deaths) {
+    // Told to end, it ended: with status 0, or by our SIGTERM before it could see to it.
+    const bool told = std::find(ended_.begin(), ended_.end(), death.name) != ended_.end();
+    if (told && (death.clean() || death.by_signal(SIGTERM))) continue;
     ended_.push_back(death.name);
     const auto node =
         std::find_if(nodes_.begin(), nodes_.end(), [&](const NodeInfo& n) { return n.name == death.name; });

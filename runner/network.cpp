@@ -117,7 +117,7 @@ Result<std::unique_ptr<Network>> Network::open(const Plan& plan, const PlannedWa
     network->emulation_ = std::move(up).value();
   }
   if (auto assigned = network->assign_addresses(); !assigned) return assigned.error();
-  network->serve_metrics();
+  if (auto serves = network->serve_metrics(); !serves) return serves.error();
   return network;
 }
 
@@ -174,16 +174,14 @@ Result<void> Network::assign_loopback_ports() {
 bool Network::reassign_ports() {
   if (choice_.kind != EmulationKind::loopback || options_.base_port) return false;
   spread_ports(++port_tries_);
-  if (!assign_loopback_ports().ok()) return false;
-  serve_metrics();
-  return true;
+  return assign_loopback_ports().ok() && serve_metrics().ok();
 }
 
-void Network::serve_metrics() {
-  if (proxy_ == nullptr) return;
+Result<void> Network::serve_metrics() {
+  if (proxy_ == nullptr) return {};
   std::map<std::string, std::string> targets;
   for (const NodeInfo& node : wan_.nodes) targets[node.name] = addresses_.at(node.id).metrics;
-  proxy_->serve(std::move(targets));
+  return proxy_->serve(std::move(targets));
 }
 
 bool Network::starts(const NodeInfo& node) const {

@@ -68,7 +68,7 @@ class Network {
   [[nodiscard]] Result<void> assign_addresses();
   [[nodiscard]] Result<void> assign_loopback_ports();
   void spread_ports(int tries);
-  void serve_metrics();
+  [[nodiscard]] Result<void> serve_metrics();
 
   const Plan& plan_;
   const PlannedWan& wan_;

@@ -85,6 +85,8 @@ constexpr std::array kStages{"entering its namespace", "opening its log", "start
 
 bool Death::clean() const { return WIFEXITED(status) && WEXITSTATUS(status) == 0; }
 
+bool Death::by_signal(int number) const { return WIFSIGNALED(status) && WTERMSIG(status) == number; }
+
 std::string Death::describe() const {
   std::string out = name + " (pid " + std::to_string(pid) + ") ";
   if (WIFSIGNALED(status)) {

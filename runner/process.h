@@ -30,6 +30,7 @@ struct Death {
   std::string last_line;
   std::filesystem::path log;
   [[nodiscard]] bool clean() const;
+  [[nodiscard]] bool by_signal(int number) const;
   /// "agent@eu-west-1 (pid 71) was killed by signal 9 (Killed); its last words: ...".
   [[nodiscard]] std::string describe() const;
 };

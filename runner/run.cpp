@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <optional>
 #include <random>
 
@@ -29,18 +30,20 @@ namespace {
 
 constexpr Duration kProbeTime = 1s;
 
-/// Experiment and topology, read and laid out. `disk` is where a forced write is timed.
+constexpr Duration kUnmeasuredForce{1ms};
+
+/// Experiment and topology, read and laid out; `measured` tells what a forced write takes, where that matters.
 Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Override>& overrides,
-                       const std::filesystem::path& disk) {
+                       const std::function<Result<Duration>()>& measured_force) {
   auto experiment = load_experiment(file, overrides);
   if (!experiment) return experiment.error();
   auto topologies = load_topologies(*experiment, overrides);
   if (!topologies) return topologies.error();
-  Duration force{1ms};
+  Duration force = kUnmeasuredForce;
   for (const SweepPoint& point : experiment->points) {
     if (point.settings.durability.kind != DurabilityKind::fsync || experiment->emulation == EmulationKind::sim)
       continue;
-    auto measured = measure_forced_write(disk);
+    auto measured = measured_force();
     if (!measured) return measured.error();
     force = *measured;
     break;
@@ -114,7 +117,7 @@ Result<std::optional<PrometheusServer>> start_prometheus(const RunOptions& optio
   }
   PrometheusSpec spec;
   spec.folder = paths.results / "prometheus";
-  spec.config = prometheus_config(paths.results.filename().string(), targets, proxy->port(), rule_files());
+  spec.config = prometheus_config(valid_utf8(paths.results.filename().string()), targets, proxy->port(), rule_files());
   spec.port = options.prometheus_port;
   auto server = PrometheusServer::start(spec, [&](pid_t pid) { (void)state.add(pid, "prometheus"); });
   if (!server) return server.error();
@@ -204,7 +207,7 @@ class Run {
 
   Result<void> write_scrape_config() const {
     return write_file(paths_.results / "prometheus.yml",
-                      network_->prometheus_yaml(paths_.results.filename().string(), rule_files()));
+                      network_->prometheus_yaml(valid_utf8(paths_.results.filename().string()), rule_files()));
   }
 
   Result<void> run_cells(const PlannedWan& wan, LineFile& timeseries, RunState& state) {
@@ -319,9 +322,15 @@ int become_simulator(const RunOptions& options, Console& console) {
 
 int run_experiment(const RunOptions& options, const std::string& command_line) {
   Console console({options.quiet, options.verbose});
-  std::error_code ignored;
-  const auto disk = options.dry_run ? std::filesystem::temp_directory_path(ignored) : std::filesystem::path(".");
-  auto plan = load_plan(options.file, options.overrides, disk);
+  auto plan = load_plan(options.file, options.overrides, [&]() -> Result<Duration> {
+    // The disk that the logs will be on.
+    const auto folder = nearest_folder(options.output.empty() ? "results" : options.output);
+    auto force = measure_forced_write(folder);
+    if (force) return force;
+    if (!options.dry_run) return Error{force.error().message + "; --output DIR puts the results elsewhere"};
+    console.warn(force.error().message + "; planned with forced writes of 1 ms");
+    return kUnmeasuredForce;
+  });
   if (!plan) return fail(console, plan.error());
   if (options.dry_run) {
     console.result(dry_run(*plan));
@@ -375,8 +384,7 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
 
 int validate_experiment(const std::filesystem::path& file) {
   Console console({});
-  std::error_code ignored;
-  const auto plan = load_plan(file, {}, std::filesystem::temp_directory_path(ignored));
+  const auto plan = load_plan(file, {}, [] { return Result<Duration>{kUnmeasuredForce}; });
   if (!plan) return fail(console, plan.error());
   console.result(file.string() + ": valid; " + std::to_string(plan.value().cells.size()) + " cells, " +
                  std::to_string(plan.value().wans.front().nodes.size()) + " processes, about " +

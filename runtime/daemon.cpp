@@ -84,7 +84,7 @@ Result<void> accept_cell(const Options& options, NodeKind kind, const std::strin
 /// Files of the cell that was served last.
 std::filesystem::path last_cell(const Options& options) {
   const Result<NodeConfig> config = load_node_config(stored(options));
-  return config ? config.value().data_directory : std::filesystem::path{};
+  return config ? cell_folder(options, config.value()) : std::filesystem::path{};
 }
 
 enum class IdleEnd : std::uint8_t { shut_down, configured };

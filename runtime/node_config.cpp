@@ -366,7 +366,11 @@ Result<NodeConfig> load_node_config(const std::filesystem::path& file) {
   if (!in) {
     return Error{"cannot read " + file.string()};
   }
-  return parse_node_config(text.str(), file.string());
+  Result<NodeConfig> config = parse_node_config(text.str(), file.string());
+  if (config && !config.value().data_directory.empty()) {
+    config.value().data_directory = file.parent_path() / config.value().data_directory;
+  }
+  return config;
 }
 
 Result<NodeConfig> parse_node_config(const std::string& text, const std::string& origin) {
@@ -436,7 +440,7 @@ std::string to_json(const NodeConfig& config) {
         {"duration_ns", ns(config.client.duration)},
         {"outcome_timeout_ns", ns(config.client.outcome_timeout)}}},
   };
-  return object.dump(2);
+  return object.dump(2, ' ', false, json::error_handler_t::replace);
 }
 
 }  // namespace geocommit

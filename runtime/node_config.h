@@ -60,9 +60,10 @@ struct NodeConfig {
   HomeRules home;  ///< Only lease and fencing are configured.
   UnreachableHome unreachable_home{UnreachableHome::wait};
   Duration unreachable_wait{10s};
-  std::filesystem::path data_directory;  ///< Log, checkpoint, epoch; one per node and cell.
-  bool insecure{};                       ///< Permit sockets off loopback and outside our own namespaces.
-  bool own_namespace{};                  ///< The runner made this node's network namespace: counts as loopback.
+  /// Log, checkpoint, epoch; one per node and cell. In a file: from the file's own folder, unless absolute.
+  std::filesystem::path data_directory;
+  bool insecure{};       ///< Permit sockets off loopback and outside our own namespaces.
+  bool own_namespace{};  ///< The runner made this node's network namespace: counts as loopback.
   std::uint64_t seed{};
   std::vector<FaultOrder> faults;  ///< Armed before recovery begins.
   TraceSettings trace;

@@ -83,7 +83,7 @@ Result<int> replay(const ReplayOptions& options) {
     return Error{options.results.string() + " is not a folder of results"};
   }
   if (auto free = check_prometheus_port(options.port, "--port"); !free) return free.error();
-  const std::string run = results.filename().string();
+  const std::string run = valid_utf8(results.filename().string());
   auto state = RunState::begin();
   if (!state) return state.error();
   remove_on_second_interrupt(state->path());

@@ -41,7 +41,9 @@ class Writer {
   }
 
   [[nodiscard]] std::string text() const {
-    return Json{{"traceEvents", events_}, {"displayTimeUnit", "ms"}}.dump(1) + "\n";
+    return Json{{"traceEvents", events_}, {"displayTimeUnit", "ms"}}.dump(1, ' ', false,
+                                                                          Json::error_handler_t::replace) +
+           "\n";
   }
 
  private:

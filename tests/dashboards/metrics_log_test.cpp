@@ -149,10 +149,10 @@ TEST_CASE("a node that stands still does not hold up the scrape of another; scra
   auto proxy = HttpProxy::listen();
   REQUIRE((still && node && proxy));
   node->set_own([] { return std::string("up 1\n"); });
-  node->serve({});
+  REQUIRE(node->serve({}));
   const auto at = [](const HttpProxy& one) { return "127.0.0.1:" + std::to_string(one.port()); };
   proxy->set_own([] { return std::string("own 1\n"); });
-  proxy->serve({{"agent@still", at(*still)}, {"agent@a", at(*node)}});
+  REQUIRE(proxy->serve({{"agent@still", at(*still)}, {"agent@a", at(*node)}}));
   std::optional<std::string> from_still;
   std::thread waits([&] { from_still = http_get(at(*proxy), "/nodes/agent@still/metrics", 10s); });
   for (int i = 0; i < 3; ++i) {

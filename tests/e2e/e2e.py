@@ -138,6 +138,9 @@ def interrupt():
         equal(going.end(), 130, "exit status")
         cell = summary(place / "results")["cells"][0]
         equal((cell["interrupted"], cell["valid"]), (True, False), "interrupted, valid")
+        equal((cell["failure"], summary(place / "results")["failures"]), (None, []), "nothing failed: it was told to stop")
+        check("ended with status" not in going.stderr(), f"no failure is told: {going.stderr()}")
+        check("Every cell passed" not in going.stdout(), "it did not come to its end")
         check(cell["transactions"]["committed"] > 0, "what was measured is kept")
         check(cell["commit_latency_ms"]["count"] > 0, "with its latencies")
         check("How to read it" in going.stdout(), "the comparison was printed")

@@ -6,6 +6,7 @@ GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one fail
 """
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -40,7 +41,56 @@ def names_are_no_paths():
                   f"place and remedy: {done.stderr}")
 
 
-TESTS = [names_are_no_paths]
+def nothing_predictable_is_written():
+    """A link that waits where a probe once was is not followed; a look at an experiment leaves no trace."""
+    with folder() as place:
+        victim = write(place / "victim", "precious\n")
+        temporary = place / "tmp"
+        temporary.mkdir()
+        work = place / "work"
+        work.mkdir()
+        for where in (temporary, work, work / "out"):
+            where.mkdir(exist_ok=True)
+            (where / ".forced-write-probe").symlink_to(victim)
+        file = write(work / "quick.yaml", QUICK.replace("fixed(1ms)", "fsync"))
+        before = sorted(str(p) for p in place.rglob("*"))
+        environment = {**os.environ, "TMPDIR": str(temporary)}
+        for words in (["validate", file], ["run", file, "--dry-run"], ["run", file, "--dry-run", "--output", work / "out"]):
+            done = subprocess.run([str(RUNNER), *map(str, words)], cwd=work, capture_output=True, text=True, timeout=PATIENCE,
+                                  env=environment)
+            equal(done.returncode, 0, f"{words}: {done.stdout}{done.stderr}")
+            equal(victim.read_text(), "precious\n", f"what a link leads to, after {words}")
+            equal(sorted(str(p) for p in place.rglob("*")), before, f"files after {words}")
+        done = subprocess.run([str(RUNNER), "run", str(file), "--output", str(work / "new")], cwd=work, capture_output=True,
+                              text=True, timeout=PATIENCE, env=environment)
+        equal((done.returncode, victim.read_text()), (0, "precious\n"), f"a run\n{done.stdout}{done.stderr}")
+
+
+def the_disk_of_the_output_is_probed():
+    """--output on a disk that cannot be written is refused, whatever the working directory could do."""
+    with folder() as place:
+        file = write(place / "quick.yaml", QUICK.replace("fixed(1ms)", "fsync"))
+        for more in ((), ("--dry-run",)):
+            status, out, err = run("run", file, "--output", "/proc/here", *more, cwd=place)
+            check("/proc/" in err and "cannot be" in err, f"the place is named: {err}")
+            equal(status, 0 if more else 1, f"exit status\n{out}{err}")
+
+
+def output_of_any_bytes():
+    """A results folder whose name is no UTF-8 is as good as another."""
+    with folder() as place:
+        file = write(place / "quick.yaml", QUICK.replace("duration: 2s", "duration: 1s"))
+        results = os.path.join(os.fsencode(place), b"r\xe9sultats")
+        for words in ([RUNNER, "run", file], [SIM, file]):
+            done = subprocess.run([*(os.fsencode(str(w)) for w in words), b"--output", results], cwd=place, capture_output=True,
+                                  timeout=PATIENCE)
+            equal(done.returncode, 0, f"exit status\n{done.stdout.decode(errors='replace')}\n{done.stderr.decode(errors='replace')}")
+            whole = summary(pathlib.Path(os.fsdecode(results)))
+            equal(whole["cells"][0]["verdict"], "pass", "verdict")
+            shutil.rmtree(results)
+
+
+TESTS = [names_are_no_paths, nothing_predictable_is_written, the_disk_of_the_output_is_probed, output_of_any_bytes]
 
 
 def main():

@@ -68,6 +68,26 @@ TEST_CASE("findings: a clean run compares its protocols") {
   CHECK(texts(clean).size() == 3);
 }
 
+TEST_CASE("findings: what did not come to its end is not called every cell") {
+  Json two = cell("2pc", 150);
+  const std::string rest =
+      " committed transactions in the durable logs, every outcome agreed, nothing acknowledged was lost, and money was "
+      "conserved.";
+  Json one_of_three = summary({two});
+  one_of_three["cells_planned"] = 3;
+  says(one_of_three, "1 of 3 cells came to their end. What there is passed: of 500" + rest);
+  two["interrupted"] = true;
+  Json interrupted = summary({cell("3pc", 300), two});
+  interrupted["cells_planned"] = 3;
+  says(interrupted, "1 of 3 cells came to their end. What there is passed: of 1000" + rest);
+  for (const Json& run : {one_of_three, interrupted}) {
+    for (const std::string& text : texts(run)) CHECK(text.find("Every cell") == std::string::npos);
+  }
+  Json whole = summary({cell("2pc", 150)});
+  whole["cells_planned"] = 1;
+  says(whole, "Every cell passed: of 500" + rest);
+}
+
 TEST_CASE("findings: who held locks while what was wrong, and who split") {
   Json two = cell("2pc", 150);
   two["faults"] = Json::array({partition()});

@@ -118,4 +118,32 @@ TEST_CASE("files are replaced whole, and lines are on disk at once") {
   CHECK(*force > Duration{0});
 }
 
+TEST_CASE("what lies in wait is not followed, and a probe leaves nothing") {
+  const Folder folder;
+  const auto victim = folder.path / "victim";
+  REQUIRE(write_file(victim, "precious"));
+  const auto place = folder.path / "place";
+  REQUIRE(make_folder(place));
+  for (const char* name : {".forced-write-probe", "report.tmp"}) std::filesystem::create_symlink(victim, place / name);
+  REQUIRE(measure_forced_write(place));
+  REQUIRE(write_file(place / "report", "new"));
+  CHECK(last_line_of(victim) == "precious");
+  CHECK(last_line_of(place / "report") == "new");
+  std::filesystem::remove(place / ".forced-write-probe");
+  std::filesystem::remove(place / "report");
+  CHECK(std::filesystem::is_empty(place));
+  CHECK(nearest_folder(place / "a" / "b") == place);
+  CHECK(nearest_folder("/no/such/folder") == "/");
+}
+
+TEST_CASE("any bytes become text") {
+  for (const char* good : {"", "results", "r\xc3\xa9sultats", "\xe2\x82\xac", "\xf0\x9f\x98\x80"})
+    CHECK(valid_utf8(good) == good);
+  CHECK(valid_utf8("r\xe9sultats") == "r\xef\xbf\xbdsultats");
+  CHECK(valid_utf8("\xc0\xaf") == "\xef\xbf\xbd\xef\xbf\xbd");  // overlong
+  CHECK(valid_utf8("\xed\xa0\x80").size() == 9);                // a surrogate
+  CHECK(valid_utf8("\xe2\x82") == "\xef\xbf\xbd\xef\xbf\xbd");  // cut short
+  CHECK(valid_utf8("\xf4\x90\x80\x80").size() == 12);           // beyond Unicode
+}
+
 }  // namespace geocommit
