@@ -1,6 +1,5 @@
 """The scratch copy: what is built from which source (ninja's graph), and which tests look at it (ctest)."""
 import hashlib
-import json
 import os
 import pathlib
 import re
@@ -92,7 +91,14 @@ class Tree:
             raise SystemExit(f"scripts/mutate: cannot configure {self.build}:\n{output}")
 
     def make(self, targets, seconds):
-        return run(["ninja", "-C", self.build, f"-j{self.jobs}", *targets], seconds, env=self.environment())
+        return run(["ninja", "-C", self.build, f"-j{self.jobs}", *sorted(targets)], seconds, env=self.environment())
+
+    def needed(self, tests):
+        """What has to be built for these tests. Those that are given the build folder may run any program but tests."""
+        wanted = set().union(*(t.programs for t in tests)) & set(self.graph)
+        if any(t.any_program for t in tests):
+            wanted |= {o for o, (_, _, rule) in self.graph.items() if "EXECUTABLE_LINKER" in rule and not o.startswith("tests/")}
+        return wanted
 
     def read_graph(self):
         self.graph = parse_ninja((self.build / "build.ninja").read_text())
@@ -115,13 +121,13 @@ class Tree:
         return {o for o in reached if "EXECUTABLE_LINKER" in self.graph[o][2]}
 
     def read_tests(self, labels_out):
-        _, output = run(["ctest", "--test-dir", self.build, "--show-only=json-v1"], 60)
+        """From what CMake wrote for ctest, which unlike ctest itself says how a test is run before its program is built."""
         self.tests = []
-        for entry in json.loads(output[output.index("{"):])["tests"]:
-            properties = {p["name"]: p["value"] for p in entry["properties"]}
-            test = Test(entry, properties, self.build)
-            if "tidy" not in test.labels and not any(re.search(labels_out, label) for label in test.labels):
-                self.tests.append(test)
+        for file in sorted(self.build.rglob("CTestTestfile.cmake")):
+            for name, command, properties in parse_tests(file.read_text()):
+                test = Test(name, command, properties, self.build, file.parent)
+                if "tidy" not in test.labels and not any(re.search(labels_out, label) for label in test.labels):
+                    self.tests.append(test)
         return self.tests
 
     def concerned(self, source, programs):
@@ -132,15 +138,22 @@ class Tree:
         return ranked, sum(1 for t in ranked if t.words & words)
 
 
+def parse_tests(text):
+    """(name, words of the command, properties) of each test in a CTestTestfile.cmake."""
+    properties = {name: dict(re.findall(r'(\w+) "((?:[^"\\\\]|\\\\.)*)"', rest)) for name, rest in re.findall(r"^set_tests_properties\(\[=\[(.*?)\]=\] PROPERTIES (.*)\)$", text, re.M)}
+    return [(name, re.findall(r'"((?:[^"\\\\]|\\\\.)*)"', words), properties.get(name, {}))
+            for name, words in re.findall(r"^add_test\(\[=\[(.*?)\]=\] (.*)\)$", text, re.M)]
+
+
 class Test:
-    def __init__(self, entry, properties, build):
-        self.name = entry["name"]
-        self.labels = properties.get("LABELS", [])
-        self.limit = properties.get("TIMEOUT", 1500.0)
-        self.words = set(self.name.split("_")) | {pathlib.Path(properties.get("WORKING_DIRECTORY", ".")).name}
+    def __init__(self, name, command, properties, build, folder):
+        self.name = name
+        self.labels = properties.get("LABELS", "").split(";")
+        self.limit = float(properties.get("TIMEOUT", 1500))
+        self.words = set(self.name.split("_")) | {folder.name}
         self.seconds = 0.0
         where = str(build)
-        words = entry.get("command", []) + list(properties.get("ENVIRONMENT", []))
+        words = command + properties.get("ENVIRONMENT", "").split(";")
         self.programs = {os.path.relpath(w, where) for w in words if w.startswith(where + "/")}
         # One that is given the build folder itself may run any program of it.
         self.any_program = any(w == where or w.endswith("=" + where) for w in words)
@@ -148,10 +161,6 @@ class Test:
 
     def looks_at(self, programs):
         return bool(self.programs & programs) or (self.any_program and any(not p.startswith("tests/") for p in programs))
-
-    def needs(self, programs):
-        """What has to be built for it, of these."""
-        return programs if self.any_program else self.programs & programs
 
     def run(self):
         """('passed', 'failed', 'timeout' or 'skipped', seconds)."""

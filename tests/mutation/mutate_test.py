@@ -99,6 +99,19 @@ def graph_is_read(problems):
     check(problems, graph["tests/t"][1] == ["a/prog"], f"order-only inputs: {graph['tests/t']}")
 
 
+def tests_are_read(problems):
+    text = ('add_test([=[wire]=] "/b/tests/runtime/test_wire")\n'
+            'set_tests_properties([=[wire]=] PROPERTIES  LABELS "runtime;timing" TIMEOUT "120" _BACKTRACE_TRIPLES "/x;1;add_test;")\n'
+            'add_test([=[cell run]=] "/s/run.py" "--only" "/b/sim/prog")\n'
+            'set_tests_properties([=[cell run]=] PROPERTIES  ENVIRONMENT "BUILD=/b;HOME=/s" TIMEOUT "7")\nadd_test([=[bare]=] "/s/x")\n')
+    wire, cell, bare = (build.Test(*one, pathlib.Path("/b"), pathlib.Path("/b/tests/runtime")) for one in build.parse_tests(text))
+    check(problems, (wire.name, wire.labels, wire.limit, wire.programs, wire.words) == ("wire", ["runtime", "timing"], 120.0, {"tests/runtime/test_wire"}, {"wire", "runtime"}),
+          f"a test: {vars(wire)}")
+    check(problems, cell.any_program and cell.programs == {"sim/prog"} and cell.limit == 7.0, f"a test of programs: {vars(cell)}")
+    check(problems, cell.looks_at({"runner/geocommit-runner"}) and not cell.looks_at({"tests/runtime/test_wire"}), "who looks at which program")
+    check(problems, wire.looks_at({"tests/runtime/test_wire"}) and not wire.looks_at({"sim/prog"}) and not bare.looks_at({"sim/prog"}), "who looks at a program")
+
+
 def commands_run(problems):
     code, output = build.run(["sh", "-c", "echo out; exit 3"], 20)
     check(problems, (code, output) == (3, "out\n"), f"run: {code}, {output!r}")
@@ -125,7 +138,7 @@ def command_line(problems):
 
 def main():
     problems = []
-    for part in (operators_plant, graph_is_read, commands_run, command_line):
+    for part in (operators_plant, graph_is_read, tests_are_read, commands_run, command_line):
         part(problems)
     print("\n".join(problems) or "ok")
     sys.exit(1 if problems else 0)
