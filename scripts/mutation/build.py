@@ -18,11 +18,25 @@ def run(command, seconds, **options):
     except subprocess.TimeoutExpired:
         return None, ""
     finally:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)  # also what a test left behind
-        except ProcessLookupError:
-            pass
+        for pid in of_session(process.pid):  # also what a test left behind: ninja gives each command a group of its own
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
         process.communicate()
+
+
+def of_session(session):
+    """Processes of a session that a command of ours was started as the leader of."""
+    found = []
+    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except (OSError, ValueError):
+            continue  # it has ended meanwhile
+        if int(fields[3]) == session:
+            found.append(int(stat.parent.name))
+    return found
 
 
 def parse_ninja(text):

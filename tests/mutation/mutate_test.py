@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 SOURCE = pathlib.Path(sys.argv[1])
 sys.dont_write_bytecode = True
@@ -115,8 +116,11 @@ def tests_are_read(problems):
 def commands_run(problems):
     code, output = build.run(["sh", "-c", "echo out; exit 3"], 20)
     check(problems, (code, output) == (3, "out\n"), f"run: {code}, {output!r}")
-    code, _ = build.run(["sh", "-c", "sleep 600 & while :; do sleep 600; done"], 0.2)
-    check(problems, code is None, "an endless command was not ended")
+    with tempfile.TemporaryDirectory() as folder:
+        code, _ = build.run(["bash", "-mc", f"sleep 600 & echo $! > {folder}/pid; while :; do sleep 600; done"], 5)  # -m: a group of its own
+        check(problems, code is None, "an endless command was not ended")
+        left = pathlib.Path("/proc") / pathlib.Path(folder, "pid").read_text().strip()
+        check(problems, not left.exists() or "(sleep) Z" in (left / "stat").read_text(), "what an endless command had started lives on")
 
 
 def command_line(problems):
