@@ -46,11 +46,15 @@ struct EngineOptions {
 
 /// What is going on now; cheap enough for every scrape.
 struct EngineStatus {
+  Epoch epoch;                                           ///< Of this start.
+  bool quiesced{};                                       ///< It begins nothing any more (NodeEngine::quiesce).
   std::uint64_t open_coordinator{}, open_participant{};  ///< Machines.
   std::uint64_t in_doubt{}, blocked{};
   Duration oldest_blocked{};
   std::uint64_t locks_held{}, lock_waiters{};
   std::uint64_t finished_remembered{};
+  std::uint64_t waiting_requests{};               ///< Home region: in no machine here; to be tried again, passed on, or
+                                                  ///< asked about.
   std::uint64_t unshipped{};                      ///< Home region: writes not yet applied at every replica, and
                                                   ///< homes that this site is handing over or taking over.
   std::uint64_t peers_expected{}, peers_known{};  ///< By hello.
@@ -87,6 +91,10 @@ class NodeEngine {
   /// Home region, an operator's order, given to every agent: the entities of `home` (Directory::home_of) get their
   /// master in `successor`. By plan the current master acts on it, forced the successor does; the others ignore it.
   void move_home(RegionId home, RegionId successor, bool forced);
+  /// Until its end this start begins nothing any more. A coordinator refuses, for good, every request that it does not
+  /// know, from a client, passed on to it, or waiting here for a home; an agent votes NO on every PREPARE. What runs
+  /// goes on to its end. Again: nothing.
+  void quiesce();
 
   /// The coordinator's own watermark, which the transport stamps on everything that it sends.
   [[nodiscard]] Watermark watermark() const;

@@ -39,6 +39,10 @@ void NodeEngine::Impl::take_request(const Request& request, NodeId reply_to, boo
     reply(reply_to, forwarded, {request.id, {}, Outcome::abort, Reason::invalid_request});
     return;
   }
+  if (quiesced_) {
+    refuse(request, reply_to, forwarded, Reason::unavailable);
+    return;
+  }
   place(request, reply_to, forwarded, environment_.now() + options_.unreachable_wait, {});
 }
 
@@ -94,7 +98,7 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const ForwardReply& forw
   Forwarded own = std::move(it->second);
   forwarded_.erase(it);
   if (answer.outcome == Outcome::abort && answer.reason == Reason::unavailable &&
-      options_.unreachable_home == UnreachableHome::wait && environment_.now() < own.patience) {
+      options_.unreachable_home == UnreachableHome::wait && environment_.now() < own.patience && !quiesced_) {
     park(std::move(own.request), own.client, false, own.patience, own.pause);  // Its home has gone elsewhere.
     return;
   }

@@ -227,7 +227,11 @@ void NodeEngine::Impl::receive_prepare(const ProtocolMessage& wire, const Protoc
     return;
   }
   TxnEntry& entry = add_entry(*wire.descriptor, Role::participant, protocol);
-  entry.refused = message.to_epoch != options_.epoch;  // PITFALLS 6, 34: addressed to an earlier start of this site.
+  if (message.to_epoch != options_.epoch) {
+    entry.refused = Reason::stale_epoch;  // PITFALLS 6, 34: addressed to an earlier start of this site.
+  } else if (quiesced_) {
+    entry.refused = Reason::unavailable;
+  }
   feed({message.txn, Role::participant}, Received{message});
 }
 
@@ -301,6 +305,7 @@ void NodeEngine::prefetch() const {
 void NodeEngine::move_home(RegionId home, RegionId successor, bool forced) {
   impl_->move_home(home, successor, forced);
 }
+void NodeEngine::quiesce() { impl_->quiesce(); }
 Watermark NodeEngine::watermark() const { return impl_->watermark(); }
 EngineStatus NodeEngine::status() const { return impl_->status(); }
 std::vector<OpenInDoubt> NodeEngine::open_in_doubt() const { return impl_->open_in_doubt(); }

@@ -7,6 +7,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <utility>
@@ -46,7 +47,8 @@ struct TxnEntry {
   Instant patience{};  ///< Home region: until then an attempt that found no master is followed by another,
   Duration pause{};    ///< after twice this, which was before this attempt.
   // Participant.
-  bool refused{};   ///< PREPARE was fenced: Execute is answered NO.
+  /// PREPARE was fenced: Execute is answered NO, for this reason.
+  std::optional<Reason> refused;
   bool executed{};  ///< Executed was delivered: the vote is settled here.
   bool read_only{};
   bool waiting{};  ///< For locks.
@@ -71,6 +73,7 @@ class NodeEngine::Impl {
   void on_timer(TimerToken token);
   void prefetch(const PeerMessage& message) const;
   void move_home(RegionId home, RegionId successor, bool forced);
+  void quiesce();
   [[nodiscard]] Watermark watermark() const;
   [[nodiscard]] EngineStatus status() const;
   [[nodiscard]] std::vector<OpenInDoubt> open_in_doubt() const;
@@ -149,6 +152,7 @@ class NodeEngine::Impl {
   // node_waiting.cpp
   [[nodiscard]] bool routes_homes() const { return options_.protocol->ships_to_replicas; }
   [[nodiscard]] Route route_now(const Request& request) const;
+  void refuse(const Request& request, NodeId reply_to, bool to_forwarder, Reason reason);
   void place(const Request& request, NodeId reply_to, bool forwarded, Instant patience, Duration pause);
   void park(Request request, NodeId reply_to, bool to_forwarder, Instant patience, Duration pause);
   /// An attempt found no master, or none that answered; true: it will be tried again, say nothing to anybody.
@@ -254,6 +258,7 @@ class NodeEngine::Impl {
   home_region::Masters masters_;
   std::vector<Instant> heard_;  ///< Home region: of each node, by index in the directory, when it was last heard of.
   TimerToken waiting_timer_{};  ///< 0: none is armed.
+  bool quiesced_{};             ///< Begins nothing any more.
   std::uint64_t next_counter_{1};
   PeerEpochs peer_epochs_;
   std::vector<NodeId> peers_;

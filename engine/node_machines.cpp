@@ -169,7 +169,7 @@ LockAge NodeEngine::Impl::lock_age(const TxnDescriptor& descriptor) { return {de
 
 void NodeEngine::Impl::perform(TxnEntry& entry, Execute& /*output*/) {
   if (entry.refused) {
-    deny(entry, Reason::stale_epoch);
+    deny(entry, *entry.refused);
     return;
   }
   LockManager::Effects effects;

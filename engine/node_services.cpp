@@ -86,6 +86,8 @@ Watermark NodeEngine::Impl::watermark() const {
 
 EngineStatus NodeEngine::Impl::status() const {
   EngineStatus status;
+  status.epoch = options_.epoch;
+  status.quiesced = quiesced_;
   status.open_coordinator = coordinators_.size();
   status.open_participant = participants_.size();
   const Instant now = environment_.now();
@@ -103,6 +105,7 @@ EngineStatus NodeEngine::Impl::status() const {
   status.locks_held = locks_.held();
   status.lock_waiters = locks_.waiting();
   status.finished_remembered = memory_.size();
+  status.waiting_requests = parked_.size() + forwarded_.size() + asked_.size();
   for (const auto& [home, site] : homes_) {
     status.unshipped += site.sender ? site.sender->unconfirmed() : 0;
     const HomeRole role = site.mastership.role();

@@ -39,7 +39,7 @@ void put(std::string& out, const TxnEntry& entry) {
   put(out, entry.descriptor.operations.size());
   put(out, static_cast<std::uint64_t>(entry.outcome));
   std::uint64_t flags = 0;
-  for (const bool flag : {entry.refused, entry.executed, entry.read_only, entry.waiting, entry.wound_sent,
+  for (const bool flag : {entry.refused.has_value(), entry.executed, entry.read_only, entry.waiting, entry.wound_sent,
                           entry.applied, entry.reply_to_forwarder, entry.reply_to != NodeId{}}) {
     flags = flags << 1U | (flag ? 1U : 0U);
   }
@@ -61,7 +61,7 @@ void NodeEngine::Impl::hash_state(std::string& out) const {
       put(out, *entry);
     }
   }
-  put(out, next_counter_);
+  put(out, next_counter_ << 1U | (quiesced_ ? 1U : 0U));
   const std::vector<FinishedTxn> finished = memory_.all();
   put(out, finished.size());
   for (const FinishedTxn& f : finished) {

@@ -28,21 +28,32 @@ bool NodeEngine::Impl::silent_for(NodeId node, Duration length) const {
          environment_.now() - heard_[static_cast<std::size_t>(info - directory_.nodes().data())] > length;
 }
 
+void NodeEngine::Impl::refuse(const Request& request, NodeId reply_to, bool to_forwarder, Reason reason) {
+  requests_.remember({request.id, {}, Outcome::abort});  // For good: a copy that comes later is refused too.
+  reply(reply_to, to_forwarder, {request.id, {}, Outcome::abort, reason});
+}
+
+void NodeEngine::Impl::quiesce() {
+  quiesced_ = true;
+  for (const auto& [id, one] : std::exchange(parked_, {})) {
+    refuse(one.request, one.reply_to, one.to_forwarder, Reason::unavailable);
+  }
+}
+
 void NodeEngine::Impl::place(const Request& request, NodeId reply_to, bool forwarded, Instant patience,
                              Duration pause) {
   const Route route = route_now(request);
   const NodeId coordinator = directory_.coordinator(route.coordinator_region);
   const bool fail = routes_homes() && options_.unreachable_home == UnreachableHome::fail;
   if (coordinator != options_.self && forwarded) {  // Never passed on twice: who passed it on knows better by now.
-    requests_.remember({request.id, {}, Outcome::abort});
-    reply(reply_to, true, {request.id, {}, Outcome::abort, Reason::unavailable});
+    refuse(request, reply_to, true, Reason::unavailable);
     return;
   }
   const auto silent = [&](NodeId node) { return silent_for(node, options_.timeouts.vote); };
   if (fail && (silent(coordinator) || (coordinator == options_.self &&
                                        std::any_of(route.sites.begin(), route.sites.end(),
                                                    [&](const SiteWork& work) { return silent(work.site); })))) {
-    reply(reply_to, forwarded, {request.id, {}, Outcome::abort, Reason::unavailable});
+    refuse(request, reply_to, forwarded, Reason::unavailable);
     return;
   }
   if (coordinator == options_.self) {
@@ -62,8 +73,7 @@ void NodeEngine::Impl::place(const Request& request, NodeId reply_to, bool forwa
 void NodeEngine::Impl::park(Request request, NodeId reply_to, bool to_forwarder, Instant patience, Duration pause) {
   const RequestId id = request.id;
   if (parked_.size() >= kParkedMax) {
-    requests_.remember({id, {}, Outcome::abort});  // A refusal is for good: a copy that comes later is refused too.
-    reply(reply_to, to_forwarder, {id, {}, Outcome::abort, Reason::unavailable});
+    refuse(request, reply_to, to_forwarder, Reason::unavailable);
     return;
   }
   pause = std::clamp(2 * pause, kFirstPause, kLongestPause);
@@ -78,7 +88,7 @@ bool NodeEngine::Impl::try_again(TxnEntry& entry, Reason& reason) {
     reason = Reason::unavailable;  // It never answered: not contention.
   }
   if (reason != Reason::unavailable || options_.unreachable_home != UnreachableHome::wait || entry.recovered ||
-      environment_.now() >= entry.patience) {
+      environment_.now() >= entry.patience || quiesced_) {
     return false;
   }
   Request request;
@@ -111,9 +121,7 @@ void NodeEngine::Impl::try_waiting() {
   }
   for (const Parked& one : due) {
     if (now >= one.patience) {
-      const RequestId id = one.request.id;
-      requests_.remember({id, {}, Outcome::abort});
-      reply(one.reply_to, one.to_forwarder, {id, {}, Outcome::abort, Reason::unavailable});
+      refuse(one.request, one.reply_to, one.to_forwarder, Reason::unavailable);
     } else {
       place(one.request, one.reply_to, one.to_forwarder, one.patience, one.pause);
     }

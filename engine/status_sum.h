@@ -7,7 +7,7 @@
 
 namespace geocommit {
 
-/// Adds up; of the oldest blocked the older.
+/// Adds up; of the oldest blocked the older. Epochs, and who is quiesced, are single nodes' affair.
 inline EngineStatus& operator+=(EngineStatus& sum, const EngineStatus& one) {
   sum.open_coordinator += one.open_coordinator;
   sum.open_participant += one.open_participant;
@@ -17,6 +17,7 @@ inline EngineStatus& operator+=(EngineStatus& sum, const EngineStatus& one) {
   sum.locks_held += one.locks_held;
   sum.lock_waiters += one.lock_waiters;
   sum.finished_remembered += one.finished_remembered;
+  sum.waiting_requests += one.waiting_requests;
   sum.unshipped += one.unshipped;
   sum.peers_expected += one.peers_expected;
   sum.peers_known += one.peers_known;

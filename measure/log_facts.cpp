@@ -1,5 +1,6 @@
 #include "measure/log_facts.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "protocols/registry.h"
@@ -85,6 +86,13 @@ void append_facts(const DurableRecord& record, std::vector<Fact>& facts) {
     fact.sequence = shipped->write.sequence;
     facts.push_back(std::move(fact));
   }
+}
+
+void append_facts(const DurableRecord& record, NodeHistory& node) {
+  if (const auto* start = std::get_if<EpochRecord>(&record)) {
+    node.last_start = std::max(node.last_start, start->epoch);
+  }
+  append_facts(record, node.facts);
 }
 
 }  // namespace geocommit

@@ -2,12 +2,14 @@
 
 #include <chrono>
 
+#include "engine/quiescence.h"
 #include "engine/status_sum.h"
 #include "runner/cell_load.h"
 #include "runner/faults/cell_faults.h"
 #include "runner/launch.h"
 #include "runner/validity.h"
 #include "runtime/event_loop.h"
+#include "runtime/quiesce.h"
 
 namespace geocommit {
 namespace {
@@ -18,11 +20,30 @@ using Clock = std::chrono::steady_clock;
 constexpr int kPortTries = 3;
 constexpr Duration kShutdownGrace = 5s;
 
-bool at_rest(const EngineStatus& s) {
-  return s.open_coordinator + s.open_participant + s.in_doubt + s.locks_held + s.lock_waiters + s.unshipped == 0;
+void collect_reports(CellFleet& fleet, const std::vector<NodeId>& nodes, CellEvidence& evidence) {
+  auto reports = fleet.control().report(nodes, 10s);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    if (reports[i]) {
+      evidence.reports[nodes[i]] = std::move(reports[i]).value();
+    } else if (evidence.failure.empty()) {
+      evidence.failure = fleet.name(nodes[i]) + " gave no report: " + reports[i].error().message;
+    }
+  }
 }
 
-/// Waits until no node has anything open, twice in a row (a message may be under way between two nodes).
+/// Whether each report is of the state that was proven.
+bool reported_at_rest(const Quiescence& quiescence, CellFleet& fleet, CellEvidence& evidence) {
+  for (const NodeId node : fleet.engines()) {
+    const auto report = evidence.reports.find(node);
+    if (report == evidence.reports.end() || !quiescence.holds(node, report->second.engine)) {
+      evidence.why_not_drained = fleet.name(node) + " was at rest, and no more when it was asked for its report";
+      return false;
+    }
+  }
+  return true;
+}
+
+/// Waits until all is proven to be at rest, and collects the daemons' reports.
 void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
   const ResolvedTimeouts& timeouts = context.plan.timeouts[context.cell.point];
   const Duration settle = 2 * timeouts.protocol.decision + timeouts.lock_wait;
@@ -34,33 +55,27 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
   const Duration patience = (forever ? 3s : 15s) + settle + (faults != nullptr ? faults->until_healed() : Duration{0});
   // With a node gone, or in a hurry, what is left will not go away.
   const auto limit = [&] { return evidence.failure.empty() && !evidence.interrupted ? patience : Duration{2s}; };
-  int quiet = 0;
-  while (quiet < 2 && Clock::now() - began < limit()) {
-    EngineStatus sum;
-    const auto nodes = fleet.answering(fleet.engines());
-    bool all = nodes.size() == fleet.engines().size();
-    for (const auto& status : fleet.control().status(nodes, 1s)) {
-      all = all && status.ok();
-      if (status.ok()) sum += status.value().engine;
+  const Directory directory = context.plan.directory(context.cell);
+  Quiescence quiescence(directory);
+  while (Clock::now() - began < limit()) {
+    if (faults != nullptr && (faults->until_healed() > Duration{0} || !faults->unready().empty())) {
+      evidence.why_not_drained = "not all that went wrong had healed";
+    } else {
+      look(quiescence, fleet.control(), fleet.answering(fleet.engines()), 1s);
+      evidence.why_not_drained = quiescence.why_not();
+      if (quiescence.proven()) {
+        collect_reports(fleet, fleet.living(fleet.engines()), evidence);
+        evidence.drained = reported_at_rest(quiescence, fleet, evidence);
+        if (evidence.drained) break;
+      }
     }
-    if (faults != nullptr && (faults->until_healed() > Duration{0} || !faults->unready().empty())) all = false;
-    evidence.left = sum;
-    quiet = all && at_rest(sum) ? quiet + 1 : 0;
     fleet.sample_metrics();
-    (void)fleet.watch(evidence, quiet == 0 ? Duration{100ms} : Duration{50ms});
+    (void)fleet.watch(evidence, quiescence.to_quiesce().empty() ? Duration{100ms} : Duration{0});
   }
-  evidence.drained = quiet >= 2;
   evidence.drain = Clock::now() - began;
-}
-
-void collect_reports(CellFleet& fleet, const std::vector<NodeId>& nodes, CellEvidence& evidence) {
-  auto reports = fleet.control().report(nodes, 10s);
-  for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (reports[i]) {
-      evidence.reports[nodes[i]] = std::move(reports[i]).value();
-    } else if (evidence.failure.empty()) {
-      evidence.failure = fleet.name(nodes[i]) + " gave no report: " + reports[i].error().message;
-    }
+  if (!evidence.drained) collect_reports(fleet, fleet.living(fleet.engines()), evidence);
+  for (const NodeId node : fleet.engines()) {
+    if (evidence.reports.contains(node)) evidence.left += evidence.reports.at(node).engine;
   }
 }
 
@@ -104,7 +119,6 @@ void finish(const CellContext& context, CellFleet& fleet, CellFaults& faults, Ce
   if (evidence.interrupted || !evidence.failure.empty()) fleet.stop(fleet.clients());
   context.console.live(context.cell.id + "  draining ...");
   drain(context, fleet, evidence);
-  collect_reports(fleet, fleet.living(fleet.engines()), evidence);
   evidence.collected = steady_now();
   fleet.sample_metrics(true);
   faults.finish(evidence);

@@ -43,8 +43,9 @@ struct RunPaths {
 /// What a cell left behind, before it is judged.
 struct CellEvidence {
   std::map<NodeId, NodeReport> reports;  ///< Of the nodes that could still be asked.
-  bool drained{};                        ///< Nothing open, in doubt, locked or unshipped at the end.
-  EngineStatus left;                     ///< What remained, summed over nodes.
+  bool drained{};                        ///< Proven at rest (engine/quiescence.h), and so were the reports.
+  std::string why_not_drained;
+  EngineStatus left;  ///< What remained, summed over nodes.
   bool interrupted{};
   std::string failure;                       ///< Empty: none. Which daemon (or the router) failed, and why.
   std::vector<std::string> invalid_reasons;  ///< Why the latencies cannot be trusted.

@@ -12,8 +12,8 @@ namespace {
 NodeHistory read_node(const std::filesystem::path& folder, const CellEvidence& evidence, const NodeInfo& node) {
   NodeHistory out;
   out.node = node.id;
-  auto read = read_log_history(folder.string(),
-                               [&](std::uint64_t, const DurableRecord& record) { append_facts(record, out.facts); });
+  auto read =
+      read_log_history(folder.string(), [&](std::uint64_t, const DurableRecord& record) { append_facts(record, out); });
   if (!read) {
     out.log_complete = false;
     out.log_problem = read.error().message;
@@ -27,6 +27,7 @@ NodeHistory read_node(const std::filesystem::path& folder, const CellEvidence& e
   if (node.kind == NodeKind::agent && report != evidence.reports.end()) {
     out.has_balances = true;
     out.balances = report->second.balances;
+    out.balances_start = report->second.engine.epoch;
   }
   return out;
 }
@@ -45,6 +46,7 @@ CellHistory read_history(const Plan& plan, const Cell& cell, const NodeFolder& f
   out.history.protocol = cell.protocol->name;
   out.history.initial_balance = plan.point(cell).settings.initial_balance;
   out.history.drained = evidence.drained;
+  out.history.why_not_drained = evidence.why_not_drained;
   for (const NodeInfo& node : plan.nodes_of(cell)) {
     if (node.kind != NodeKind::client) {
       out.history.nodes[node.id] = read_node(folder_of(node), evidence, node);

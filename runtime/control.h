@@ -28,6 +28,7 @@ enum class ControlVerb : std::uint8_t {
   arm_fault,   ///< A FaultOrder (runtime/faults/fault_order.h).
   end_fault,   ///< Heals and disarms one, or all of them.
   move_home,   ///< A HomeOrder.
+  quiesce,     ///< Begin nothing any more (NodeEngine::quiesce).
 };
 
 /// Home region: the entities of `home` get their master in `successor` (NodeEngine::move_home). For every agent.

@@ -19,6 +19,7 @@ constexpr std::uint64_t kFileBytesMax = 4ULL << 30U;
 wire::ControlVerb to_wire(ControlVerb verb) { return static_cast<wire::ControlVerb>(verb); }
 static_assert(static_cast<int>(ControlVerb::metrics) == wire::CONTROL_METRICS);
 static_assert(static_cast<int>(ControlVerb::end_fault) == wire::CONTROL_END_FAULT);
+static_assert(static_cast<int>(ControlVerb::quiesce) == wire::CONTROL_QUIESCE);
 
 std::string text_of(NodeId node) { return "node " + std::to_string(node.value); }
 
@@ -72,6 +73,9 @@ class ControlClient::Impl {
     std::vector<Reply> ordered;
     for (const NodeId node : nodes) {
       const auto found = replies.find(node);
+      if (found == replies.end() && peers_.contains(node)) {
+        peers_.at(node).socket.reset();  // Given up: it must not reach the node's next start, from a queue in here.
+      }
       ordered.push_back(found != replies.end() ? found->second : Reply{Error{text_of(node) + " did not answer"}});
     }
     return ordered;

@@ -182,6 +182,8 @@ class ControlServer::Impl {
                    ? set(reply, verbs_.move_home({RegionId{order.home()}, RegionId{order.successor()}, order.forced()}))
                    : unsupported();
       }
+      case wire::CONTROL_QUIESCE:
+        return verbs_.quiesce ? set(reply, verbs_.quiesce()) : unsupported();
       case wire::CONTROL_END_FAULT:
         return verbs_.end_fault ? set(reply, verbs_.end_fault(request.fault_id())) : unsupported();
       case wire::CONTROL_LIST_FILES:

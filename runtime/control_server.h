@@ -25,6 +25,7 @@ struct ControlVerbs {
   std::function<Result<void>()> start_load;
   std::function<Result<void>(const FaultOrder& order)> arm_fault;
   std::function<Result<void>(const HomeOrder& order)> move_home;
+  std::function<Result<void>()> quiesce;
   std::function<Result<void>(std::uint32_t id)> end_fault;  ///< 0: all of them.
   std::function<Result<void>()> release, shutdown;          ///< Answered first, then acted on in the loop's next steps.
   std::function<std::filesystem::path()> files;             ///< The directory of list_files and read_file; empty: none.

@@ -200,6 +200,7 @@ class NodeHost::Impl {
       }
       return service_->move_home(order);
     };
+    verbs.quiesce = [this] { return service_->quiesce(); };
     verbs.end_fault = [this](std::uint32_t id) -> Result<void> {
       faults_->end(id);
       return {};

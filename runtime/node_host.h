@@ -30,6 +30,7 @@ class NodeService {
   [[nodiscard]] virtual NodeReport report() = 0;
   [[nodiscard]] virtual Result<void> start_load() { return Error{"this node offers no load"}; }
   [[nodiscard]] virtual Result<void> move_home(const HomeOrder& /*order*/) { return Error{"this node keeps no homes"}; }
+  [[nodiscard]] virtual Result<void> quiesce() { return Error{"this node coordinates nothing and keeps nothing"}; }
   /// Before every scrape and report: brings gauges, and counters kept elsewhere, up to date.
   virtual void refresh(MetricSet& /*live*/) {}
   /// Directory whose files list_files and read_file may show; only regular files directly in it or in archive/.

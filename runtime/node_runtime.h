@@ -30,6 +30,10 @@ class NodeRuntime final : public NodeService, public Environment {
     engine_->move_home(order.home, order.successor, order.forced);
     return {};
   }
+  [[nodiscard]] Result<void> quiesce() override {
+    engine_->quiesce();
+    return {};
+  }
   [[nodiscard]] NodeStatus status() override;
   [[nodiscard]] NodeReport report() override;
   void refresh(MetricSet& live) override;

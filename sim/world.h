@@ -77,7 +77,8 @@ class World {
   [[nodiscard]] Duration let_faults_end();
   /// Ends all faults: links are whole, everybody runs, no further fault begins.
   void heal();
-  /// Until clients wait for nothing and nothing is open, locked or unshipped anywhere; false: not within `most`.
+  /// Until clients wait for nothing and nothing is open, locked or unshipped anywhere, for good: nodes are quiesced
+  /// then (engine/quiescence.h). False: not within `most`.
   [[nodiscard]] bool drain(Duration most);
   /// What drain() waits for, in words; empty when quiet.
   [[nodiscard]] std::string why_not_quiet() const;

@@ -46,6 +46,7 @@ class World::Impl final : public ClientWorld {
   void heal();
   bool drain(Duration most);
   bool quiet();
+  bool rest();
   [[nodiscard]] std::string why_not_quiet() const;
   [[nodiscard]] History history(bool drained) const;
   [[nodiscard]] EngineStatus status() const;

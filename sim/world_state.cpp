@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "engine/quiescence.h"
 #include "engine/status_sum.h"
 #include "sim/world_impl.h"
 
@@ -72,11 +73,33 @@ bool World::Impl::drain(Duration most) {
   const std::int64_t until = now_ns_ + most.count();
   while (now_ns_ < until && events_ < spec_.events_most) {
     run_until(now_ns_ + kDrainStep.count());
-    if (quiet()) {
+    if (quiet() && rest()) {
       return true;
     }
   }
   return false;
+}
+
+/// As the runner does it (runtime/quiesce.h), with all its looks at one instant.
+bool World::Impl::rest() {
+  Quiescence quiescence(spec_.directory);
+  while (true) {
+    std::map<NodeId, EngineStatus> statuses;
+    for (const auto& node : nodes_) {
+      if (node && node->engine) {
+        statuses.emplace(node->id(), node->engine->status());
+      }
+    }
+    quiescence.look(statuses);
+    if (quiescence.to_quiesce().empty()) {
+      return quiescence.proven();
+    }
+    for (const NodeId one : quiescence.to_quiesce()) {
+      Node& told = node(one);
+      told.engine->quiesce();
+      after_step(told);
+    }
+  }
 }
 
 History World::Impl::history(bool drained) const {

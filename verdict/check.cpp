@@ -47,6 +47,7 @@ class Checker {
       return finish();
     }
     look_at_logs();
+    look_at_rest();
     index_outcomes();
     homes_.emplace(history_);
     const std::vector<Evidence> evidence = collect(history_);
@@ -58,11 +59,9 @@ class Checker {
       judge(one);
     }
     judge_untraced();
-    if (history_.drained) {
+    if (drained_) {
       const bool follows = judge_money(history_, *protocol_, *homes_, split_, findings_);
       explained_ = explained_ && follows;
-    } else {
-      findings_.cannot_judge("the run was not drained: conservation and completeness were not judged");
     }
     return finish();
   }
@@ -82,6 +81,22 @@ class Checker {
         findings_.cannot_judge("the log of " + info.name + " is incomplete" + (problem.empty() ? "" : ": " + problem));
         all_complete_ = false;
       }
+    }
+  }
+
+  /// Balances and logs may be held against each other only if nothing happened between them.
+  void look_at_rest() {
+    std::string why = history_.why_not_drained;
+    drained_ = history_.drained;
+    for (const auto& [node, own] : history_.nodes) {
+      if (drained_ && own.has_balances && own.balances_start != Epoch{} && own.last_start > own.balances_start) {
+        drained_ = false;
+        why = node_name(history_, node) + " started again after it had been asked for its balances";
+      }
+    }
+    if (!drained_) {
+      findings_.cannot_judge("the run was not drained: conservation and completeness were not judged" +
+                             (why.empty() ? "" : " (" + why + ")"));
     }
   }
 
@@ -263,7 +278,7 @@ class Checker {
             name(&committed) + " has commit, " + who + " has no YES before it", false);
       }
       const bool has_outcome = site != nullptr && (site->commit != nullptr || site->abort);
-      if (!has_outcome && !torn && history_.drained && complete(writer.site)) {
+      if (!has_outcome && !torn && drained_ && complete(writer.site)) {
         torn = true;
         const bool told = outcome != nullptr && outcome->outcome == Outcome::commit;
         add(told ? ViolationClass::lost_acknowledged_write : ViolationClass::split_outcome, evidence.txn,
@@ -340,6 +355,7 @@ class Checker {
   const Protocol* protocol_{};
   std::optional<Homes> homes_;
   bool all_complete_{true};
+  bool drained_{};
   bool explained_{true};  // every violation so far follows from a transaction with both outcomes
   std::set<TxnId> split_;
   std::unordered_map<TxnId, std::size_t> by_txn_;

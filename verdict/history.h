@@ -19,7 +19,7 @@ enum class FactKind : std::uint8_t {
   applied_shipped,  ///< Replica: a shipped write of `txn` to `home`, at `sequence`.
   discarded,  ///< A write of `txn` to `home` was undone, or (sequence 0) committed without effect: its site was no
               ///< longer the master that had accepted it, and the new one never had it.
-  opened,  ///< The node became master of `home`; what it has not got at `sequence` is lost.
+  opened,     ///< The node became master of `home`; what it has not got at `sequence` is lost.
 };
 
 struct Fact {
@@ -41,8 +41,10 @@ struct NodeHistory {
   bool log_complete{true};  ///< False: part of the log is missing or unreadable; the verdict may be unknown.
   std::string log_problem;
   std::vector<Fact> facts;  ///< In log order, from the node's first start.
+  Epoch last_start;         ///< The newest in the log; 0: not known.
   bool has_balances{};
   std::vector<std::int64_t> balances;  ///< At the end, by slot; agents.
+  Epoch balances_start;                ///< The start that was asked for them; 0: not known.
 };
 
 /// One transaction as its client saw it.
@@ -63,7 +65,10 @@ struct History {
   const Directory* directory{};
   std::string protocol;  ///< Registry name.
   std::int64_t initial_balance{};
-  bool drained{};  ///< Quiesced: nothing open, everything shipped. Else conservation is not judged.
+  /// At rest when balances were asked for, and from then on: nothing open, everything shipped, and nothing could begin
+  /// (engine/quiescence.h). Else conservation is not judged.
+  bool drained{};
+  std::string why_not_drained;
   std::map<NodeId, NodeHistory> nodes;
   std::vector<ClientOutcome> outcomes;
 };

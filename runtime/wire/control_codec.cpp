@@ -22,6 +22,9 @@ void write_engine(const EngineStatus& engine, wire::EngineStatus& out) {
   out.set_peers_expected(engine.peers_expected);
   out.set_peers_known(engine.peers_known);
   out.set_balance_total(engine.balance_total);
+  out.set_epoch(engine.epoch.value);
+  out.set_quiesced(engine.quiesced);
+  out.set_waiting_requests(engine.waiting_requests);
 }
 
 EngineStatus read_engine(const wire::EngineStatus& in) {
@@ -38,6 +41,9 @@ EngineStatus read_engine(const wire::EngineStatus& in) {
   out.peers_expected = in.peers_expected();
   out.peers_known = in.peers_known();
   out.balance_total = in.balance_total();
+  out.epoch = Epoch{in.epoch()};
+  out.quiesced = in.quiesced();
+  out.waiting_requests = in.waiting_requests();
   return out;
 }
 

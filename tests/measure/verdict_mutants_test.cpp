@@ -33,6 +33,17 @@ TEST_CASE("what cannot be judged is unknown, never a pass") {
     world.history.drained = false;
     unknown("not drained");
   }
+  SECTION("not at rest, and who was not") {
+    world.history.drained = false;
+    world.history.why_not_drained = "agent@ap: 1 as participant";
+    unknown("agent@ap: 1 as participant");
+  }
+  SECTION("balances of an earlier start than the end of the log") {
+    NodeHistory& node = world.history.nodes[world.agent(1)];
+    node.balances_start = Epoch{2};
+    node.last_start = Epoch{3};
+    unknown("agent@eu started again");
+  }
   SECTION("no such protocol") {
     world.history.protocol = "4pc";
     unknown("4pc");

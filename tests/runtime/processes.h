@@ -20,11 +20,15 @@
 #include "protocols/registry.h"
 #include "runtime/control.h"
 #include "runtime/log/segmented_log.h"
+#include "runtime/quiesce.h"
 #include "runtime/transport.h"
 #include "runtime/unique_fd.h"
 #include "tests/runtime/ports.h"
 
 namespace geocommit {
+
+/// For a fact that comes as soon as the machine gets round to it. Only a failure takes so long.
+constexpr Duration kPatience = 120s;
 
 /// Agents and coordinators of one run, each a process.
 struct Processes {
@@ -101,7 +105,7 @@ struct Processes {
     }
   }
   /// The status of waitpid() once it has ended; nullopt if it does not within `patience`.
-  std::optional<int> wait_end(NodeId node, Duration patience = 20s) {
+  std::optional<int> wait_end(NodeId node, Duration patience = kPatience) {
     for (const Instant until = steady_now() + patience; steady_now() < until;) {
       int status = 0;
       if (::waitpid(pids.at(node), &status, WNOHANG) == pids.at(node)) {
@@ -124,13 +128,16 @@ struct Processes {
     }
     return last;
   }
-  [[nodiscard]] std::optional<NodeStatus> status(NodeId node) {
-    Result<NodeStatus> status = std::move(control.status({node}, 2s).front());
-    return status ? std::optional{std::move(status).value()} : std::nullopt;
+  /// Of a node that runs.
+  [[nodiscard]] NodeStatus status(NodeId node) {
+    Result<NodeStatus> status = std::move(control.status({node}, kPatience).front());
+    INFO("node " << node.value << ": " << last_line(node));
+    REQUIRE(status.ok());
+    return std::move(status).value();
   }
   /// All of `nodes` answer, and `done` holds of what they say.
   template <class Done>
-  bool wait_status(const std::vector<NodeId>& nodes, Done done, Duration patience = 20s) {
+  bool wait_status(const std::vector<NodeId>& nodes, Done done, Duration patience = kPatience) {
     for (const Instant until = steady_now() + patience; steady_now() < until;) {
       std::vector<NodeStatus> all;
       for (Result<NodeStatus>& status : control.status(nodes, 1s)) {
@@ -150,19 +157,37 @@ struct Processes {
       return std::all_of(all.begin(), all.end(), [](const NodeStatus& status) { return status.ready; });
     });
   }
-  /// Nothing open, nothing in doubt, no lock held, anywhere.
-  bool wait_quiet(Duration patience = 30s) {
-    return wait_status(
-        daemons(),
-        [](const std::vector<NodeStatus>& all) {
-          return std::all_of(all.begin(), all.end(), [](const NodeStatus& status) {
-            const EngineStatus& engine = status.engine;
-            return engine.open_coordinator + engine.open_participant + engine.in_doubt + engine.locks_held +
-                       engine.unshipped ==
-                   0;
-          });
-        },
-        patience);
+  /// Nothing open, nothing in doubt, no lock held, anywhere, for good (engine/quiescence.h); then everybody's report of
+  /// that state. Without value: not within `patience`, and why.
+  Result<std::map<NodeId, NodeReport>> reports_at_rest(Duration patience = kPatience) {
+    const Directory nodes = config.directory();
+    Quiescence quiescence(nodes);
+    const std::vector<NodeId> all = daemons();
+    std::string why;
+    for (const Instant until = steady_now() + patience; steady_now() < until; std::this_thread::sleep_for(5ms)) {
+      look(quiescence, control, all, 2s);
+      if (!quiescence.proven()) {
+        why = quiescence.why_not();
+        continue;
+      }
+      std::map<NodeId, NodeReport> reports;
+      std::vector<Result<NodeReport>> answers = control.report(all, 10s);
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        if (answers[i] && quiescence.holds(all[i], answers[i].value().engine)) {
+          reports.emplace(all[i], std::move(answers[i]).value());
+        }
+      }
+      if (reports.size() == all.size()) {
+        return reports;
+      }
+      why = "at rest, and then not, or not all gave their reports";
+    }
+    return Error{why};
+  }
+  bool wait_quiet() {
+    const Result<std::map<NodeId, NodeReport>> reports = reports_at_rest();
+    UNSCOPED_INFO((reports ? "" : reports.error().message));
+    return reports.ok();
   }
   /// How many records of this name a node's machines have on disk.
   [[nodiscard]] std::uint64_t records(NodeId node, std::string_view name) const {
@@ -206,7 +231,7 @@ struct ProcessClient {
                 }).value();
   }
   template <class Done>
-  bool run_until(Done done, Duration patience = 20s) {
+  bool run_until(Done done, Duration patience = kPatience) {
     for (const Instant until = steady_now() + patience; steady_now() < until && !done();) {
       loop->run_once(2ms);
     }

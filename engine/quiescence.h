@@ -1,0 +1,43 @@
+// Whether a system is at rest, for good. Balances and logs of many nodes are collected one after the other, so that
+// they may be held against each other only if nothing happens in between.
+//
+// Each node proves it by itself. One that is quiesced begins nothing (NodeEngine::quiesce); so once it has no machine,
+// it gets none that could commit, whatever is still under way to it: a request is refused, a PREPARE is answered NO. A
+// home's log grows only by machines at its master; shipped everywhere, it is the same everywhere. All of this holds
+// from the moment at which the node says so until it starts anew, which its epoch shows. Hence: once every node has
+// said so, all is as it stays, and a report, or a log, of the same start speaks of that state.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "engine/engine.h"
+
+namespace geocommit {
+
+class Quiescence {
+ public:
+  /// `directory` outlives it.
+  explicit Quiescence(const Directory& directory) : directory_(&directory) {}
+
+  /// What each agent and coordinator says; who does not answer is absent. Asked again and again until proven().
+  void look(const std::map<NodeId, EngineStatus>& statuses);
+  /// Whom to quiesce before the next look. Agents only when no coordinator has anything open: what runs may end.
+  [[nodiscard]] const std::vector<NodeId>& to_quiesce() const { return to_quiesce_; }
+  [[nodiscard]] bool proven() const { return why_not_.empty(); }
+  /// What is missing, in words.
+  [[nodiscard]] const std::string& why_not() const { return why_not_; }
+  /// After a proof: what `node` says later (with its report) is of the same start. Else there has to be another proof.
+  [[nodiscard]] bool holds(NodeId node, const EngineStatus& later) const;
+  /// After a proof: the start that each node is in.
+  [[nodiscard]] const std::map<NodeId, Epoch>& epochs() const { return epochs_; }
+
+ private:
+  const Directory* directory_;
+  std::vector<NodeId> to_quiesce_;
+  std::map<NodeId, Epoch> epochs_;
+  std::string why_not_{"nobody was asked"};
+};
+
+}  // namespace geocommit

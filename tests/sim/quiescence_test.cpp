@@ -1,0 +1,63 @@
+// At rest, for good: balances are asked for while the processes run, logs are read after they have ended, and what the
+// one says the other must say too.
+#include <catch2/catch.hpp>
+#include <string>
+
+#include "sim/world.h"
+#include "tests/sim/three_regions.h"
+#include "verdict/check.h"
+
+using namespace geocommit;
+using namespace geocommit::sim;
+
+namespace {
+
+/// Region a cannot reach region b while clients ask; what a's coordinator has passed on is under way for as long as its
+/// patience lasts, and in no machine.
+WorldSpec passed_on_in_vain() {
+  WorldSpec spec = three_regions("home-region", Directory({"a", "b", "c"}, 1, Placement::replicated, 200));
+  spec.unreachable_wait = 30s;
+  spec.workload.local = 0;
+  spec.workload.rate_per_s = 5;
+  spec.duration = 2s;
+  spec.outcome_timeout = 1s;
+  Fault cut;
+  cut.kind = FaultKind::cut;
+  cut.length = kForever;
+  for (const NodeInfo& node : spec.directory.nodes()) {
+    if (node.kind != NodeKind::client && node.region.value < 2) {
+      (node.region.value == 0 ? cut.from : cut.to).push_back(node.id);
+    }
+  }
+  cut.both_ways = true;
+  spec.faults = {cut};
+  return spec;
+}
+
+}  // namespace
+
+TEST_CASE("what was passed on and is in no machine does not begin between the balances and the logs") {
+  for (const Duration healed_after : {0s, 1s, 2s, 3s, 4s, 5s, 6s, 7s, 8s}) {
+    World world(passed_on_in_vain());
+    REQUIRE(world.become_ready());
+    world.start_load();
+    world.run_load();
+    world.run_for(healed_after);
+    world.heal();
+    const bool drained = world.drain(120s);
+    INFO("healed after " << to_seconds(healed_after) << " s; " << world.why_not_quiet());
+    REQUIRE(drained);
+    const History asked = world.history(drained);
+    world.run_for(30s);
+    History read = world.history(drained);
+    for (auto& [node, history] : read.nodes) {
+      history.balances = asked.nodes.at(node).balances;
+      CHECK(history.facts.size() == asked.nodes.at(node).facts.size());
+    }
+    const Verdict verdict = check(read);
+    for (const Violation& one : verdict.examples) {
+      UNSCOPED_INFO(name_of(one.violation) << ": " << one.what);
+    }
+    CHECK(verdict.judgement == Judgement::pass);
+  }
+}
