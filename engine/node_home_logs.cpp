@@ -38,8 +38,6 @@ bool NodeEngine::Impl::accept_writes(TxnEntry& entry) {
 
 void NodeEngine::Impl::give_places(TxnEntry& entry, MachineRecord& record) {
   if (record.record.outcome == Outcome::commit && !entry.read_only) {
-    record.written = environment_.now();
-    record.clock = options_.clock;
     for (ShipPlace& place : entry.places) {
       HomeSite& site = *home_site(place.home);
       if (place.sequence == 0 && site.mastership.keeps_term() && site.log.epoch() == place.epoch) {

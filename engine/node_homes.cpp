@@ -169,6 +169,8 @@ void NodeEngine::Impl::perform(NodeId home, HomeSite& site, HomeEffects& effects
     if (force.kind == HomeRecordKind::opened) {
       site.log.begin_term(force.epoch);  // From here on nothing of an older term is taken any more.
       record.history = site.log.history();
+      record.written = now;
+      record.clock = options_.clock;
     } else if (force.kind == HomeRecordKind::handed_over) {
       HomeHistory history = site.log.history();
       history.push_back({force.epoch, site.log.last()});

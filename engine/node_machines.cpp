@@ -105,7 +105,7 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
 
 MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& record) {
   MachineRecord result{entry.descriptor.txn, entry.role, entry.protocol->wire_id, record, std::nullopt, {}};
-  if (record.with_descriptor) {
+  if (record.with_descriptor || record.outcome != Outcome::undecided) {
     result.written = environment_.now();
     result.clock = options_.clock;
   }

@@ -30,11 +30,12 @@ struct MachineRecord {
   std::uint8_t protocol{};  ///< wire_id
   LogRecord record;
   std::optional<TxnDescriptor> descriptor;
-  /// Home region. With a commit: its place in the order of each home that it wrote to. With a prepared record: the terms
-  /// in which it was accepted, where one is not the home's first.
+  /// Home region. With a commit: its place in the order of each home that it wrote to. With a prepared record: the
+  /// terms in which it was accepted, where one is not the home's first.
   std::vector<ShipPlace> ships;
-  /// With a descriptor or a place in an order: when it was written, on the writer's steady clock, and which clock that was (a reboot begins
-  /// another). In-doubt time goes on across a crash from here. Instant{}: not known.
+  /// With a descriptor, a place in an order or an outcome: when it was written, on the writer's steady clock, and which
+  /// clock that was (a reboot begins another). In-doubt time goes on across a crash from here, and the verdict knows
+  /// what a transaction has lived through. Instant{}: not known.
   Instant written{};
   std::uint64_t clock{};
 };
@@ -65,10 +66,12 @@ struct HomeRecord {
   HomeRecordKind kind{};
   NodeId home;
   HomeEpoch epoch;
-  HomeOpening opening{};              ///< opened
-  std::uint64_t keep{};               ///< adopted
-  HomeHistory history;                ///< opened, adopted: from now on.
-  std::vector<ShippedWrite> lost;     ///< adopted: what was cut off, newest first.
+  HomeOpening opening{};           ///< opened
+  std::uint64_t keep{};            ///< adopted
+  HomeHistory history;             ///< opened, adopted: from now on.
+  std::vector<ShippedWrite> lost;  ///< adopted: what was cut off, newest first.
+  Instant written{};               ///< opened: as MachineRecord's. What the old master accepts after it, it may not.
+  std::uint64_t clock{};
 };
 using DurableRecord = std::variant<EpochRecord, MachineRecord, ShippedRecord, ShipAckedRecord, HomeRecord>;
 

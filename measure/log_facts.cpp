@@ -8,8 +8,12 @@
 namespace geocommit {
 namespace {
 
+Instant known(Instant written, std::uint64_t by, std::uint64_t clock) {
+  return clock == 0 || by == clock ? written : Instant{};
+}
+
 /// Home region: what a commit's places and a change of masters prove.
-void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts) {
+void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts, std::uint64_t clock) {
   if (const auto* machine = std::get_if<MachineRecord>(&record)) {
     for (const ShipPlace& place : machine->ships) {
       if (machine->record.outcome == Outcome::commit && place.sequence == 0) {
@@ -17,6 +21,7 @@ void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts) {
         fact.txn = machine->txn;
         fact.kind = FactKind::discarded;
         fact.home = place.home;
+        fact.places.push_back({place.home, place.epoch, 0});
         facts.push_back(std::move(fact));
       }
     }
@@ -37,6 +42,8 @@ void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts) {
       fact.sequence = home->history.empty() ? 0 : home->history.back().start;
       fact.forced = home->opening != HomeOpening::planned;
       fact.fenced = home->opening != HomeOpening::unfenced;
+      for (const HomeTerm& term : home->history) fact.places.push_back({home->home, term.epoch, term.start});
+      fact.written = known(home->written, home->clock, clock);
       facts.push_back(std::move(fact));
     }
   }
@@ -44,12 +51,13 @@ void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts) {
 
 }  // namespace
 
-void append_facts(const DurableRecord& record, std::vector<Fact>& facts) {
+void append_facts(const DurableRecord& record, std::vector<Fact>& facts, std::uint64_t clock) {
   if (const auto* machine = std::get_if<MachineRecord>(&record)) {
     Fact fact;
     fact.txn = machine->txn;
     fact.role = machine->role;
-    fact.sequence = machine->ships.empty() ? 0 : machine->ships.front().sequence;
+    for (const ShipPlace& place : machine->ships) fact.places.push_back({place.home, place.epoch, place.sequence});
+    fact.written = known(machine->written, machine->clock, clock);
     if (machine->descriptor) {
       for (const Member& member : machine->descriptor->cohort) fact.cohort.push_back(member.node);
       fact.operations = machine->descriptor->operations;
@@ -73,10 +81,10 @@ void append_facts(const DurableRecord& record, std::vector<Fact>& facts) {
       }
     }
     facts.push_back(std::move(fact));
-    add_home_facts(record, facts);
+    add_home_facts(record, facts, clock);
     return;
   }
-  add_home_facts(record, facts);
+  add_home_facts(record, facts, clock);
   if (const auto* shipped = std::get_if<ShippedRecord>(&record)) {
     Fact fact;
     fact.txn = shipped->write.txn;
@@ -88,11 +96,11 @@ void append_facts(const DurableRecord& record, std::vector<Fact>& facts) {
   }
 }
 
-void append_facts(const DurableRecord& record, NodeHistory& node) {
+void append_facts(const DurableRecord& record, NodeHistory& node, std::uint64_t clock) {
   if (const auto* start = std::get_if<EpochRecord>(&record)) {
     node.last_start = std::max(node.last_start, start->epoch);
   }
-  append_facts(record, node.facts);
+  append_facts(record, node.facts, clock);
 }
 
 }  // namespace geocommit

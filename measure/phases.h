@@ -14,12 +14,6 @@
 
 namespace geocommit {
 
-/// Since the start of the load.
-struct FaultSpan {
-  Duration begin{};
-  std::optional<Duration> end;  ///< None: to the end of the run.
-};
-
 struct PhaseFigures {
   std::uint64_t offered{}, committed{}, aborted{}, unknown{};  ///< Without what was never sent (shed).
   std::optional<double> availability;                          ///< As CellSummary's. None: nothing was offered.

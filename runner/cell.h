@@ -56,7 +56,9 @@ struct CellEvidence {
   std::vector<NodeReport> last_reports;      ///< Of processes that were to be killed: what died with them.
   /// A coordinator or agent died: what it had counted since its last report, and of the transactions under way then.
   bool counters_lost{};
-  Instant collected{};  ///< When the daemons were asked for their reports, on this host's clock.
+  Instant load_began{};   ///< On this host's steady clock, ...
+  std::uint64_t clock{};  ///< ... which is this one (steady_clock_id()).
+  Instant collected{};    ///< When the daemons were asked for their reports, on this host's clock.
 };
 
 struct CellContext {

@@ -6,6 +6,7 @@
 #include <cstdio>
 
 #include "runner/live_view.h"
+#include "runtime/event_loop.h"
 
 namespace geocommit {
 namespace {
@@ -177,6 +178,8 @@ std::string timeseries_header() {
 void offer_load(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
   const Settings& s = context.plan.point(context.cell).settings;
   const ResolvedTimeouts& timeouts = context.plan.timeouts[context.cell.point];
+  evidence.load_began = steady_now();
+  evidence.clock = steady_clock_id();
   if (fleet.faults() != nullptr) fleet.faults()->begin();
   const auto begun = fleet.control().command(ControlVerb::start_load, fleet.clients(), 5s);
   for (std::size_t i = 0; i < begun.size(); ++i) {

@@ -1,24 +1,48 @@
 // The durable logs of a cell's nodes and the outcome logs of its clients, as the History that the checkers judge.
 #pragma once
 
+#include <filesystem>
 #include <functional>
+#include <optional>
+#include <string>
 
 #include "runner/cell.h"
+#include "runner/manifest.h"
+#include "verdict/check.h"
 #include "verdict/history.h"
 
 namespace geocommit {
 
-struct CellHistory {
-  History history;
-  std::vector<std::string> unread_outcomes;  ///< Clients whose outcome logs could not be read, and why.
-};
-
-/// What cannot be read is named, never left out silently. `directory` must outlive the result.
-[[nodiscard]] CellHistory read_history(const CellContext& context, const CellEvidence& evidence,
-                                       const Directory& directory);
+/// What cannot be read is named (History::missing, NodeHistory::log_problem), never left out silently. `directory` must
+/// outlive the result.
+[[nodiscard]] History read_history(const CellContext& context, const CellEvidence& evidence,
+                                   const Directory& directory);
 /// The same from a results folder alone, long after the run. `folder_of` says where a node's files are.
 using NodeFolder = std::function<std::filesystem::path(const NodeInfo&)>;
-[[nodiscard]] CellHistory read_history(const Plan& plan, const Cell& cell, const NodeFolder& folder_of,
-                                       const CellEvidence& evidence, const Directory& directory);
+[[nodiscard]] History read_history(const Plan& plan, const Cell& cell, const NodeFolder& folder_of,
+                                   const CellEvidence& evidence, const Directory& directory);
+
+/// Of the run that made a cell: what its manifest names it by.
+struct CellPlace {
+  std::filesystem::path results;
+  std::string run_id;
+  [[nodiscard]] std::filesystem::path manifest(const Cell& cell) const {
+    return child_path(results, {"nodes", cell.id, kManifestFile}).value();
+  }
+  [[nodiscard]] std::filesystem::path folder(const Cell& cell, const NodeInfo& node) const {
+    return child_path(results, {"nodes", cell.id, node.name}).value();
+  }
+};
+/// Writes the cell's manifest, and the balances that its agents reported. The manifest's checksum.
+[[nodiscard]] Result<std::string> seal_evidence(const CellPlace& place, const Plan& plan, const Cell& cell,
+                                                const CellEvidence& evidence);
+/// The evidence of a cell that was judged before, from its results folder. `checksum`: its manifest's, as summary.json
+/// has it; none: made by a version that wrote no manifest. What is not as it was is named in the history.
+struct KeptEvidence {
+  History history;
+  CheckOptions options;
+};
+[[nodiscard]] KeptEvidence read_kept(const CellPlace& place, const Plan& plan, const Cell& cell,
+                                     const std::optional<std::string>& checksum, const Directory& directory);
 
 }  // namespace geocommit

@@ -26,6 +26,7 @@ constexpr std::array kWrongs{
     Wrong{"told_abort_but_committed", "told a client abort for", "transaction", "transactions", "that committed"},
     Wrong{"commit_without_all_yes", "committed", "transaction", "transactions", "without a YES of every participant"},
     Wrong{"lost_acknowledged_write", "lost", "acknowledged write", "acknowledged writes", ""},
+    Wrong{"negative_balance", "took", "balance", "balances", "below 0"},
     Wrong{"executed_twice", "executed", "transaction", "transactions", "twice"},
     Wrong{"money_not_conserved", "left", "sum of money", "sums of money", "off"}};
 

@@ -74,21 +74,6 @@ void settle_event_logs(const CellContext& context, const Verdict& verdict) {
 
 }  // namespace
 
-bool partitions_occurred(const std::vector<FaultRecord>& faults) {
-  return std::any_of(faults.begin(), faults.end(), [](const FaultRecord& record) {
-    return !record.times.empty() && std::any_of(record.fault.parts.begin(), record.fault.parts.end(), breaks_synchrony);
-  });
-}
-
-std::vector<FaultSpan> spans_of(const std::vector<FaultRecord>& faults) {
-  std::vector<FaultSpan> out;
-  for (const FaultRecord& record : faults) {
-    if (record.fault.first().length == Duration{0}) continue;
-    for (const FaultTimes& time : record.times) out.push_back({time.begin, time.end});
-  }
-  return out;
-}
-
 Prediction no_prediction_with_faults() {
   Prediction none;
   none.why_not = "theory without faults says nothing of a run with them";
@@ -101,8 +86,7 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   const Settings& settings = context.plan.point(context.cell).settings;
   CellResult out;
   out.cell = context.cell;
-  const CellHistory read = read_history(context, evidence, directory);
-  const History& history = read.history;
+  const History history = read_history(context, evidence, directory);
   const MetricSet window = merged_window(evidence);
   out.forced_write = forced_write_of(context, evidence);
 
@@ -117,12 +101,12 @@ CellResult judge_cell(const CellContext& context, CellEvidence evidence) {
   input.first_fault = first_fault(evidence.faults);
   input.counters_lost = evidence.counters_lost;
   CheckOptions options;
-  options.partitions_occurred = partitions_occurred(evidence.faults);
+  options.beyond_model = beyond_crashes(evidence.faults);
   input.verdict = check(history, options);
-  // Without what its clients were told, "nothing acknowledged was lost" cannot be judged.
-  for (const std::string& unread : read.unread_outcomes) {
-    input.verdict.unknown_reasons.push_back("what a client was told could not be read: " + unread);
-    if (input.verdict.judgement == Judgement::pass) input.verdict.judgement = Judgement::unknown;
+  if (auto sealed = seal_evidence({context.paths.results, context.run_id}, context.plan, context.cell, evidence)) {
+    out.evidence = std::move(sealed).value();
+  } else {
+    context.console.warn("this cell cannot be judged again: " + sealed.error().message);
   }
   const bool emulated = context.network.kind() == EmulationKind::tun || context.network.kind() == EmulationKind::netem;
   input.prediction = evidence.faults.empty() ? predict_cell(context.plan, context.cell, out.forced_write,

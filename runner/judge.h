@@ -27,15 +27,12 @@ struct CellResult {
   std::map<std::string, Histogram> histograms;   ///< By field name: "commit_latency", ...
   std::map<std::string, std::map<std::string, Histogram>> region_histograms;  ///< By field name, then region.
   std::optional<RouterStats> router;
+  std::string evidence;             ///< Its manifest's checksum (runner/manifest.h). Empty: there is none.
   std::vector<FaultRecord> faults;  ///< In the order of the plan, also those that never happened.
   std::optional<FaultPhases> phases;
   [[nodiscard]] bool valid() const { return invalid_reasons.empty(); }
 };
 
-/// Whether something happened that a protocol for crashes alone is not built for (breaks_synchrony()).
-[[nodiscard]] bool partitions_occurred(const std::vector<FaultRecord>& faults);
-/// Since the start of the load; orders, which have no length, are left out.
-[[nodiscard]] std::vector<FaultSpan> spans_of(const std::vector<FaultRecord>& faults);
 /// What there is instead of a prediction when faults were planned.
 [[nodiscard]] Prediction no_prediction_with_faults();
 

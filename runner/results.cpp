@@ -230,6 +230,7 @@ Json json_of(const CellResult& r, const Plan& plan) {
                         {"decision", ms(t.protocol.decision)},
                         {"lock_wait", ms(t.lock_wait)},
                         {"resend", ms(t.protocol.resend)}};
+  out["evidence"] = r.evidence.empty() ? Json(nullptr) : Json(r.evidence);
   out["drained"] = r.drained;
   out["left_at_end"] = json_of(r.left);
   out["messages_by_traffic"] = r.traffic;

@@ -67,7 +67,14 @@ FuzzResult run_case(const FuzzCase& one) {
   }
   const History history = world.history(drained);
   CheckOptions options;
-  options.partitions_occurred = !one.synchronous;
+  if (!one.timely) {
+    options.beyond_model.push_back({Duration{0}, std::nullopt});
+  }
+  for (const FaultSpan& span : world.fault_spans()) {
+    if (breaks_synchrony(one.spec.faults[span.fault])) {
+      options.beyond_model.push_back({span.began, span.felt});
+    }
+  }
   result.verdict = check(history, options);
   result.split_expected = result.verdict.judgement == Judgement::violation && result.verdict.expected;
   switch (result.verdict.judgement) {

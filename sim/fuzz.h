@@ -25,7 +25,8 @@ struct FuzzCase {
   std::uint64_t seed{};
   WorldSpec spec;
   std::size_t faults_drawn{};  ///< Before reduction.
-  bool synchronous{};          ///< Neither faults nor links nor timeouts break what 3PC assumes.
+  bool timely{};               ///< Neither links nor timeouts break what 3PC assumes ...
+  bool synchronous{};          ///< ... nor does a fault.
 };
 [[nodiscard]] FuzzCase draw_case(std::uint64_t seed, const Reduction& reduction = {});
 /// A few lines for people: all that was drawn, and the fault plan.

@@ -139,7 +139,7 @@ class Draw {
     case_.faults_drawn = plan.size();
     const Duration load = case_.spec.duration;  // A reduced load keeps the times of its faults.
     case_.spec.duration = std::min(load, reduction_.duration.value_or(load));
-    case_.synchronous = !unbounded_;
+    case_.timely = case_.synchronous = !unbounded_;
     for (std::size_t i = 0; i < plan.size(); ++i) {
       const bool chosen = !reduction_.faults || std::find(reduction_.faults->begin(), reduction_.faults->end(), i) !=
                                                     reduction_.faults->end();

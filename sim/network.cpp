@@ -172,6 +172,14 @@ bool Network::connected(std::uint32_t from, std::uint32_t to) const {
   });
 }
 
+std::int64_t Network::clear_by_ns() const {
+  std::int64_t clear = 0;
+  for (const auto& [ends, pair] : pairs_) {
+    clear = std::max({clear, pair.last_due_ns, pair.busy_until_ns});
+  }
+  return clear;
+}
+
 void Network::begin(const Fault& fault) {
   Active active{fault, std::vector<bool>(nodes_.size()), std::vector<bool>(nodes_.size())};
   for (std::size_t i = 0; i < nodes_.size(); ++i) {

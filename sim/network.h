@@ -48,6 +48,8 @@ class Network {
   void begin(const Fault& fault);
   void end(const Fault& fault);
   void heal() { active_.clear(); }
+  /// When the last of what is under way arrives: what is sent from now on may have to wait behind it until then.
+  [[nodiscard]] std::int64_t clear_by_ns() const;
   [[nodiscard]] bool faulty() const { return !active_.empty(); }
 
  private:

@@ -139,6 +139,9 @@ void World::Impl::start(Node& node) {
   options.clock = 1;
   node.engine = std::make_unique<NodeEngine>(options, node, node.observer());
   node.engine->recover(node.disk.recover());
+  if (node.disk.on_durable) {
+    node.disk.on_durable(EpochRecord{options.epoch});  // As the runtime forces one.
+  }
   node.engine->start();
   after_step(node);
 }

@@ -55,6 +55,7 @@ struct FaultSpan {
   std::size_t fault{};            ///< Index into the plan.
   Duration began{};               ///< Since the load began.
   std::optional<Duration> ended;  ///< Not set: it still is.
+  std::optional<Duration> felt;   ///< With `ended`: until when what it had held up may hold up what came later.
 };
 
 class World {

@@ -67,7 +67,7 @@ void World::Impl::begin_fault(std::size_t index, const Node* stepping) {
       break;
   }
   in_force_[index] = spans_.size();
-  spans_.push_back({index, Duration{now_ns_ - load_start_ns_}, std::nullopt});
+  spans_.push_back({index, Duration{now_ns_ - load_start_ns_}, std::nullopt, std::nullopt});
   if (ends_by_itself && fault.length != kForever) {
     queue_.push(now_ns_ + fault.length.count(), EventKind::fault_end, 0, 0, index);
   }
@@ -169,6 +169,7 @@ void World::Impl::end_fault(std::size_t index) {
 void World::Impl::end_span(std::size_t index) {
   if (std::size_t& at = in_force_[index]; at != kNone) {
     spans_[at].ended = Duration{now_ns_ - load_start_ns_};
+    spans_[at].felt = Duration{std::max(now_ns_, network_.clear_by_ns()) - load_start_ns_};
     at = kNone;
   }
 }

@@ -109,6 +109,7 @@ History World::Impl::history(bool drained) const {
   history.protocol = spec_.protocol->name;
   history.initial_balance = spec_.initial_balance;
   history.drained = drained;
+  history.load_began = Instant{Duration{load_start_ns_}};
   for (const auto& node : nodes_) {
     if (!node) {
       continue;

@@ -46,7 +46,7 @@ class Checker {
       findings_.cannot_judge("there is no protocol named '" + history_.protocol + "'");
       return finish();
     }
-    look_at_logs();
+    look_at_evidence();
     look_at_rest();
     index_outcomes();
     homes_.emplace(history_);
@@ -59,15 +59,23 @@ class Checker {
       judge(one);
     }
     judge_untraced();
+    judge_unclaimed(evidence);
+    if (protocol_->guarantee == Guarantee::atomic) {
+      const bool none = judge_overdrafts(history_, findings_);
+      explained_ = explained_ && none;
+    }
     if (drained_) {
-      const bool follows = judge_money(history_, *protocol_, *homes_, split_, findings_);
+      const bool follows = judge_money(history_, *protocol_, *homes_, excused_, findings_);
       explained_ = explained_ && follows;
     }
     return finish();
   }
 
  private:
-  void look_at_logs() {
+  void look_at_evidence() {
+    for (const std::string& missing : history_.missing) {
+      findings_.cannot_judge(missing);
+    }
     for (const NodeInfo& info : history_.directory->nodes()) {
       if (info.kind == NodeKind::client) {
         continue;
@@ -102,31 +110,46 @@ class Checker {
 
   void index_outcomes() {
     by_txn_.reserve(history_.outcomes.size());
+    by_request_.reserve(history_.outcomes.size());
+    traced_.resize(history_.outcomes.size());
+    std::uint64_t repeated = 0;
     for (std::size_t i = 0; i < history_.outcomes.size(); ++i) {
       const ClientOutcome& outcome = history_.outcomes[i];
       verdict_.unknown_to_client += outcome.outcome == Outcome::undecided ? 1 : 0;
       if (outcome.txn != TxnId{}) {
         by_txn_.emplace(outcome.txn, i);
-      } else {
-        by_request_.emplace(outcome.request, i);
+      }
+      if (!by_request_.emplace(outcome.request, i).second) {
+        ++repeated;
+        traced_[i] = true;  // The first is judged.
       }
     }
-    traced_.resize(history_.outcomes.size());
+    if (repeated > 0) {
+      findings_.cannot_judge(std::to_string(repeated) + " requests have more than one outcome at their clients");
+    }
   }
 
-  /// What the client was told of it; nullptr if it does not speak of this transaction.
+  /// What the client was told of it, by its name or, where it was told none, by the request; nullptr if it does not
+  /// speak of this transaction.
   const ClientOutcome* outcome_of(const Evidence& evidence) {
-    auto found = by_txn_.find(evidence.txn);
-    if (found == by_txn_.end()) {
-      const auto by_request = by_request_.find(evidence.request);
-      if (evidence.request == RequestId{} || by_request == by_request_.end()) {
-        return nullptr;
-      }
-      traced_[by_request->second] = true;
-      return &history_.outcomes[by_request->second];
+    const bool has_request = evidence.request != RequestId{};
+    const auto by_txn = by_txn_.find(evidence.txn);
+    if (by_txn != by_txn_.end() && (!has_request || history_.outcomes[by_txn->second].request == evidence.request)) {
+      traced_[by_txn->second] = true;
+      return &history_.outcomes[by_txn->second];
     }
-    traced_[found->second] = true;
-    return &history_.outcomes[found->second];
+    const ClientOutcome* told = asked_by(evidence);
+    if (told == nullptr || told->txn != TxnId{}) {
+      return nullptr;
+    }
+    traced_[static_cast<std::size_t>(told - history_.outcomes.data())] = true;
+    return told;
+  }
+
+  /// The outcome of the request that it was made for, under whatever name; nullptr if no client knows the request.
+  [[nodiscard]] const ClientOutcome* asked_by(const Evidence& evidence) const {
+    const auto found = by_request_.find(evidence.request);
+    return evidence.request == RequestId{} || found == by_request_.end() ? nullptr : &history_.outcomes[found->second];
   }
 
   [[nodiscard]] bool complete(NodeId node) const {
@@ -215,18 +238,29 @@ class Checker {
     if (commit != nullptr) {
       executed_once(evidence);
     }
-    if (commit != nullptr && abort != nullptr) {
-      split_.insert(evidence.txn);
+    const bool both = commit != nullptr && abort != nullptr;
+    const bool follows = both && beyond_model(evidence, outcome);
+    if (both) {
+      if (follows) {
+        excused_.insert(evidence.txn);
+      }
       add(ViolationClass::split_outcome, evidence.txn, name(commit) + " has commit, " + name(abort) + " has abort",
-          true);
+          follows);
     }
     if (told == Outcome::commit && abort != nullptr) {
       add(ViolationClass::told_commit_but_aborted, evidence.txn,
-          "the client was told commit, " + name(abort) + " has abort", commit != nullptr);
+          "the client was told commit, " + name(abort) + " has abort", follows);
     }
     if (told == Outcome::abort && commit != nullptr) {
       add(ViolationClass::told_abort_but_committed, evidence.txn,
-          "the client was told abort, " + name(commit) + " has commit", abort != nullptr);
+          "the client was told abort, " + name(commit) + " has commit", follows);
+    }
+    const ClientOutcome* asked = asked_by(evidence);
+    if (outcome == nullptr && asked != nullptr && asked->outcome == Outcome::abort && commit != nullptr) {
+      add(ViolationClass::told_abort_but_committed, evidence.txn,
+          "the client was told that its request aborted, as transaction " + to_text(asked->txn) + "; " + name(commit) +
+              " has commit",
+          follows);
     }
     judge_lost(evidence.txn, told, outcome);
     if (commit != nullptr) {
@@ -237,6 +271,29 @@ class Checker {
     }
   }
 
+  /// From its client's intended start, or its first record where no client speaks of it, to the last that a client or a
+  /// log says of it. Whether that overlaps a time in which something was in force that the protocol does not claim to
+  /// stand: then its having both outcomes is what the fault model predicts.
+  [[nodiscard]] bool beyond_model(const Evidence& evidence, const ClientOutcome* outcome) const {
+    const ClientOutcome* asked = outcome != nullptr ? outcome : asked_by(evidence);
+    std::optional<Duration> begin;
+    std::optional<Duration> end;
+    const auto lived = [&](Duration from, Duration to) {
+      begin = std::min(begin.value_or(from), from);
+      end = std::max(end.value_or(to), to);
+    };
+    if (asked != nullptr) {
+      lived(asked->intended_start, asked->intended_start + asked->latency);
+    }
+    if (history_.load_began != Instant{} && evidence.first_written != Instant{}) {
+      const Duration first = evidence.first_written - history_.load_began;
+      lived(asked != nullptr ? *begin : first, evidence.last_written - history_.load_began);
+    }
+    return protocol_->safe_under == FaultModel::crashes && begin &&
+           std::any_of(options_.beyond_model.begin(), options_.beyond_model.end(),
+                       [&](const FaultSpan& span) { return span.begin <= *end && (!span.end || *span.end >= *begin); });
+  }
+
   /// Left behind by a failover: RPO if that was fenced.
   void judge_lost(TxnId txn, Outcome told, const ClientOutcome* outcome) {
     const auto found = homes_->lost().find(txn);
@@ -244,17 +301,17 @@ class Checker {
       return;
     }
     std::size_t lost = 0;
-    bool fenced = true;
+    bool accounted = true;
     for (const LostPart& part : found->second) {
       lost += part.operations.size();
-      fenced = fenced && part.fenced;
+      accounted = accounted && part.accounted;
     }
-    if (!fenced) {
-      if (told == Outcome::commit) {
-        add(ViolationClass::lost_acknowledged_write, txn,
-            "the client was told commit; a new master of the home never had it, and no fenced failover accounts for it",
-            false);
-      }
+    if (!accounted) {
+      const bool told_commit = told == Outcome::commit;
+      add(told_commit ? ViolationClass::lost_acknowledged_write : ViolationClass::split_outcome, txn,
+          std::string(told_commit ? "the client was told commit; " : "committed; ") +
+              "a new master of the home never had it, and the failover that cut it off does not account for it",
+          false);
       return;
     }
     ++(told == Outcome::commit ? verdict_.rpo.acknowledged : verdict_.rpo.unanswered);
@@ -328,8 +385,20 @@ class Checker {
     }
   }
 
-  void add(ViolationClass violation, TxnId txn, std::string what, bool follows_from_split) {
-    explained_ = explained_ && follows_from_split;
+  /// A transaction in a log that no client has written down: what clients were told is not all there.
+  void judge_unclaimed(const std::vector<Evidence>& evidence) {
+    const auto unclaimed = std::count_if(evidence.begin(), evidence.end(), [&](const Evidence& one) {
+      return one.request != RequestId{} && asked_by(one) == nullptr && !by_txn_.contains(one.txn);
+    });
+    if (unclaimed > 0) {
+      findings_.cannot_judge(std::to_string(unclaimed) +
+                             " transactions are of requests that no client has written down: part of what clients were "
+                             "told is missing");
+    }
+  }
+
+  void add(ViolationClass violation, TxnId txn, std::string what, bool follows) {
+    explained_ = explained_ && follows;
     findings_.add(violation, txn, std::move(what));
   }
 
@@ -340,8 +409,7 @@ class Checker {
     findings_.move_into(verdict_);
     if (violated) {
       verdict_.judgement = Judgement::violation;
-      verdict_.expected =
-          explained_ && !split_.empty() && options_.partitions_occurred && protocol_->safe_under == FaultModel::crashes;
+      verdict_.expected = explained_ && !excused_.empty();
     } else {
       verdict_.judgement = verdict_.unknown_reasons.empty() ? Judgement::pass : Judgement::unknown;
     }
@@ -356,8 +424,8 @@ class Checker {
   std::optional<Homes> homes_;
   bool all_complete_{true};
   bool drained_{};
-  bool explained_{true};  // every violation so far follows from a transaction with both outcomes
-  std::set<TxnId> split_;
+  bool explained_{true};     // every violation so far follows from a transaction that is excused
+  std::set<TxnId> excused_;  // have both outcomes, and lived through what the protocol does not claim to stand
   std::unordered_map<TxnId, std::size_t> by_txn_;
   std::unordered_map<RequestId, std::size_t> by_request_;
   std::unordered_map<RequestId, TxnId> committed_request_;
@@ -366,38 +434,6 @@ class Checker {
 
 }  // namespace
 }  // namespace verdict
-
-std::string_view name_of(ViolationClass violation) {
-  switch (violation) {
-    case ViolationClass::split_outcome:
-      return "split_outcome";
-    case ViolationClass::told_commit_but_aborted:
-      return "told_commit_but_aborted";
-    case ViolationClass::commit_without_all_yes:
-      return "commit_without_all_yes";
-    case ViolationClass::lost_acknowledged_write:
-      return "lost_acknowledged_write";
-    case ViolationClass::money_not_conserved:
-      return "money_not_conserved";
-    case ViolationClass::told_abort_but_committed:
-      return "told_abort_but_committed";
-    case ViolationClass::executed_twice:
-      return "executed_twice";
-  }
-  return "?";
-}
-
-std::string_view name_of(Judgement judgement) {
-  switch (judgement) {
-    case Judgement::pass:
-      return "pass";
-    case Judgement::violation:
-      return "violation";
-    case Judgement::unknown:
-      return "unknown";
-  }
-  return "?";
-}
 
 Verdict check(const History& history, const CheckOptions& options) { return verdict::Checker(history, options).run(); }
 

@@ -25,15 +25,18 @@ enum class ViolationClass : std::uint8_t {
   /// Committed, although a site that had to write has no prepared record before its commit record.
   commit_without_all_yes,
   /// The client was told commit; no record of it is anywhere, or, after draining, a writer has none, or its balances
-  /// lack the change.
+  /// lack the change; or a change of masters left it behind and is no RPO.
   lost_acknowledged_write,
   /// After draining: a copy's sum (partitioned: the global sum) is not the initial one, copies of one entity differ, a
   /// balance is not what the site's log adds up to, or a site executed other operations than the client asked for.
   money_not_conserved,
   told_abort_but_committed,  ///< The client was told abort; a durable record says commit.
   executed_twice,            ///< One request, two committed transactions.
+  /// A balance below 0, at the end or at any point of a site's log: a site votes NO on a change that it cannot bear,
+  /// under the lock that it holds until the outcome.
+  negative_balance,
 };
-inline constexpr std::size_t kViolationClasses = 7;
+inline constexpr std::size_t kViolationClasses = 8;
 [[nodiscard]] std::string_view name_of(ViolationClass violation);  ///< "split_outcome"
 [[nodiscard]] std::string_view name_of(Judgement judgement);       ///< "pass"
 
@@ -52,8 +55,8 @@ struct Violation {
 };
 
 struct CheckOptions {
-  /// Links were cut, or messages were lost or delayed beyond a timeout, while the load ran.
-  bool partitions_occurred{};
+  /// When something was in force that a protocol for crashes alone does not claim to stand (breaks_synchrony()).
+  std::vector<FaultSpan> beyond_model;
   std::size_t examples_per_class{20};
 };
 
@@ -61,8 +64,8 @@ struct Verdict {
   Judgement judgement{Judgement::unknown};
   std::array<std::uint64_t, kViolationClasses> counts{};
   std::vector<Violation> examples;  ///< The first of each class, in the order of transaction ids.
-  /// Violation only: each one is what the protocol's fault model predicts (Protocol::safe_under is `crashes`, there
-  /// were partitions, and all follows from transactions with both outcomes).
+  /// Violation only: each one is what the protocol's fault model predicts (Protocol::safe_under is `crashes`, and all
+  /// follows from transactions with both outcomes that lived in one of CheckOptions::beyond_model).
   bool expected{};
   std::vector<std::string> unknown_reasons;  ///< Also beside a violation.
   std::uint64_t transactions{};              ///< With a record in any log.

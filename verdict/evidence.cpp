@@ -91,7 +91,7 @@ std::vector<Evidence> collect(const History& history) {
   std::vector<Evidence> all;
   for (const Entry& entry : entries) {
     if (all.empty() || all.back().txn != entry.txn) {
-      all.push_back({entry.txn, {}, nullptr, {}});
+      all.emplace_back().txn = entry.txn;
     }
     Evidence& evidence = all.back();
     if (evidence.sites.empty() || evidence.sites.back().node != entry.node) {
@@ -104,6 +104,11 @@ std::vector<Evidence> collect(const History& history) {
     }
     if (evidence.request == RequestId{}) {
       evidence.request = entry.fact->request;
+    }
+    if (const Instant written = entry.fact->written; written != Instant{}) {
+      evidence.first_written =
+          evidence.first_written == Instant{} ? written : std::min(evidence.first_written, written);
+      evidence.last_written = std::max(evidence.last_written, written);
     }
   }
   return all;

@@ -45,17 +45,21 @@ struct Evidence {
   std::vector<SiteEvidence> sites;  // ascending by node id; only those with a record
   const std::vector<NodeId>* cohort{};
   RequestId request;
+  Instant first_written{}, last_written{};  // of its records of which that is known
   [[nodiscard]] const SiteEvidence* at(NodeId node) const;
 };
 
 /// The evidence of all transactions, ascending by id. Points into `history`.
 [[nodiscard]] std::vector<Evidence> collect(const History& history);
 
-/// After draining: balances against logs, sums and copies. `split` are transactions with both outcomes on record; the
-/// return value says whether what was found follows from them alone.
+/// Balances below 0, in log order and at the end. True if there are none.
+[[nodiscard]] bool judge_overdrafts(const History& history, Findings& findings);
+
+/// After draining: balances against logs, sums and copies. `excused` are transactions with both outcomes on record, as
+/// the fault model predicts; the return value says whether what was found follows from them alone.
 class Homes;
 [[nodiscard]] bool judge_money(const History& history, const Protocol& protocol, const Homes& homes,
-                               const std::set<TxnId>& split, Findings& findings);
+                               const std::set<TxnId>& excused, Findings& findings);
 
 [[nodiscard]] std::string node_name(const History& history, NodeId node);
 

@@ -4,10 +4,13 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/time.h"
 #include "protocols/directory.h"
+#include "protocols/home_region/masters.h"
 #include "protocols/transaction.h"
 
 namespace geocommit {
@@ -22,6 +25,13 @@ enum class FactKind : std::uint8_t {
   opened,     ///< The node became master of `home`; what it has not got at `sequence` is lost.
 };
 
+/// Home region: a place in the order of one home's writes, and the term that it belongs to.
+struct HomePlace {
+  NodeId home;
+  home_region::HomeEpoch term;
+  std::uint64_t sequence{};  ///< committed: 0 if it has none. opened: of a term, the last write before it.
+};
+
 struct Fact {
   TxnId txn;
   FactKind kind{FactKind::committed};
@@ -30,10 +40,11 @@ struct Fact {
   std::vector<Operation> operations;  ///< voted_yes, applied_shipped and discarded (unless sequence 0): this site's.
   RequestId request;                  ///< Where the record carries it.
   NodeId home;
-  std::uint64_t
-      sequence{};     ///< Home: ship order of a commit. Replica: of the applied write. discarded, opened: see there.
-  bool forced{};      ///< opened: without the old master.
-  bool fenced{true};  ///< opened: no other could still be master.
+  std::uint64_t sequence{};         ///< Replica: of the applied write. discarded, opened: see there.
+  bool forced{};                    ///< opened: without the old master.
+  bool fenced{true};                ///< opened: no other could still be master.
+  std::vector<HomePlace> places{};  ///< committed: of its writes. opened: the terms of its log, its own the last.
+  Instant written{};                ///< On the clock of History::load_began. Instant{}: not known.
 };
 
 struct NodeHistory {
@@ -61,6 +72,12 @@ struct ClientOutcome {
   std::vector<Operation> operations;
 };
 
+/// A time that something was in force. Since the start of the load.
+struct FaultSpan {
+  Duration begin{};
+  std::optional<Duration> end;  ///< None: to the end of the run.
+};
+
 struct History {
   const Directory* directory{};
   std::string protocol;  ///< Registry name.
@@ -71,6 +88,9 @@ struct History {
   std::string why_not_drained;
   std::map<NodeId, NodeHistory> nodes;
   std::vector<ClientOutcome> outcomes;
+  /// What of the evidence could not be had, and why: what a client was told, a file that is not as it was collected.
+  std::vector<std::string> missing;
+  Instant load_began{};  ///< Instant{}: not known, so that no record's time is related to a client's.
 };
 
 }  // namespace geocommit

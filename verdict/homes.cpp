@@ -59,29 +59,67 @@ void each_change(const NodeHistory& node, const Directory& directory,
   }
 }
 
-Homes::Homes(const History& history) {
-  const Directory& directory = *history.directory;
-  std::map<std::pair<TxnId, NodeId>, std::uint64_t> discarded;  // The lowest sequence it was discarded at.
+void Homes::note_openings(const History& history) {
   for (const auto& [id, node] : history.nodes) {
     for (const Fact& fact : node.facts) {
       if (fact.kind == FactKind::opened) {
-        masters_[fact.home].push_back({id, fact.sequence, fact.forced, fact.fenced});
-      } else if (fact.kind == FactKind::discarded) {
-        const auto [at, made] = discarded.emplace(std::pair(fact.txn, fact.home), fact.sequence);
-        at->second = std::min(at->second, fact.sequence);
+        const HomeEpoch term = fact.places.empty() ? HomeEpoch{} : fact.places.back().term;
+        masters_[fact.home].push_back({id, term, fact.places, fact.forced, fact.fenced, fact.written});
       }
     }
   }
+  for (auto& [home, openings] : masters_) {
+    std::stable_sort(openings.begin(), openings.end(),
+                     [](const Opening& a, const Opening& b) { return a.term < b.term; });
+  }
+}
+
+/// What was undone or committed without effect somewhere, and how it had been accepted: by the log of the site that was
+/// its master.
+std::map<Homes::Part, Homes::Accepted> Homes::discarded_parts(const History& history) const {
+  std::map<Part, Accepted> parts;
+  for (const auto& [id, node] : history.nodes) {
+    for (const Fact& fact : node.facts) {
+      if (fact.kind == FactKind::discarded) {
+        parts.emplace(Part(fact.txn, fact.home), Accepted{{fact.home, {}, fact.sequence}, {}});
+      }
+    }
+  }
+  if (parts.empty()) {
+    return parts;
+  }
+  for (const auto& [id, node] : history.nodes) {
+    std::unordered_map<TxnId, Instant> voted;
+    for (const Fact& fact : node.facts) {
+      if (fact.kind == FactKind::voted_yes) {
+        voted.emplace(fact.txn, fact.written);
+      } else if (fact.kind == FactKind::committed && fact.role == Role::participant) {
+        for (const HomePlace& place : fact.places) {
+          const auto part = parts.find(Part(fact.txn, place.home));
+          if (part != parts.end() && part->second.place.term < place.term) {
+            part->second = {place, voted.contains(fact.txn) ? voted.at(fact.txn) : Instant{}};
+          }
+        }
+      }
+    }
+  }
+  return parts;
+}
+
+Homes::Homes(const History& history) {
+  const Directory& directory = *history.directory;
+  note_openings(history);
+  const std::map<Part, Accepted> discarded = discarded_parts(history);
   if (discarded.empty()) {
     return;
   }
-  std::map<std::pair<TxnId, NodeId>, std::vector<Operation>> operations;  // Of what was discarded somewhere.
-  std::set<std::pair<TxnId, NodeId>> survives;
+  std::map<Part, std::vector<Operation>> operations;  // Of what was discarded somewhere.
+  std::set<Part> survives;
   for (const auto& [id, node] : history.nodes) {
-    std::map<std::pair<TxnId, NodeId>, std::map<Entity, std::int64_t>> net;
-    std::map<std::pair<TxnId, NodeId>, std::vector<Operation>> seen;
+    std::map<Part, std::map<Entity, std::int64_t>> net;
+    std::map<Part, std::vector<Operation>> seen;
     each_change(node, directory, [&](TxnId txn, const Operation& operation) {
-      const std::pair key(txn, home_of(directory, operation));
+      const Part key(txn, home_of(directory, operation));
       if (discarded.contains(key)) {
         net[key][operation.entity] += operation.delta;
         std::vector<Operation>& list = seen[key];
@@ -97,22 +135,36 @@ Homes::Homes(const History& history) {
       }
     }
   }
-  for (const auto& [key, sequence] : discarded) {
+  for (const auto& [key, accepted] : discarded) {
     if (!survives.contains(key)) {
-      lost_[key.first].push_back({key.second, operations[key], accounted_for(key.second, sequence)});
+      lost_[key.first].push_back({key.second, operations[key], accounted_for(accepted)});
     }
   }
 }
 
-bool Homes::accounted_for(NodeId home, std::uint64_t sequence) const {
-  const auto found = masters_.find(home);
-  if (found == masters_.end()) {
+/// Its log ends before the write, or it never heard of the write's term. One without a place is in no later log.
+bool Homes::Opening::lacks(const HomePlace& place) const {
+  const auto same =
+      std::find_if(terms.begin(), terms.end(), [&](const HomePlace& own) { return own.term == place.term; });
+  return place.sequence == 0 || same == terms.end() || std::next(same) == terms.end() ||
+         std::next(same)->sequence < place.sequence;
+}
+
+/// A loss belongs to the first later term whose log lacks the write: its opening cut it off. That is RPO if it was a
+/// forced and fenced one, and the write had been accepted before it: what an old master accepts afterwards, nobody
+/// fenced.
+bool Homes::accounted_for(const Accepted& accepted) const {
+  const auto found = masters_.find(accepted.place.home);
+  if (found == masters_.end() || accepted.place.term == HomeEpoch{}) {
     return false;
   }
-  const std::vector<Opening>& openings = found->second;
-  return std::all_of(openings.begin(), openings.end(), [](const Opening& o) { return o.fenced; }) &&
-         std::any_of(openings.begin(), openings.end(),
-                     [&](const Opening& o) { return o.forced && (sequence == 0 || o.start < sequence); });
+  for (const Opening& opening : found->second) {
+    if (opening.term > accepted.place.term && opening.lacks(accepted.place)) {
+      const bool known = accepted.voted != Instant{} && opening.written != Instant{};
+      return opening.forced && opening.fenced && (!known || accepted.voted <= opening.written);
+    }
+  }
+  return false;
 }
 
 std::set<NodeId> Homes::masters_of(NodeId home) const {

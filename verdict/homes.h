@@ -12,6 +12,8 @@
 
 namespace geocommit::verdict {
 
+using home_region::HomeEpoch;
+
 /// Every change to a balance that one node's facts stand for, in their order; what was undone comes once more,
 /// inverted.
 void each_change(const NodeHistory& node, const Directory& directory,
@@ -21,7 +23,7 @@ void each_change(const NodeHistory& node, const Directory& directory,
 struct LostPart {
   NodeId home;
   std::vector<Operation> operations;
-  bool fenced{};  ///< A forced, fenced failover accounts for it: RPO. Else somebody broke a promise.
+  bool accounted{};  ///< The failover that cut it off was forced and fenced: RPO. Else somebody broke a promise.
 };
 
 class Homes {
@@ -36,12 +38,22 @@ class Homes {
  private:
   struct Opening {
     NodeId node;
-    std::uint64_t start{};
+    HomeEpoch term;
+    std::vector<HomePlace> terms;  // Of its log, its own the last.
     bool forced{}, fenced{};
+    Instant written{};
+    [[nodiscard]] bool lacks(const HomePlace& place) const;
   };
-  [[nodiscard]] bool accounted_for(NodeId home, std::uint64_t sequence) const;
+  using Part = std::pair<TxnId, NodeId>;  // What a transaction wrote to one home.
+  struct Accepted {
+    HomePlace place;
+    Instant voted{};
+  };
+  void note_openings(const History& history);
+  [[nodiscard]] std::map<Part, Accepted> discarded_parts(const History& history) const;
+  [[nodiscard]] bool accounted_for(const Accepted& accepted) const;
 
-  std::map<NodeId, std::vector<Opening>> masters_;  // By home.
+  std::map<NodeId, std::vector<Opening>> masters_;  // By home, ascending by term.
   std::map<TxnId, std::vector<LostPart>> lost_;
 };
 

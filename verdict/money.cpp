@@ -20,13 +20,13 @@ struct Change {
 
 class Money {
  public:
-  Money(const History& history, const Protocol& protocol, const Homes& homes, const std::set<TxnId>& split,
+  Money(const History& history, const Protocol& protocol, const Homes& homes, const std::set<TxnId>& excused,
         Findings& findings)
       : history_(history),
         directory_(*history.directory),
         ships_(protocol.ships_to_replicas && directory_.placement() == Placement::replicated),
         homes_(homes),
-        split_(split),
+        excused_(excused),
         findings_(findings) {}
 
   bool judge() {
@@ -49,10 +49,10 @@ class Money {
       }
     }
     against_each_other(balances, findings_);
-    // The same again without the effects of transactions that have both outcomes.
+    // The same again without the effects of transactions whose both outcomes are excused.
     for (auto& [id, changes] : changes_) {
       for (const Change& change : changes) {
-        if (split_.contains(change.txn)) {
+        if (excused_.contains(change.txn)) {
           balances.at(id)[change.slot] -= change.delta;
         }
       }
@@ -165,7 +165,7 @@ class Money {
     for (const auto& [txn, parts] : homes_.lost()) {  // One home's part of a transfer over two was left behind.
       for (const LostPart& part : parts) {
         for (const Operation& operation : part.operations) {
-          sum += part.fenced ? operation.delta : 0;
+          sum += part.accounted ? operation.delta : 0;
         }
       }
     }
@@ -221,7 +221,7 @@ class Money {
   const Directory& directory_;
   bool ships_;
   const Homes& homes_;
-  const std::set<TxnId>& split_;
+  const std::set<TxnId>& excused_;
   Findings& findings_;
   std::unordered_set<TxnId> acknowledged_;
   std::map<NodeId, std::vector<Change>> changes_;
@@ -229,9 +229,48 @@ class Money {
 
 }  // namespace
 
-bool judge_money(const History& history, const Protocol& protocol, const Homes& homes, const std::set<TxnId>& split,
+bool judge_overdrafts(const History& history, Findings& findings) {
+  const Directory& directory = *history.directory;
+  const std::uint64_t before = findings.total();
+  for (const auto& [id, node] : history.nodes) {
+    std::map<std::uint64_t, std::int64_t> balances;  // Of the slots that were changed.
+    std::set<std::uint64_t> reported;
+    std::set<std::uint64_t> touched;  // By `current`: its changes count as one, as one that is discarded has none.
+    TxnId current;
+    const auto look = [&, node_id = id] {
+      for (const std::uint64_t slot : touched) {
+        if (balances[slot] < 0 && reported.insert(slot).second) {
+          findings.add(ViolationClass::negative_balance, current,
+                       "takes slot " + std::to_string(slot) + " of " + node_name(history, node_id) + " to " +
+                           std::to_string(balances[slot]));
+        }
+      }
+      touched.clear();
+    };
+    each_change(node, directory, [&](TxnId txn, const Operation& operation) {
+      if (txn != current) {
+        look();
+        current = txn;
+      }
+      const std::uint64_t slot = directory.slot_of(operation.entity);
+      balances.try_emplace(slot, history.initial_balance).first->second += operation.delta;
+      touched.insert(slot);
+    });
+    look();
+    for (std::size_t slot = 0; slot < node.balances.size(); ++slot) {
+      if (node.has_balances && node.balances[slot] < 0 && reported.insert(slot).second) {
+        findings.add(ViolationClass::negative_balance, {},
+                     "slot " + std::to_string(slot) + " of " + node_name(history, id) + " holds " +
+                         std::to_string(node.balances[slot]) + " at the end");
+      }
+    }
+  }
+  return findings.total() == before;
+}
+
+bool judge_money(const History& history, const Protocol& protocol, const Homes& homes, const std::set<TxnId>& excused,
                  Findings& findings) {
-  return Money(history, protocol, homes, split, findings).judge();
+  return Money(history, protocol, homes, excused, findings).judge();
 }
 
 }  // namespace geocommit::verdict

@@ -19,24 +19,11 @@
 #include <utility>
 #include <vector>
 
-#include "runner/fault_file.h"
+#include "runner/fault_record.h"
 #include "runner/faults/links.h"
 #include "runtime/faults/fault_order.h"
 
 namespace geocommit {
-
-/// One time that a fault happened; since the start of the load.
-struct FaultTimes {
-  Duration begin{};
-  std::optional<Duration> end;    ///< None: it was still there when the cell ended.
-  std::optional<Duration> ready;  ///< A crash: the node served again.
-};
-
-struct FaultRecord {
-  NamedFault fault;
-  std::vector<FaultTimes> times;  ///< Empty: it never happened.
-  std::string problem;            ///< Why it could not be carried out, or not to its end. Empty: nothing of the kind.
-};
 
 /// What the controller may do to the world. Called on its threads, two of them at a time.
 struct FaultHands {

@@ -98,6 +98,7 @@ Result<LogHistory> read_log_history(const std::string& directory,
   if (Result<void> whole = against_mark(mark.value(), directory, paths.empty() ? "" : paths.back(), last); !whole) {
     return whole.error();
   }
+  history.node = reader.node;
   return history;
 }
 

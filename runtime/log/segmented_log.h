@@ -81,6 +81,7 @@ class SegmentedLog {
 
 /// What the verdict reads: all records of a node from its first start, archive included.
 struct LogHistory {
+  std::optional<NodeId> node;  ///< Whose log it is; none: there is no segment.
   std::uint64_t records{};
   bool torn_tail{};  ///< The node died while writing: what follows the last record was never durable.
 };

@@ -89,6 +89,10 @@ struct RecordWriter {
     for (const ShippedWrite& write : record.lost) {
       write_shipped(write, *home.add_lost());
     }
+    if (record.written != Instant{}) {
+      home.set_written_ns(record.written.time_since_epoch().count());
+      home.set_clock(record.clock);
+    }
   }
 };
 
@@ -99,6 +103,8 @@ bool read_home(const wire::HomeRecord& in, HomeRecord& out) {
   out.home = NodeId{in.home()};
   out.epoch = HomeEpoch{in.epoch()};
   out.keep = in.keep();
+  out.written = Instant{Duration{in.written_ns()}};
+  out.clock = in.clock();
   for (const wire::ShippedWrite& write : in.lost()) {
     if (!read_shipped(write, out.lost.emplace_back())) {
       return false;

@@ -7,11 +7,10 @@
 #include <nlohmann/json.hpp>
 
 #include "runner/evidence.h"
+#include "runner/manifest.h"
 #include "runner/plan.h"
-#include "runtime/child_path.h"
 #include "sim/program/parse.h"
 #include "verdict/check.h"
-#include "verdict/homes.h"
 #include "wan/topology.h"
 
 namespace geocommit {
@@ -35,7 +34,7 @@ Result<nlohmann::json> read_json(const std::filesystem::path& file) {
 }
 
 Result<Plan> read_plan(const std::filesystem::path& results) {
-  auto experiment = load_experiment(results / "experiment.yaml");
+  auto experiment = load_experiment(results / kExperimentFile);
   if (!experiment) {
     return experiment.error();
   }
@@ -44,26 +43,6 @@ Result<Plan> read_plan(const std::filesystem::path& results) {
     return topology.error();
   }
   return make_plan(std::move(experiment).value(), std::move(topology).value(), Duration{1ms});
-}
-
-/// The run's own balances are gone with its processes. What each log adds up to is compared between the copies and with
-/// the initial sum instead.
-void add_balances(History& history) {
-  const Directory& directory = *history.directory;
-  for (auto& [id, node] : history.nodes) {
-    const NodeInfo* info = directory.find(id);
-    if (info == nullptr || info->kind != NodeKind::agent || !node.log_complete) {
-      continue;
-    }
-    node.has_balances = true;
-    node.balances.assign(directory.keys_per_participant(), history.initial_balance);
-    verdict::each_change(node, directory, [&, &balances = node.balances](TxnId, const Operation& operation) {
-      const std::uint64_t slot = directory.slot_of(operation.entity);
-      if (slot < balances.size()) {
-        balances[slot] += operation.delta;
-      }
-    });
-  }
 }
 
 void print(const Cell& cell, const Verdict& verdict) {
@@ -86,39 +65,14 @@ void print(const Cell& cell, const Verdict& verdict) {
   }
 }
 
-/// Whether a fault of this cell happened that made messages lost or late (breaks_synchrony()).
-bool partitions_occurred(const Plan& plan, const Cell& cell, const nlohmann::json& ran) {
-  const std::vector<NamedFault> faults = plan.faults(cell);
-  const nlohmann::json happened = ran.value("faults", nlohmann::json::array());
-  for (std::size_t i = 0; i < faults.size() && i < happened.size(); ++i) {
-    const FaultPlan& parts = faults[i].parts;
-    if (!happened[i].value("times", nlohmann::json::array()).empty() &&
-        std::any_of(parts.begin(), parts.end(), breaks_synchrony)) {
-      return true;
-    }
-  }
-  return false;
-}
-
-Verdict judge(const Plan& plan, const Cell& cell, const std::filesystem::path& results, const nlohmann::json& ran) {
+Verdict judge(const Plan& plan, const Cell& cell, const CellPlace& place, const nlohmann::json& ran) {
   const Directory directory = plan.directory(cell);
-  CellEvidence evidence;
-  evidence.drained = ran.value("drained", false);
-  const auto folder_of = [&](const NodeInfo& node) {
-    return child_path(results, {"nodes", cell.id, node.name}).value();  // read_plan() has checked the names
-  };
-  CellHistory read = read_history(plan, cell, folder_of, evidence, directory);
-  add_balances(read.history);
-  CheckOptions options;
-  options.partitions_occurred = partitions_occurred(plan, cell, ran);
-  Verdict verdict = check(read.history, options);
-  for (const std::string& unread : read.unread_outcomes) {
-    verdict.unknown_reasons.push_back("what a client was told could not be read: " + unread);
-    if (verdict.judgement == Judgement::pass) {
-      verdict.judgement = Judgement::unknown;
-    }
+  std::optional<std::string> checksum;
+  if (ran.contains("evidence") && ran["evidence"].is_string()) {
+    checksum = ran["evidence"].get<std::string>();
   }
-  return verdict;
+  const KeptEvidence kept = read_kept(place, plan, cell, checksum, directory);
+  return check(kept.history, kept.options);
 }
 
 }  // namespace
@@ -140,7 +94,7 @@ int check_results(const std::filesystem::path& results, bool allow_expected) {
       if (ran.value("cell", "") != cell.id) {
         continue;
       }
-      const Verdict verdict = judge(*plan, cell, results, ran);
+      const Verdict verdict = judge(*plan, cell, {results, summary->value("run_id", "")}, ran);
       print(cell, verdict);
       ++judged;
       violation = violation || (verdict.judgement == Judgement::violation && !(verdict.expected && allow_expected));

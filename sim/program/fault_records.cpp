@@ -17,10 +17,11 @@ std::vector<FaultRecord> fault_records(const Plan& plan, const Cell& cell, const
     const bool crash = named.first().kind == FaultKind::crash;
     FaultRecord record{std::move(named), {}, ""};
     for (std::size_t i = 0; i < spans[first].size(); ++i) {
-      FaultTimes times{spans[first][i].began, spans[first][i].ended, std::nullopt};
+      FaultTimes times{spans[first][i].began, spans[first][i].ended, std::nullopt, spans[first][i].felt};
       for (std::size_t part = first + 1; part < first + parts; ++part) {  // They begin and end together.
         if (i < spans[part].size() && (!spans[part][i].ended || !times.end || *spans[part][i].ended > *times.end)) {
           times.end = spans[part][i].ended;
+          times.felt = spans[part][i].felt;
         }
       }
       times.ready = crash ? times.end : std::nullopt;  // Recovery takes no virtual time.
@@ -42,31 +43,12 @@ std::vector<std::string> active_since(const std::vector<FaultRecord>& records, D
   return out;
 }
 
-bool broke_synchrony(const std::vector<FaultRecord>& records) {
-  return std::any_of(records.begin(), records.end(), [](const FaultRecord& record) {
-    const FaultPlan& parts = record.fault.parts;
-    return !record.times.empty() && std::any_of(parts.begin(), parts.end(), breaks_synchrony);
-  });
-}
-
 bool killed_nodes(const std::vector<FaultRecord>& records) {
   return std::any_of(records.begin(), records.end(), [](const FaultRecord& record) {
     const FaultKind kind = record.fault.first().kind;
     return !record.times.empty() &&
            (kind == FaultKind::crash || kind == FaultKind::disk_fail_sync || kind == FaultKind::disk_full);
   });
-}
-
-std::vector<geocommit::FaultSpan> spans_in_force(const std::vector<FaultRecord>& records) {
-  std::vector<geocommit::FaultSpan> out;
-  for (const FaultRecord& record : records) {
-    for (const FaultTimes& times : record.times) {
-      if (record.fault.first().length != Duration::zero()) {
-        out.push_back({times.begin, times.end});
-      }
-    }
-  }
-  return out;
 }
 
 }  // namespace geocommit::sim

@@ -4,8 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "measure/phases.h"
-#include "runner/faults/controller.h"
+#include "runner/fault_record.h"
 #include "runner/plan.h"
 #include "sim/world.h"
 
@@ -15,11 +14,7 @@ namespace geocommit::sim {
 [[nodiscard]] std::vector<FaultRecord> fault_records(const Plan& plan, const Cell& cell, const World& world);
 /// Descriptions of those in force, or ended since `before`: a column of timeseries.csv.
 [[nodiscard]] std::vector<std::string> active_since(const std::vector<FaultRecord>& records, Duration before);
-/// Whether one of them made messages lost or late: what 3PC is not built for.
-[[nodiscard]] bool broke_synchrony(const std::vector<FaultRecord>& records);
 /// Whether one of them ended a process: a crash, or a failing disk (which may have had nothing to write).
 [[nodiscard]] bool killed_nodes(const std::vector<FaultRecord>& records);
-/// For what they did to goodput and latency; without orders, which have no length.
-[[nodiscard]] std::vector<geocommit::FaultSpan> spans_in_force(const std::vector<FaultRecord>& records);
 
 }  // namespace geocommit::sim

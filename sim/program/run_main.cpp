@@ -9,7 +9,9 @@
 #include <ctime>
 #include <iostream>
 
+#include "runner/evidence.h"
 #include "runner/files.h"
+#include "runner/manifest.h"
 #include "runner/options.h"
 #include "runner/publish.h"
 #include "runner/report.h"
@@ -123,6 +125,19 @@ Result<void> write_event_logs(const Plan& plan, const RunPaths& paths, const Sim
   return {};
 }
 
+/// What the manifest is made of.
+CellEvidence evidence_of(const SimulatedCell& done) {
+  CellEvidence evidence;
+  evidence.drained = done.result.drained;
+  evidence.load_began = done.load_began;
+  evidence.clock = 0;  // There is only one.
+  evidence.faults = done.result.faults;
+  for (const auto& [node, balances] : done.balances) {
+    evidence.reports[node].balances = balances;
+  }
+  return evidence;
+}
+
 }  // namespace
 
 int run_simulation(const Plan& plan, const std::filesystem::path& output, bool allow_expected, bool quiet, bool logs) {
@@ -130,8 +145,7 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
   paths.results = output;
   // Named by what determines it: the same run has the same id, and the same bytes.
   Results results(plan, paths, "sim", "sim-" + std::to_string(plan.experiment.seed));
-  if (auto written =
-          write_file(output / "experiment.yaml", to_yaml(plan.experiment, EmulationKind::sim, plan.timeouts));
+  if (auto written = write_file(output / kExperimentFile, to_yaml(plan.experiment, EmulationKind::sim, plan.timeouts));
       !written) {
     return failed(written.error().message);
   }
@@ -155,6 +169,13 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
     }
     if (auto written = write_event_logs(plan, paths, done); !written) {
       return failed(written.error().message);
+    }
+    if (logs) {
+      auto sealed = seal_evidence({output, results.run_id()}, plan, cell, evidence_of(done));
+      if (!sealed) {
+        return failed(sealed.error().message);
+      }
+      done.result.evidence = std::move(sealed).value();
     }
     results.add(std::move(done.result));
     for (const auto& written :

@@ -207,9 +207,9 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
   input.first_fault = first_fault(out.faults);
   input.counters_lost = killed_nodes(out.faults);
   const Settings& settings = plan.point(out.cell).settings;
-  out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_in_force(out.faults),
+  out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_of(out.faults),
                             plan.timeouts.at(out.cell.point).outcome());
-  options.partitions_occurred = broke_synchrony(out.faults);
+  options.beyond_model = beyond_crashes(out.faults);
   input.verdict = check(history, options);
   if (out.faults.empty()) {
     input.prediction =
@@ -331,6 +331,11 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* s
   }
   if (!logs.empty()) {
     world.write_out();
+    for (const auto& [node, one] : world.history(out.result.drained).nodes) {
+      if (one.has_balances) {
+        out.balances.emplace(node, one.balances);
+      }
+    }
     if (const auto written = files.finish(world); !written) {
       out.result.failure = written.error().message;
     }

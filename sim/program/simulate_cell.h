@@ -25,6 +25,7 @@ struct SimulatedCell {
   std::vector<std::string> timeseries;  ///< Rows of timeseries.csv (timeseries_columns()).
   std::uint64_t events{}, trace_hash{};
   std::map<NodeId, std::vector<geocommit::Event>> event_logs;  ///< For ./geocommit trace.
+  std::map<NodeId, std::vector<std::int64_t>> balances;        ///< At the end, of agents; only with logs.
   Instant load_began{};                                        ///< In their time.
 };
 /// `series`: may be null; gets what the nodes show, once a virtual second. `logs`: where the durable logs go, for

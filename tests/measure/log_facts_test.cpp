@@ -1,7 +1,9 @@
 // From durable records to the facts that are judged: each record says what it proves, and no more.
 #include "measure/log_facts.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <tuple>
 
 #include "protocols/registry.h"
 #include "tests/runtime/samples.h"
@@ -25,10 +27,15 @@ TEST_CASE("a commit says who, what and where in the order; a place that it lost 
   CHECK(facts[0].request == record.descriptor->request);
   CHECK(facts[0].cohort == std::vector<NodeId>{NodeId{1}, NodeId{2}});
   CHECK(facts[0].operations == samples::operations());
-  CHECK(facts[0].sequence == 31);
+  REQUIRE(facts[0].places.size() == 2);
+  CHECK((facts[0].places[0].home == NodeId{2} && facts[0].places[0].sequence == 31));
+  CHECK(facts[0].places[0].term == HomeEpoch{4});
+  CHECK(facts[0].written == record.written);
   CHECK(facts[1].kind == FactKind::discarded);  // the second home's place is 0: no longer its master
   CHECK(facts[1].txn == record.txn);
   CHECK(facts[1].home == NodeId{3});
+  CHECK(facts[1].sequence == 0);
+  CHECK(facts[1].places.at(0).term == HomeEpoch{5});
 
   record.ships.pop_back();
   CHECK(facts_of(record).size() == 1);
@@ -38,9 +45,31 @@ TEST_CASE("a commit says who, what and where in the order; a place that it lost 
   const std::vector<Fact> bare = facts_of(record);
   REQUIRE(bare.size() == 1);
   CHECK(bare[0].role == Role::coordinator);
-  CHECK(bare[0].sequence == 0);
+  CHECK(bare[0].places.empty());
   CHECK(bare[0].cohort.empty());
   CHECK(bare[0].operations.empty());
+}
+
+TEST_CASE("a time counts if it is of the clock that is asked for") {
+  const MachineRecord machine = samples::machine_record();
+  HomeRecord home = samples::home_record();
+  home.kind = HomeRecordKind::opened;
+  for (const auto& [record, written, clock] :
+       {std::tuple<DurableRecord, Instant, std::uint64_t>(machine, machine.written, machine.clock),
+        std::tuple<DurableRecord, Instant, std::uint64_t>(home, home.written, home.clock)}) {
+    const auto known = [&, &one = record](std::uint64_t by) {
+      std::vector<Fact> facts;
+      append_facts(one, facts, by);
+      return std::find_if(
+                 facts.begin(), facts.end(),
+                 [](const Fact& fact) { return fact.kind == FactKind::committed || fact.kind == FactKind::opened; })
+          ->written;
+    };
+    CHECK(written != Instant{});
+    CHECK(known(0) == written);
+    CHECK(known(clock) == written);
+    CHECK(known(clock + 1) == Instant{});
+  }
 }
 
 TEST_CASE("an abort is an abort, whatever its places") {
@@ -110,6 +139,10 @@ TEST_CASE("a replica's write, and a change of masters") {
     CHECK(opened[0].kind == FactKind::opened);
     CHECK(opened[0].home == NodeId{3});
     CHECK(opened[0].sequence == 2);  // where the newest term starts
+    REQUIRE(opened[0].places.size() == 2);
+    CHECK((opened[0].places[0].term == HomeEpoch{4} && opened[0].places[0].sequence == 0));
+    CHECK((opened[0].places[1].term == HomeEpoch{8} && opened[0].places[1].sequence == 2));
+    CHECK(opened[0].written == home.written);
     CHECK(opened[0].forced == (opening != HomeOpening::planned));
     CHECK(opened[0].fenced == (opening != HomeOpening::unfenced));
   }

@@ -1,4 +1,5 @@
-#include "tests/measure/verdict_world.h"
+#include "tests/measure/falsified.h"
+#include "tests/measure/verdict_worlds.h"
 
 using namespace geocommit;
 using namespace geocommit::verdict_test;
@@ -89,6 +90,15 @@ TEST_CASE("planted mutants: dropping any one fact, or changing any one balance, 
   }
   CHECK(planted > 80);
   require_only(world.judge(), {});
+}
+
+TEST_CASE("every falsified history is caught, and none of them but for what is false in it") {
+  for (const Falsified& one : falsified_histories()) {
+    INFO(one.name << ": " << one.what);
+    CHECK_FALSE(caught_by(one.judge()).empty());
+  }
+  Moved moved;
+  require_only(moved.judge(), {});
 }
 
 TEST_CASE("examples are bounded, counts are not") {

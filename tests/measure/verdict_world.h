@@ -59,8 +59,13 @@ class World {
     for (const SiteWork& work : route.sites) {
       if (writes) {
         const std::uint64_t sequence = protocol.ships_to_replicas && commit ? ++shipped_[work.site] : 0;
-        fact(work.site,
-             {txn, commit ? FactKind::committed : FactKind::aborted, Role::participant, {}, {}, {}, {}, sequence});
+        Fact outcome;
+        outcome.txn = txn;
+        outcome.kind = commit ? FactKind::committed : FactKind::aborted;
+        if (sequence != 0) {
+          outcome.places.push_back({work.site, first_term(work.site), sequence});
+        }
+        fact(work.site, outcome);
         if (commit) {
           apply(work.site, work.operations);
           if (sequence != 0 && directory.placement() == Placement::replicated) {
@@ -117,8 +122,18 @@ class World {
   void erase(NodeId node, TxnId txn, FactKind kind) {
     std::erase_if(history.nodes[node].facts, [&](const Fact& f) { return f.txn == txn && f.kind == kind; });
   }
+  [[nodiscard]] home_region::HomeEpoch first_term(NodeId home) const {
+    return home_region::first_epoch(directory.region_of(home), directory.region_count());
+  }
+  /// How many writes its home's log has.
+  [[nodiscard]] std::uint64_t shipped(NodeId home) const { return shipped_.contains(home) ? shipped_.at(home) : 0; }
   [[nodiscard]] NodeId agent(std::uint32_t region) const { return directory.agent(RegionId{region}, 0); }
-  [[nodiscard]] Verdict judge(bool partitions = false) const { return check(history, {partitions, 20}); }
+  [[nodiscard]] Verdict judge(bool partitions = false) const {
+    return judge(partitions ? std::vector<FaultSpan>{{Duration{0}, std::nullopt}} : std::vector<FaultSpan>{});
+  }
+  [[nodiscard]] Verdict judge(std::vector<FaultSpan> beyond_model) const {
+    return check(history, {std::move(beyond_model), 20});
+  }
 
   Directory directory;
   History history;

@@ -4,6 +4,8 @@
 #include <catch2/catch.hpp>
 #include <set>
 
+#include "runner/fault_record.h"
+
 namespace geocommit {
 namespace {
 
@@ -255,6 +257,61 @@ TEST_CASE("what probably was not meant is warned of") {
                                  "happens"});
   CHECK(warnings("{at: 61s, for: 2s, pause: agent@us-east-1}", "2pc") ==
         std::vector<std::string>{"x.yaml:1:3: pause agent@us-east-1 heals at 63s, after the load's end at 62s"});
+}
+
+TEST_CASE("what a protocol for crashes alone does not claim to stand, and when") {
+  FaultRecord record;
+  record.fault.parts.push_back({});
+  Fault& fault = record.fault.parts.back();
+  fault.length = 2s;
+  record.times.push_back({4s, 6s, std::nullopt, std::nullopt});
+  const auto span = [&] {
+    const std::vector<FaultSpan> spans = beyond_crashes({record});
+    REQUIRE(spans.size() == 1);
+    return std::pair(spans[0].begin, spans[0].end.value_or(kForever));
+  };
+  for (const FaultKind kind : {FaultKind::crash, FaultKind::disk_full, FaultKind::duplicate, FaultKind::clock_step,
+                               FaultKind::transfer, FaultKind::failover}) {
+    fault.kind = kind;
+    CHECK(beyond_crashes({record}).empty());
+  }
+  SECTION("a cut is felt by connections for as long again") {
+    fault.kind = FaultKind::cut;
+    CHECK(span() == std::pair<Duration, Duration>(4s, 8s));
+    record.times[0].felt = 6100ms;  // Known exactly.
+    CHECK(span() == std::pair<Duration, Duration>(4s, 6100ms));
+  }
+  SECTION("a slow link by what is under way") {
+    fault.kind = FaultKind::link;
+    fault.extra = 300ms;
+    CHECK(span() == std::pair<Duration, Duration>(4s, 6300ms));
+    fault.rate = 1000;
+    CHECK(span() == std::pair<Duration, Duration>(4s, 8300ms));
+  }
+  SECTION("a pause while it lasts, of one of its parts too") {
+    fault.kind = FaultKind::crash;
+    record.fault.parts.push_back(fault);
+    record.fault.parts.back().kind = FaultKind::pause;
+    CHECK(span() == std::pair<Duration, Duration>(4s, 6s));
+  }
+  SECTION("one that is still there, to the end") {
+    fault.kind = FaultKind::cut;
+    record.times[0].end = std::nullopt;
+    CHECK(span().second == kForever);
+  }
+  SECTION("one that never began is none") {
+    fault.kind = FaultKind::cut;
+    record.times.clear();
+    CHECK(beyond_crashes({record}).empty());
+    CHECK(spans_of({record}).empty());
+  }
+  SECTION("an order has no length, and is no fault in force") {
+    fault.kind = FaultKind::failover;
+    fault.length = Duration{0};
+    CHECK(spans_of({record}).empty());
+    fault.length = 2s;
+    CHECK(spans_of({record}).size() == 1);
+  }
 }
 
 TEST_CASE("the list written back is the same list") {

@@ -108,9 +108,15 @@ inline MachineRecord machine_record(std::uint64_t counter = 77) {
 }
 
 inline HomeRecord home_record() {
-  return {HomeRecordKind::adopted, NodeId{3}, HomeEpoch{8},
-          HomeOpening::fenced,     2,         {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},
-          {shipped(4), shipped(3)}};
+  return {HomeRecordKind::adopted,
+          NodeId{3},
+          HomeEpoch{8},
+          HomeOpening::fenced,
+          2,
+          {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},
+          {shipped(4), shipped(3)},
+          Instant{Duration{234567890123}},
+          0x0fedcba987654321ULL};
 }
 
 inline std::vector<DurableRecord> records() {

@@ -104,7 +104,7 @@ TEST_CASE("at a protocol point of another node, and every time it comes while th
   CHECK(finish(world).judgement == Judgement::pass);
   REQUIRE(world.fault_spans().size() >= 3);
   for (std::size_t i = 0; i < world.fault_spans().size(); ++i) {
-    const FaultSpan& span = world.fault_spans()[i];
+    const geocommit::sim::FaultSpan& span = world.fault_spans()[i];
     CHECK(span.began >= (i == 0 ? Duration{1s} : *world.fault_spans()[i - 1].ended));
     REQUIRE(span.ended);
     CHECK(*span.ended <= span.began + 300ms);
@@ -154,7 +154,9 @@ TEST_CASE("3PC splits under a partition, and the checker says that it is expecte
   world.heal();
   const bool drained = world.drain(120s);
   CheckOptions apart;
-  apart.partitions_occurred = true;
+  for (const geocommit::sim::FaultSpan& span : world.fault_spans()) {
+    apart.beyond_model.push_back({span.began, span.felt});
+  }
   const Verdict verdict = check(world.history(drained), apart);
   CHECK(verdict.judgement == Judgement::violation);
   CHECK(verdict.expected);
@@ -179,7 +181,7 @@ TEST_CASE("after the load faults end in their time, and what never ends leaves i
   world.run_for(2s);
   REQUIRE(world.fault_spans().size() == 2);
   const auto never = std::count_if(world.fault_spans().begin(), world.fault_spans().end(),
-                                   [](const FaultSpan& span) { return !span.ended; });
+                                   [](const geocommit::sim::FaultSpan& span) { return !span.ended; });
   CHECK(never == 1);
   CHECK_FALSE(world.drain(60s));
   CHECK_FALSE(world.up(kCoordinatorA));

@@ -6,6 +6,7 @@
 #include <iterator>
 
 #include "tests/explore/mutants/mutants.h"
+#include "tests/measure/falsified.h"
 
 namespace {
 
@@ -84,7 +85,19 @@ int main(int argc, char** argv) {
               << (caught ? report.violation : std::string(name_of(report.ending))) << " (" << report.states
               << " states)" << std::endl;
   }
-  std::cout << mutants.size() + shipping.size() << " mutants, " << survived << " survived\n";
+  const auto falsified = geocommit::verdict_test::falsified_histories();
+  table +=
+      "\n## Falsified histories\n\n"
+      "What a broken system would leave behind (`tests/measure/falsified.cpp`): true but for one thing. What the "
+      "verdict says of each.\n\n"
+      "| history | what is false in it | caught by |\n|---|---|---|\n";
+  for (const auto& one : falsified) {
+    const std::string caught = geocommit::verdict_test::caught_by(one.judge());
+    survived += caught.empty() ? 1 : 0;
+    table += "| " + one.name + " | " + one.what + " | " + (caught.empty() ? "**NOT CAUGHT**" : caught) + " |\n";
+    std::cout << (caught.empty() ? "SURVIVED  " : "caught    ") << one.name << ": " << caught << std::endl;
+  }
+  std::cout << mutants.size() + shipping.size() + falsified.size() << " mutants, " << survived << " survived\n";
   // The second table is not the explorer's: tests/mutation/planted_test.py.
   std::ifstream in(path);
   const std::string written{std::istreambuf_iterator<char>(in), {}};
