@@ -78,10 +78,11 @@ def latency_panels():
 
 def lock_panels():
     return [
-        timeseries("Lock hold p50, p99", "First lock granted to last lock released, per participant, of commits. 1 / lock hold is the most "
-                   "that one hot key can do a second.",
+        timeseries("Lock hold p50, p99", "First lock granted to last lock released, per participant, of commits; aborted ones, which were blocked "
+                   "perhaps, in a line of their own. 1 / lock hold is the most that one hot key can do a second.",
                    [("A", quantiles(0.5, "geocommit_lock_hold_seconds", COMMIT, BY), LEGEND + " p50"),
-                    ("B", quantiles(0.99, "geocommit_lock_hold_seconds", COMMIT, BY), LEGEND + " p99")], unit=SECONDS),
+                    ("B", quantiles(0.99, "geocommit_lock_hold_seconds", COMMIT, BY), LEGEND + " p99"),
+                    ("C", quantiles(0.99, "geocommit_lock_hold_seconds", by_outcome("commit", "abort"), BY), LEGEND + " p99, aborted too")], unit=SECONDS),
         timeseries("Locks held", "Granted now.", [("A", sum_by(BY, select("geocommit_locks_held")), LEGEND)], unit="short", width=6),
         timeseries("Waiting for a lock", "Transactions in line now.", [("A", sum_by(BY, select("geocommit_lock_waiters")), LEGEND)],
                    unit="short", width=6),
@@ -102,7 +103,7 @@ def blocked(width=12, by=BY, legend=LEGEND):
 
 
 def oldest_blocked(width=12, by=BY, legend=LEGEND):
-    return timeseries("Oldest blocked transaction", "For how long it has been blocked. Alert: 10 s.",
+    return timeseries("Oldest blocked transaction", "For how long it has been blocked: past its decision timeout. Alert: 10 s.",
                       [("A", f"max by ({by}) ({select('geocommit_oldest_blocked_seconds')})", legend)], unit=SECONDS, width=width,
                       steps=thresholds(transparent=None, red=10))
 
@@ -211,6 +212,8 @@ def compare_dashboard():
               over_range(0.5, "geocommit_lock_hold_seconds"), SECONDS),
           bar("Lock hold p99", "First lock granted to last lock released, per participant, of commits.",
               over_range(0.99, "geocommit_lock_hold_seconds"), SECONDS),
+          bar("Lock hold p99, aborted too", "... of every transaction: those that were blocked may have been aborted.",
+              over_range(0.99, "geocommit_lock_hold_seconds", by_outcome("commit", "abort")), SECONDS),
           bar("Hot key ceiling", "1 / mean lock hold: the most commits a second that one key can see.",
               f"{total('geocommit_lock_hold_seconds_count', COMMIT, by=BY_PROTOCOL)} / "
               f"{total('geocommit_lock_hold_seconds_sum', COMMIT, by=BY_PROTOCOL)}", "cps"),
@@ -222,7 +225,7 @@ def compare_dashboard():
           bar("Most blocked at once", "Transactions past the decision timeout, summed over nodes.",
               f"max_over_time(sum by (protocol) ({select('geocommit_blocked_transactions')})[$__range:1s])", "short",
               steps=thresholds(green=None, red=1)),
-          bar("Longest blocked", "The oldest blocked transaction that was ever seen.",
+          bar("Longest blocked", "Of the oldest blocked transaction that was ever seen, the time past its decision timeout.",
               f"max by (protocol) (max_over_time({select('geocommit_oldest_blocked_seconds')}[$__range]))", SECONDS,
               steps=thresholds(green=None, yellow=1, red=10)),
           bar("Unknown to clients", "Never told, within the time that clients wait.",
@@ -290,8 +293,9 @@ def node_dashboard():
                      [("A", quantiles(0.99, "geocommit_staleness_seconds", "", f"{by}, replica"), legend + " -> {{replica}} p99")], unit=SECONDS,
                      empty_is_fine=True))
     d.add(row("Locks"),
-          timeseries("Lock hold p99", "First lock granted to last lock released, of commits.",
-                     [("A", quantiles(0.99, "geocommit_lock_hold_seconds", COMMIT, by), legend + " p99")], unit=SECONDS),
+          timeseries("Lock hold p99", "First lock granted to last lock released, of commits, and of every transaction.",
+                     [("A", quantiles(0.99, "geocommit_lock_hold_seconds", COMMIT, by), legend + " p99"),
+                      ("B", quantiles(0.99, "geocommit_lock_hold_seconds", by_outcome("commit", "abort"), by), legend + " p99, aborted too")], unit=SECONDS),
           timeseries("Locks held", "Granted now.", [("A", sum_by(by, select("geocommit_locks_held")), legend)], unit="short"))
     d.add(row("Blocking"), blocked(by=by, legend=legend), oldest_blocked(by=by, legend=legend), in_doubt(by=by, legend=legend))
     d.add(row("Faults and network"), fault_states(),

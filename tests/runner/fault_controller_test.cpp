@@ -122,6 +122,20 @@ TEST_CASE("two crashes of one node overlap: killed once, started again after the
   CHECK_FALSE(controller.records()[1].times[0].end);
 }
 
+TEST_CASE("a node that crashed is not started again on a disk that fails still") {
+  MadeUpWorld world;
+  FaultController controller({at_node(FaultKind::disk_fail_sync, "disk-fail-sync", kA, Duration{0}, kForever),
+                              at_node(FaultKind::crash, "crash", kA, 5ms, 20ms)},
+                             kNodes, world.hands());
+  controller.begin();
+  REQUIRE(world.saw("kill 1"));
+  CHECK(controller.node_ended(kA, SIGKILL));
+  REQUIRE(world.saw("-crash"));
+  CHECK(controller.due_restarts().empty());
+  CHECK(controller.dead(kA));
+  controller.stop();
+}
+
 TEST_CASE("a pause goes on; an order for the node that stands still waits for it") {
   MadeUpWorld world;
   FaultController controller({at_node(FaultKind::pause, "pause", kA, Duration{0}, 60ms),

@@ -85,6 +85,14 @@ TEST_CASE("every form is read and resolved to nodes") {
   CHECK(partition.to.size() == 6);
 
   CHECK_FALSE(faults[1].first().both_ways);
+  // One way is from the first to the second: whose messages are lost, and at whom they do not arrive.
+  const auto all_of = [](const std::string& region) {
+    return std::vector<NodeId>{node("agent@" + region), node("coordinator@" + region), node("client@" + region)};
+  };
+  for (const std::size_t one_way : {1U, 2U}) {
+    CHECK(faults[one_way].first().from == all_of("us-east-1"));
+    CHECK(faults[one_way].first().to == all_of("eu-west-1"));
+  }
   CHECK(faults[1].target == "us-east-1 -> eu-west-1");
   CHECK(faults[2].first().kind == FaultKind::drop);
   CHECK(faults[2].first().classes == 1U << static_cast<unsigned>(MessageClass::decision));
