@@ -21,6 +21,12 @@ bool only_reads(const Client& client, RequestId request) {
          std::all_of(told->operations.begin(), told->operations.end(), [](const Operation& op) { return op.read; });
 }
 
+/// All but aborts: who is at rest still refuses a PREPARE, or an inquiry, that was long under way, and may write so.
+std::ptrdiff_t effects(const NodeHistory& node) {
+  return std::count_if(node.facts.begin(), node.facts.end(),
+                       [](const Fact& fact) { return fact.kind != FactKind::aborted; });
+}
+
 }  // namespace
 
 std::string describe(const FuzzCase& one) {
@@ -65,7 +71,18 @@ FuzzResult run_case(const FuzzCase& one) {
   if (!drained) {
     fail("not drained after healing: " + world.why_not_quiet());
   }
-  const History history = world.history(drained);
+  // As in a real run: first everybody is asked for balances, then the logs are read, and time passes in between.
+  const History asked = world.history(drained);
+  if (drained) {
+    world.run_for(2 * longest);
+  }
+  History history = world.history(drained);
+  for (auto& [node, own] : history.nodes) {
+    own.balances = asked.nodes.at(node).balances;
+    if (drained && effects(own) != effects(asked.nodes.at(node))) {
+      fail("at rest, and yet the log of " + one.spec.directory.find(node)->name + " went on");
+    }
+  }
   CheckOptions options;
   if (!one.timely) {
     options.beyond_model.push_back({Duration{0}, std::nullopt});

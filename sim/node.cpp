@@ -67,10 +67,11 @@ Instant Node::now() const { return Instant{Duration{world_.now_ns()}}; }
 std::size_t Node::send(NodeId to, const PeerPayload& payload) { return dying ? 0 : world_.send(*this, to, payload); }
 
 void Node::write(const DurableRecord& record, WriteToken token) {
-  if (dying) {
+  if (dying || log_failed) {
     return;
   }
   if (failing != nullptr && failing->kind == FaultKind::disk_full) {
+    log_failed = true;
     world_.queue().push(world_.now_ns(), EventKind::disk_failed, index_, life, failing_index);
     return;
   }
@@ -86,7 +87,7 @@ void Node::write(const DurableRecord& record, WriteToken token) {
 }
 
 void Node::write_checkpoint(Checkpoint checkpoint) {
-  if (dying) {
+  if (dying || log_failed) {
     return;
   }
   disk.begin_checkpoint(std::move(checkpoint));

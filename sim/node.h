@@ -64,7 +64,9 @@ class Node final : public Environment {
   bool stalled{};          ///< Its disk completes nothing.
   const Fault* failing{};  ///< What fails its writes now, and that fault's index. Null: they succeed.
   std::size_t failing_index{};
-  bool waits_for_disk{};        ///< Down until its disk works again.
+  bool log_failed{};      ///< A write of this process was refused: nothing after it may be in the log either, though
+                          ///< the process hears of it only when the disk answers.
+  bool waits_for_disk{};  ///< Down until its disk works again.
   std::vector<EventSlot> held;  ///< Popped while it was paused or stalled, in order.
 
  private:

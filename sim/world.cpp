@@ -122,6 +122,7 @@ void World::Impl::start(Node& node) {
   ++node.life;
   node.epoch = node.disk.next_start();
   node.dying = false;
+  node.log_failed = false;
   EngineOptions options;
   options.self = node.id();
   options.epoch = Epoch{node.epoch};

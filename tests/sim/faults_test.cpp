@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "sim/world.h"
 #include "tests/sim/three_regions.h"
@@ -31,6 +33,22 @@ Fault fault(FaultKind kind, NodeId node, Duration at, Duration length) {
   return out;
 }
 
+using Written = std::vector<std::tuple<TxnId, Role, std::uint8_t>>;
+
+/// What the machines of a node ask to be written, in order.
+struct Scribe final : Observer {
+  Written written;
+  void machine_stepped(const TxnDescriptor& txn, Role role, const Input&, const Outbox& outbox) override {
+    for (const Output& output : outbox) {
+      if (const auto* force = std::get_if<ForceLog>(&output)) {
+        written.emplace_back(txn.txn, role, force->record.kind);
+      } else if (const auto* append = std::get_if<AppendLog>(&output)) {
+        written.emplace_back(txn.txn, role, append->record.kind);
+      }
+    }
+  }
+};
+
 Verdict finish(World& world) {
   world.run_load();
   world.heal();
@@ -41,6 +59,34 @@ Verdict finish(World& world) {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "a log has no gap: after a write that failed nothing of that process reaches it, though the disk works again") {
+  for (const FaultKind kind : {FaultKind::disk_full, FaultKind::disk_fail_sync}) {
+    Scribe scribe;
+    Written durable;
+    WorldSpec spec = small("2pc");
+    spec.faults = {fault(FaultKind::disk_stall, kAgentB, 900ms, 600ms), fault(kind, kAgentB, 1s, 100ms)};
+    spec.durable = [&](NodeId node, const DurableRecord& record) {
+      const auto* machine = std::get_if<MachineRecord>(&record);
+      if (node == kAgentB && machine != nullptr) {
+        durable.emplace_back(machine->txn, machine->role, machine->record.kind);
+      }
+    };
+    World world(spec, [&](NodeId node) { return node == kAgentB ? &scribe : nullptr; });
+    REQUIRE(world.become_ready());
+    world.start_load();
+    while (world.up(kAgentB) && world.engine(kAgentB).status().epoch == Epoch{1}) {
+      world.run_for(1ms);
+    }
+    CHECK(world.since_load() > 1490ms);  // It hears of the failure only when the disk answers again.
+    REQUIRE(durable.size() > 50);
+    REQUIRE(durable.size() <= scribe.written.size());
+    CHECK(std::equal(durable.begin(), durable.end(), scribe.written.begin()));
+    const Verdict verdict = finish(world);
+    CHECK(verdict.judgement == Judgement::pass);
+  }
+}
 
 TEST_CASE("a node whose disk fails ends itself, without a YES, and comes back when the disk does") {
   for (const FaultKind kind : {FaultKind::disk_fail_sync, FaultKind::disk_full}) {
