@@ -36,4 +36,15 @@ inline std::string free_port() {
   return std::string{text.data()} + ":" + std::to_string(last);
 }
 
+/// Where "127.x.y.z:PORT" is, with or without "tcp://" before it.
+inline sockaddr_in socket_address(const std::string& address) {
+  const std::size_t scheme = address.find("//");
+  const std::size_t host = scheme == std::string::npos ? 0 : scheme + 2, colon = address.rfind(':');
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
+  REQUIRE(::inet_pton(AF_INET, address.substr(host, colon - host).c_str(), &at.sin_addr) == 1);
+  return at;
+}
+
 }  // namespace geocommit

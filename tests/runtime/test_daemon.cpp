@@ -182,10 +182,7 @@ TEST_CASE(
   CHECK(epoch == 3);
 
   const UniqueFd taken{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in at{};
-  at.sin_family = AF_INET;
-  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  at.sin_port = htons(static_cast<std::uint16_t>(std::stoi(daemon.data.substr(daemon.data.rfind(':') + 1))));
+  sockaddr_in at = socket_address(daemon.data);
   const int yes = 1;
   REQUIRE(::setsockopt(taken.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0);
   REQUIRE(::bind(taken.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
@@ -217,10 +214,7 @@ TEST_CASE("garbage on every port: memory bounded, and it goes on serving") {
   for (const std::string& address : {daemon.data, daemon.control_address, daemon.metrics}) {
     for (int i = 0; i < 20; ++i) {
       UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-      sockaddr_in to{};
-      to.sin_family = AF_INET;
-      to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-      to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+      sockaddr_in to = socket_address(address);
       REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
       std::string bytes(1 + random() % 20'000, '\0');
       for (char& c : bytes) {

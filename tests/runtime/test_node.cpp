@@ -151,10 +151,7 @@ struct BareClient {
 
 std::string get(const std::string& address) {
   const UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-  sockaddr_in to{};
-  to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  sockaddr_in to = socket_address(address);
   REQUIRE(::connect(fd.get(), reinterpret_cast<sockaddr*>(&to), sizeof to) == 0);
   const std::string request = "GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
   REQUIRE(::send(fd.get(), request.data(), request.size(), 0) == static_cast<ssize_t>(request.size()));
@@ -260,10 +257,7 @@ TEST_CASE("a port that is taken ends the node with an error that names it") {
     NodeConfig own = cluster.config_of(NodeId{1});
     const std::string address = own.addresses.at(NodeId{1}).*member;
     const UniqueFd taken{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    at.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+    sockaddr_in at = socket_address(address);
     REQUIRE(::bind(taken.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0);
     REQUIRE(::listen(taken.get(), 1) == 0);
     const std::unique_ptr<EventLoop> loop = EventLoop::create().value();
