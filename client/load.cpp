@@ -224,6 +224,7 @@ void Load::finish(Instant now, PendingMap::iterator pending, const ClientReply& 
   outcome.intended_start = it.intended;
   outcome.latency = latency;
   outcome.operations = std::move(it.request.operations);
+  outcome.reads = reply.reads;
   pending_.erase(pending);
   output_.finished(outcome);
 }

@@ -18,6 +18,8 @@ constexpr std::size_t kHeaderBytes = 16;
 constexpr std::size_t kFrameBytes = 6;
 constexpr std::size_t kFixedBytes = 8 + 16 + 4 + 16;
 constexpr std::size_t kOperationBytes = 17;
+constexpr std::size_t kReadBytes = 4 + 8 + 16 + 8;
+constexpr std::uint8_t kMeasured = 1, kHasRead = 2;
 constexpr std::size_t kWriteAt = 1U << 20U;
 constexpr std::uintmax_t kFileMax = std::uintmax_t{16} << 30U;
 constexpr auto kLastReason = static_cast<std::uint8_t>(Reason::invalid_request);
@@ -50,34 +52,59 @@ std::uint32_t fnv(std::string_view bytes) {
   return h;
 }
 
+TxnId get_txn(std::string_view& in) {
+  const NodeId coordinator{get<std::uint32_t>(in)};
+  const Epoch epoch{get<std::uint32_t>(in)};
+  return {coordinator, epoch, get<std::uint64_t>(in)};
+}
+
+void put(std::string& out, const TxnId& txn) {
+  put(out, txn.coordinator.value);
+  put(out, txn.epoch.value);
+  put(out, txn.counter);
+}
+
+bool decode_reads(std::string_view in, std::vector<ReadValue>& out) {
+  const std::size_t count = in.empty() ? 0 : get<std::uint8_t>(in);
+  if (count == 0 || in.size() != count * kReadBytes) {
+    return false;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    const NodeId site{get<std::uint32_t>(in)};
+    const Entity entity{get<std::uint64_t>(in)};
+    const TxnId version = get_txn(in);
+    out.push_back({site, entity, version, get<std::int64_t>(in)});
+  }
+  return true;
+}
+
 /// False: not what a writer writes.
 bool decode(std::string_view in, ClientOutcome& out) {
   if (in.size() < kFixedBytes) {
     return false;
   }
   out.request.sequence = get<std::uint64_t>(in);
-  out.txn.coordinator = NodeId{get<std::uint32_t>(in)};
-  out.txn.epoch = Epoch{get<std::uint32_t>(in)};
-  out.txn.counter = get<std::uint64_t>(in);
+  out.txn = get_txn(in);
   const auto outcome = get<std::uint8_t>(in);
   const auto reason = get<std::uint8_t>(in);
   const auto flags = get<std::uint8_t>(in);
   const auto operations = get<std::uint8_t>(in);
   out.intended_start = Duration{get<std::int64_t>(in)};
   out.latency = Duration{get<std::int64_t>(in)};
-  if (outcome > kLastOutcome || reason > kLastReason || flags > 1 || in.size() != operations * kOperationBytes) {
+  if (outcome > kLastOutcome || reason > kLastReason || flags > (kMeasured | kHasRead) ||
+      in.size() < operations * kOperationBytes) {
     return false;
   }
   out.outcome = static_cast<Outcome>(outcome);
   out.reason = static_cast<Reason>(reason);
-  out.measured = flags != 0;
+  out.measured = (flags & kMeasured) != 0;
   out.operations.reserve(operations);
   for (std::uint8_t i = 0; i < operations; ++i) {
     const Entity entity{get<std::uint64_t>(in)};
     const auto delta = get<std::int64_t>(in);
     out.operations.push_back({entity, delta, get<std::uint8_t>(in) != 0});
   }
-  return true;
+  return (flags & kHasRead) == 0 ? in.empty() : decode_reads(in, out.reads);
 }
 
 }  // namespace
@@ -105,16 +132,15 @@ OutcomeWriter::~OutcomeWriter() {
 
 void OutcomeWriter::append(const ClientOutcome& outcome) {
   const std::size_t n = outcome.operations.size() <= kOperationsInRecord ? outcome.operations.size() : 0;
+  const std::size_t m = outcome.reads.size() <= kOperationsInRecord ? outcome.reads.size() : 0;
   const std::size_t frame = buffer_.size();
-  put(buffer_, static_cast<std::uint16_t>(kFixedBytes + n * kOperationBytes));
+  put(buffer_, static_cast<std::uint16_t>(kFixedBytes + n * kOperationBytes + (m > 0 ? 1 + m * kReadBytes : 0)));
   put(buffer_, std::uint32_t{0});
   put(buffer_, outcome.request.sequence);
-  put(buffer_, outcome.txn.coordinator.value);
-  put(buffer_, outcome.txn.epoch.value);
-  put(buffer_, outcome.txn.counter);
+  put(buffer_, outcome.txn);
   put(buffer_, static_cast<std::uint8_t>(outcome.outcome));
   put(buffer_, static_cast<std::uint8_t>(outcome.reason));
-  put(buffer_, static_cast<std::uint8_t>(outcome.measured ? 1 : 0));
+  put(buffer_, static_cast<std::uint8_t>((outcome.measured ? kMeasured : 0) | (m > 0 ? kHasRead : 0)));
   put(buffer_, static_cast<std::uint8_t>(n));
   put(buffer_, std::int64_t{outcome.intended_start.count()});
   put(buffer_, std::int64_t{outcome.latency.count()});
@@ -122,6 +148,15 @@ void OutcomeWriter::append(const ClientOutcome& outcome) {
     put(buffer_, outcome.operations[i].entity.value);
     put(buffer_, outcome.operations[i].delta);
     put(buffer_, static_cast<std::uint8_t>(outcome.operations[i].read ? 1 : 0));
+  }
+  if (m > 0) {
+    put(buffer_, static_cast<std::uint8_t>(m));
+  }
+  for (std::size_t i = 0; i < m; ++i) {
+    put(buffer_, outcome.reads[i].site.value);
+    put(buffer_, outcome.reads[i].entity.value);
+    put(buffer_, outcome.reads[i].version);
+    put(buffer_, outcome.reads[i].value);
   }
   const std::uint32_t sum = fnv(std::string_view(buffer_).substr(frame + kFrameBytes));
   for (std::size_t i = 0; i < sizeof sum; ++i) {

@@ -3,8 +3,10 @@
 //
 // Little-endian. A header of 16 bytes: "GCOUTC01", client node id (u32), origin region (u32). Then records: payload
 // length (u16), FNV-1a of the payload (u32), payload:
-//   sequence u64 | txn: coordinator u32, epoch u32, counter u64 | outcome u8 | reason u8 | flags u8 (1: measured) |
-//   operations n u8 | intended start i64 ns | latency i64 ns | n x (entity u64, delta i64, read u8)
+//   sequence u64 | txn: coordinator u32, epoch u32, counter u64 | outcome u8 | reason u8 |
+//   flags u8 (1: measured, 2: it has read) | operations n u8 | intended start i64 ns | latency i64 ns |
+//   n x (entity u64, delta i64, read u8) |
+//   with flag 2: reads m u8 | m x (site u32, entity u64, version: as txn, value i64)
 // One record per request, once its outcome is final; requests without one at the end get an undecided one. A record cut
 // short at the end is a client that was killed: the reader drops it and says so. Anything else wrong is an error.
 #pragma once
@@ -21,7 +23,7 @@
 namespace geocommit {
 
 inline constexpr const char* kOutcomesFile = "outcomes.bin";
-inline constexpr std::size_t kOperationsInRecord = 255;  ///< More are left out: a record then carries none.
+inline constexpr std::size_t kOperationsInRecord = 255;  ///< Also of reads. More are left out: a record then has none.
 
 class OutcomeWriter {
  public:

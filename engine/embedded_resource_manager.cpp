@@ -9,7 +9,9 @@ namespace {
 class EmbeddedResourceManager final : public ResourceManager {
  public:
   EmbeddedResourceManager(const Directory& directory, std::int64_t initial_balance)
-      : directory_(directory), balances_(directory.keys_per_participant(), initial_balance) {}
+      : directory_(directory),
+        balances_(directory.keys_per_participant(), initial_balance),
+        writers_(balances_.size()) {}
 
   [[nodiscard]] Executed execute(const TxnDescriptor& transaction) override {
     bool writes = false;
@@ -25,16 +27,45 @@ class EmbeddedResourceManager final : public ResourceManager {
     return {writes ? Vote::yes : Vote::read_only, Reason::none};
   }
 
-  void commit(const std::vector<Operation>& operations) override {
+  void commit(TxnId txn, const std::vector<Operation>& operations) override {
     for (const Operation& operation : operations) {
       if (!operation.read) {
-        balances_[slot(operation.entity)] += operation.delta;
+        const std::size_t at = slot(operation.entity);
+        balances_[at] += operation.delta;
+        writers_[at] = txn;
       }
     }
   }
 
+  void undo(const std::vector<Operation>& operations, const std::vector<TxnId>& versions) override {
+    for (std::size_t i = 0; i < operations.size(); ++i) {
+      if (!operations[i].read) {
+        const std::size_t at = slot(operations[i].entity);
+        balances_[at] -= operations[i].delta;
+        writers_[at] = versions.size() == operations.size() ? versions[i] : TxnId{};  // An older log says none.
+      }
+    }
+  }
+
+  [[nodiscard]] std::vector<TxnId> versions(const std::vector<Operation>& operations) const override {
+    std::vector<TxnId> versions;
+    versions.reserve(operations.size());
+    for (const Operation& operation : operations) {
+      versions.push_back(writers_[slot(operation.entity)]);
+    }
+    return versions;
+  }
+
+  [[nodiscard]] std::int64_t balance(Entity entity) const override { return balances_[slot(entity)]; }
+
   [[nodiscard]] const std::vector<std::int64_t>& balances() const override { return balances_; }
-  void restore(std::vector<std::int64_t> balances) override { balances_ = std::move(balances); }
+  [[nodiscard]] const std::vector<TxnId>& writers() const override { return writers_; }
+  void restore(std::vector<std::int64_t> balances, std::vector<TxnId> writers) override {
+    GC_CHECK_NOTE(writers.empty() || writers.size() == balances.size(), "a version for each balance, or none");
+    balances_ = std::move(balances);
+    writers_ = std::move(writers);
+    writers_.resize(balances_.size());
+  }
 
  private:
   [[nodiscard]] std::size_t slot(Entity entity) const {
@@ -45,6 +76,7 @@ class EmbeddedResourceManager final : public ResourceManager {
 
   const Directory& directory_;
   std::vector<std::int64_t> balances_;
+  std::vector<TxnId> writers_;  // Their versions.
 };
 
 }  // namespace

@@ -197,7 +197,10 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const ProtocolMessage& w
   }
   observer_.message_in(message);
   const Key key{message.txn, message.to_role};
-  if (find_entry(key) != nullptr) {
+  if (TxnEntry* entry = find_entry(key)) {
+    if (!wire.reads.empty() && entry->role == Role::coordinator) {
+      take_reads(*entry, message.from, wire.reads);
+    }
     feed(key, Received{message});
   } else if (protocol->kind_class(message.kind) == MessageClass::prepare) {
     receive_prepare(wire, *protocol);

@@ -40,7 +40,8 @@ struct TxnEntry {
   bool forgotten{};
   bool recovered{};  ///< Rebuilt from the log: its latencies began in another life.
   // Coordinator.
-  std::vector<SiteWork> work;  ///< What goes with PREPARE.
+  std::vector<SiteWork> work;    ///< What goes with PREPARE.
+  std::vector<ReadValue> reads;  ///< What came with votes.
   Instant begun{};
   NodeId reply_to;  ///< The client, or the coordinator that forwarded; 0 after a crash.
   bool reply_to_forwarder{};
@@ -59,6 +60,7 @@ struct TxnEntry {
   bool in_doubt{};
   Instant in_doubt_since{};
   bool applied{};                 ///< Its operations are in the balances.
+  std::vector<TxnId> versions;    ///< That its operations saw.
   std::vector<ShipPlace> places;  ///< Home region: the homes it writes to here; the term in which it was accepted.
 };
 
@@ -176,7 +178,9 @@ class NodeEngine::Impl {
   void give_places(TxnEntry& entry, MachineRecord& record);
   [[nodiscard]] std::vector<Operation> kept_operations(const std::vector<Operation>& operations,
                                                        const std::vector<ShipPlace>& places) const;
-  [[nodiscard]] std::vector<Operation> operations_of(const std::vector<Operation>& operations, NodeId home) const;
+  [[nodiscard]] ShippedWrite write_to(NodeId home, const MachineRecord& commit, std::uint64_t sequence,
+                                      const std::vector<Operation>& operations,
+                                      const std::vector<TxnId>& versions) const;
   void perform(NodeId home, HomeSite& site, HomeEffects& effects);
   void tell(HomeEventKind kind, NodeId home, const HomeSite& site, Duration gap = {}, std::uint64_t writes = 0);
   void announce(NodeId home, const HomeSite& site);
@@ -224,6 +228,8 @@ class NodeEngine::Impl {
   void perform(TxnEntry& entry, Forget& output);
   void perform(TxnEntry& entry, Note& output);
   [[nodiscard]] MachineRecord make_record(TxnEntry& entry, const LogRecord& record);
+  [[nodiscard]] std::vector<ReadValue> reads_of(const TxnEntry& entry) const;
+  static void take_reads(TxnEntry& entry, NodeId site, const std::vector<ReadValue>& reads);
   void cancel_machine_timer(TxnEntry& entry, std::uint8_t timer);
   void execute_with_locks(TxnEntry& entry);
   void deny(TxnEntry& entry, Reason reason);

@@ -43,8 +43,7 @@ void NodeEngine::Impl::give_places(TxnEntry& entry, MachineRecord& record) {
       if (place.sequence == 0 && site.mastership.keeps_term() && site.log.epoch() == place.epoch) {
         place.sequence = site.log.last() + 1;
         site.last_commit = record.written;
-        site.log.append({place.sequence, entry.descriptor.txn, operations_of(entry.descriptor.operations, place.home),
-                         record.written});
+        site.log.append(write_to(place.home, record, place.sequence, entry.descriptor.operations, entry.versions));
         note_retained(site);
       } else if (place.sequence == 0) {
         tell(HomeEventKind::writes_lost, place.home, site, {}, 1);  // Bound by its YES, and no master any more.
@@ -60,11 +59,19 @@ void NodeEngine::Impl::give_places(TxnEntry& entry, MachineRecord& record) {
   }
 }
 
-std::vector<Operation> NodeEngine::Impl::operations_of(const std::vector<Operation>& operations, NodeId home) const {
-  std::vector<Operation> of;
-  std::copy_if(operations.begin(), operations.end(), std::back_inserter(of),
-               [&](const Operation& operation) { return home_of(operation) == home; });
-  return of;
+ShippedWrite NodeEngine::Impl::write_to(NodeId home, const MachineRecord& commit, std::uint64_t sequence,
+                                        const std::vector<Operation>& operations,
+                                        const std::vector<TxnId>& versions) const {
+  ShippedWrite write{sequence, commit.txn, {}, commit.clock == options_.clock ? commit.written : Instant{}};
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    if (home_of(operations[i]) == home) {
+      write.operations.push_back(operations[i]);
+      if (versions.size() == operations.size()) {
+        write.versions.push_back(versions[i]);
+      }
+    }
+  }
+  return write;
 }
 
 std::vector<Operation> NodeEngine::Impl::kept_operations(const std::vector<Operation>& operations,
@@ -121,13 +128,7 @@ void NodeEngine::Impl::sample_staleness() {
   schedule(Service::staleness, kStalenessInterval);
 }
 
-void NodeEngine::Impl::undo(const ShippedWrite& write) {
-  std::vector<Operation> inverse = write.operations;
-  for (Operation& operation : inverse) {
-    operation.delta = -operation.delta;
-  }
-  resources_->commit(inverse);
-}
+void NodeEngine::Impl::undo(const ShippedWrite& write) { resources_->undo(write.operations, write.versions); }
 
 void NodeEngine::Impl::adopt(NodeId home, HomeSite& site, const HomeHistory& history) {
   HomeRecord record;
@@ -232,7 +233,7 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
   }
   std::vector<ShippedWrite> fresh = site.receiver.accept(site.log, ship);
   for (std::size_t i = 0; i < fresh.size(); ++i) {
-    resources_->commit(fresh[i].operations);
+    resources_->commit(fresh[i].txn, fresh[i].operations);
     site.log.append(fresh[i]);
     note_retained(site);
     WriteToken token = 0;
@@ -307,7 +308,7 @@ void NodeEngine::Impl::replay_home(const HomeRecord& record) {
 void NodeEngine::Impl::replay_shipped(const ShippedRecord& record) {
   HomeSite* site = home_site(record.home);
   if (site != nullptr && record.write.sequence == site->log.last() + 1) {
-    resources_->commit(record.write.operations);
+    resources_->commit(record.write.txn, record.write.operations);
     site->log.append(record.write);
   }
 }
@@ -316,8 +317,8 @@ void NodeEngine::Impl::replay_places(const MachineRecord& commit, const MachineR
   for (const ShipPlace& place : commit.ships) {
     HomeSite* site = home_site(place.home);
     if (site != nullptr && place.sequence == site->log.last() + 1) {
-      site->log.append({place.sequence, commit.txn, operations_of(prepared.descriptor->operations, place.home),
-                        commit.clock == options_.clock ? commit.written : Instant{}});
+      site->log.append(
+          write_to(place.home, commit, place.sequence, prepared.descriptor->operations, prepared.versions));
     }
   }
 }

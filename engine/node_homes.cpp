@@ -299,9 +299,10 @@ void NodeEngine::Impl::check_drained(NodeId home, HomeSite& site) {
   }
   bool in_flight = false;
   participants_.for_each([&](const TxnEntry& entry) {
-    in_flight = in_flight || (entry.outcome == Outcome::undecided &&
-                              std::any_of(entry.places.begin(), entry.places.end(),
-                                          [&](const ShipPlace& place) { return place.home == home; }));
+    // Also one that only reads here: its locks do not move with the home.
+    in_flight = in_flight || (entry.executed && entry.outcome == Outcome::undecided &&
+                              std::any_of(entry.descriptor.operations.begin(), entry.descriptor.operations.end(),
+                                          [&](const Operation& operation) { return home_of(operation) == home; }));
   });
   if (!in_flight) {
     HomeEffects effects;

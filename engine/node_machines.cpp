@@ -1,5 +1,6 @@
 // One machine's step, and what its outputs do.
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"
@@ -87,6 +88,8 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
     GC_CHECK(entry.descriptor.operations.empty());  // A coordinator's: each site gets its own.
     wire.descriptor = entry.descriptor;
     wire.descriptor->operations = work->operations;
+  } else if (message.vote == Vote::yes || message.vote == Vote::read_only) {
+    wire.reads = reads_of(entry);
   }
   const Traffic traffic = message.retry ? Traffic::retry : Traffic::protocol;
   const std::size_t bytes = send(message.to, wire, traffic, entry.protocol->kind_name(message.kind));
@@ -103,6 +106,26 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
   }
 }
 
+/// The balances are still what it saw: its locks are held until its vote has left.
+std::vector<ReadValue> NodeEngine::Impl::reads_of(const TxnEntry& entry) const {
+  std::vector<ReadValue> reads;
+  const std::vector<Operation>& operations = entry.descriptor.operations;
+  for (std::size_t i = 0; i < operations.size() && entry.versions.size() == operations.size(); ++i) {
+    if (operations[i].read) {
+      const Entity entity = operations[i].entity;
+      reads.push_back({options_.self, entity, entry.versions[i], resources_->balance(entity)});
+    }
+  }
+  return reads;
+}
+
+void NodeEngine::Impl::take_reads(TxnEntry& entry, NodeId site, const std::vector<ReadValue>& reads) {
+  std::erase_if(entry.reads,
+                [&](const ReadValue& read) { return read.site == site; });  // Repeated with a repeated vote.
+  std::copy_if(reads.begin(), reads.end(), std::back_inserter(entry.reads),
+               [&](const ReadValue& read) { return read.site == site; });
+}
+
 MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& record) {
   MachineRecord result{entry.descriptor.txn, entry.role, entry.protocol->wire_id, record, std::nullopt, {}};
   if (record.with_descriptor || record.outcome != Outcome::undecided) {
@@ -113,9 +136,10 @@ MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& re
     give_places(entry, result);
   }
   entry.records.reserve(4);
-  entry.records.push_back(result);  // Without the descriptor, which the entry has.
+  entry.records.push_back(result);  // Without the descriptor and the versions, which the entry has.
   if (record.with_descriptor) {
     result.descriptor = entry.descriptor;
+    result.versions = entry.versions;
   }
   return result;
 }
@@ -200,6 +224,7 @@ void NodeEngine::Impl::execute_with_locks(TxnEntry& entry) {
     return deny(entry, Reason::unavailable);
   }
   const Executed result = resources_->execute(entry.descriptor);
+  entry.versions = resources_->versions(entry.descriptor.operations);
   entry.executed = true;
   entry.read_only = result.vote == Vote::read_only;
   observer_.voted(entry.descriptor, result.vote, result.reason);
@@ -284,7 +309,8 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Decide& output) {
     requests_.remember({id, entry.descriptor.txn, output.outcome});
     const bool lost = entry.reply_to == NodeId{};
     reply(lost ? id.client : entry.reply_to, !lost && entry.reply_to_forwarder,
-          {id, entry.descriptor.txn, output.outcome, reason});
+          {id, entry.descriptor.txn, output.outcome, reason,
+           output.outcome == Outcome::commit ? std::move(entry.reads) : std::vector<ReadValue>{}});
     return;
   }
   if (entry.in_doubt) {
@@ -295,9 +321,9 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Decide& output) {
   }
   if (output.outcome == Outcome::commit && !entry.applied && !entry.read_only) {
     if (entry.places.empty()) {
-      resources_->commit(entry.descriptor.operations);
+      resources_->commit(entry.descriptor.txn, entry.descriptor.operations);
     } else {
-      resources_->commit(kept_operations(entry.descriptor.operations, entry.places));
+      resources_->commit(entry.descriptor.txn, kept_operations(entry.descriptor.operations, entry.places));
     }
     entry.applied = true;
   }
@@ -320,9 +346,8 @@ void NodeEngine::Impl::remove(TxnEntry& entry) {
   }
   release_locks(entry);
   memory_.remember({txn, entry.outcome, entry.read_only});
-  const bool home = !entry.places.empty();
   participants_.erase(txn);
-  if (home) {
+  if (keeps_homes_) {
     check_drained();
   }
 }

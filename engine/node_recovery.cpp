@@ -35,7 +35,7 @@ void NodeEngine::Impl::recover(DurableState state) {
 void NodeEngine::Impl::restore_checkpoint(Checkpoint checkpoint) {
   if (!checkpoint.balances.empty()) {
     GC_CHECK_NOTE(checkpoint.balances.size() == resources_->balances().size(), "a checkpoint of another configuration");
-    resources_->restore(std::move(checkpoint.balances));
+    resources_->restore(std::move(checkpoint.balances), std::move(checkpoint.writers));
   }
   for (const auto& [coordinator, watermark] : checkpoint.watermarks) {
     memory_.raise(coordinator, watermark);
@@ -60,7 +60,7 @@ void NodeEngine::Impl::replay(MachineRecord record, bool after_checkpoint) {
     const bool again = std::any_of(records.begin(), records.end(),
                                    [](const MachineRecord& r) { return r.record.outcome == Outcome::commit; });
     if (prepared != records.end() && !again) {
-      resources_->commit(kept_operations(prepared->descriptor->operations, record.ships));
+      resources_->commit(record.txn, kept_operations(prepared->descriptor->operations, record.ships));
       replay_places(record, *prepared);
     }
   }
@@ -86,6 +86,8 @@ void NodeEngine::Impl::rebuild_machines() {
     const Protocol* protocol = find_row(records.front().protocol);
     GC_CHECK_NOTE(protocol != nullptr && protocol->make != nullptr, "a record of an unknown protocol");
     TxnEntry& entry = add_entry(*described->descriptor, key.second, *protocol);
+    entry.versions = std::move(described->versions);
+    described->versions.clear();
     entry.records = records;
     entry.begun = now;
     entry.recovered = true;

@@ -55,6 +55,7 @@ Checkpoint NodeEngine::Impl::make_checkpoint() const {
   checkpoint.epoch = options_.epoch;
   if (directory_.find(options_.self)->kind == NodeKind::agent) {
     checkpoint.balances = resources_->balances();
+    checkpoint.writers = resources_->writers();
   }
   for (const auto* table : {&coordinators_, &participants_}) {
     for (const TxnEntry* entry : table->ascending()) {
@@ -62,6 +63,7 @@ Checkpoint NodeEngine::Impl::make_checkpoint() const {
         checkpoint.open.push_back(record);
         if (record.record.with_descriptor) {
           checkpoint.open.back().descriptor = entry->descriptor;
+          checkpoint.open.back().versions = entry->versions;
         }
       }
     }

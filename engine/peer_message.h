@@ -21,10 +21,12 @@ struct Watermark {
   auto operator<=>(const Watermark&) const = default;
 };
 
-/// A machine's message. `descriptor` comes with class prepare only.
+/// A machine's message. `descriptor` comes with class prepare only, `reads` (what the site has read, under its locks)
+/// with class vote.
 struct ProtocolMessage {
   Message message;
   std::optional<TxnDescriptor> descriptor;
+  std::vector<ReadValue> reads{};
 };
 /// First message to every peer, repeated until answered: makes the epochs known.
 struct Hello {
@@ -44,6 +46,7 @@ struct ClientReply {
   TxnId txn;
   Outcome outcome{Outcome::undecided};  ///< undecided: not known (answer to an OutcomeQuery); ask again.
   Reason reason{Reason::none};
+  std::vector<ReadValue> reads{};  ///< commit: what it has read. Not repeated in the answer to an OutcomeQuery.
 };
 /// A client with an unknown outcome asks again (DESIGN section 4). Answered by ClientReply. With the request itself,
 /// the coordinator that is responsible for it can be found, and answers for good: what it does not know, it refuses for
@@ -65,7 +68,8 @@ struct ShippedWrite {
   std::uint64_t sequence{};  ///< 1, 2, 3, ... per home
   TxnId txn;
   std::vector<Operation> operations;
-  Instant committed{};  ///< At the master, by its own clock; does not travel. Instant{}: accepted elsewhere.
+  Instant committed{};            ///< At the master, by its own clock; does not travel. Instant{}: accepted elsewhere.
+  std::vector<TxnId> versions{};  ///< The version that each operation replaced.
 };
 /// Master of a home -> replica: the writes after what the replica has, oldest first; none: a heartbeat alone. Also from
 /// any site to a successor that fetches what it lacks before it opens.

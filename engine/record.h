@@ -38,6 +38,8 @@ struct MachineRecord {
   /// what a transaction has lived through. Instant{}: not known.
   Instant written{};
   std::uint64_t clock{};
+  /// With a participant's descriptor: the version that each of its operations saw, under its lock.
+  std::vector<TxnId> versions{};
 };
 /// A replica has applied a write of `home`.
 struct ShippedRecord {
@@ -106,6 +108,7 @@ struct Checkpoint {
   std::vector<FinishedRequest> requests;
   std::map<NodeId, Watermark> watermarks;  ///< By coordinator.
   std::vector<HomeState> homes;            ///< Home region, an agent: ascending by home.
+  std::vector<TxnId> writers{};            ///< Of the balances, by slot; empty: none is written yet.
 };
 
 /// What the log gives back after a crash; both empty on a first start.

@@ -1,5 +1,8 @@
 // The seam to what a site keeps: behind it the embedded store of balances; a database later. Locks are the engine's
 // (a resource manager that locks by itself answers them with a trivial grant).
+//
+// Every balance has a version, the transaction that last wrote it ({}: nobody yet). The engine notes which versions a
+// transaction saw, so that isolation can be judged from the logs (verdict/isolation.h).
 #pragma once
 
 #include <cstdint>
@@ -18,10 +21,17 @@ class ResourceManager {
   /// nothing that others see.
   [[nodiscard]] virtual Executed execute(const TxnDescriptor& transaction) = 0;
   /// Applies the operations (redo; exactly once per transaction, the engine sees to that).
-  virtual void commit(const std::vector<Operation>& operations) = 0;
+  virtual void commit(TxnId txn, const std::vector<Operation>& operations) = 0;
+  /// Takes back the newest write of each entity; `versions` are those before, by operation.
+  virtual void undo(const std::vector<Operation>& operations, const std::vector<TxnId>& versions) = 0;
+  /// What is committed, by operation.
+  [[nodiscard]] virtual std::vector<TxnId> versions(const std::vector<Operation>& operations) const = 0;
+  [[nodiscard]] virtual std::int64_t balance(Entity entity) const = 0;
   /// All committed balances, by slot.
   [[nodiscard]] virtual const std::vector<std::int64_t>& balances() const = 0;
-  virtual void restore(std::vector<std::int64_t> balances) = 0;
+  /// Their versions; empty: nothing has been written.
+  [[nodiscard]] virtual const std::vector<TxnId>& writers() const = 0;
+  virtual void restore(std::vector<std::int64_t> balances, std::vector<TxnId> writers) = 0;
 };
 
 /// Keys and balances in memory, durable through the engine's log and checkpoints. A balance never falls below zero.

@@ -31,6 +31,7 @@ void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts, std::
       fact.txn = write.txn;
       fact.kind = FactKind::discarded;
       fact.operations = write.operations;
+      fact.versions = write.versions;
       fact.home = home->home;
       fact.sequence = write.sequence;
       facts.push_back(std::move(fact));
@@ -61,6 +62,7 @@ void append_facts(const DurableRecord& record, std::vector<Fact>& facts, std::ui
     if (machine->descriptor) {
       for (const Member& member : machine->descriptor->cohort) fact.cohort.push_back(member.node);
       fact.operations = machine->descriptor->operations;
+      fact.versions = machine->versions;
       fact.request = machine->descriptor->request;
     }
     switch (machine->record.outcome) {
@@ -90,6 +92,7 @@ void append_facts(const DurableRecord& record, std::vector<Fact>& facts, std::ui
     fact.txn = shipped->write.txn;
     fact.kind = FactKind::applied_shipped;
     fact.operations = shipped->write.operations;
+    fact.versions = shipped->write.versions;
     fact.home = shipped->home;
     fact.sequence = shipped->write.sequence;
     facts.push_back(std::move(fact));

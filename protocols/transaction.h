@@ -17,6 +17,16 @@ struct Operation {
   auto operator<=>(const Operation&) const = default;
 };
 
+/// What a transaction read at a site. The version of an entity is the transaction that last wrote it there; {}: the
+/// initial one.
+struct ReadValue {
+  NodeId site;
+  Entity entity;
+  TxnId version;
+  std::int64_t value{};
+  auto operator<=>(const ReadValue&) const = default;
+};
+
 /// What a client asks of the coordinator of its origin region.
 struct Request {
   RequestId id;

@@ -45,6 +45,7 @@ struct Fact {
   bool fenced{true};                ///< opened: no other could still be master.
   std::vector<HomePlace> places{};  ///< committed: of its writes. opened: the terms of its log, its own the last.
   Instant written{};                ///< On the clock of History::load_began. Instant{}: not known.
+  std::vector<TxnId> versions{};    ///< voted_yes, applied_shipped, discarded: that each operation saw, or replaced.
 };
 
 struct NodeHistory {
@@ -70,6 +71,7 @@ struct ClientOutcome {
   /// What was asked for. With it the checker knows by itself which sites had to write, and what; empty: not recorded,
   /// and the cohorts in the logs are all it has.
   std::vector<Operation> operations;
+  std::vector<ReadValue> reads{};  ///< What it was told that it has read; with a commit.
 };
 
 /// A time that something was in force. Since the start of the load.

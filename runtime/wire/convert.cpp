@@ -49,6 +49,57 @@ bool read_operations(const wire::Operations& in, std::vector<Operation>& out) {
   return true;
 }
 
+void write_versions(const std::vector<TxnId>& versions, wire::Versions& out) {
+  const int count = static_cast<int>(versions.size());
+  out.mutable_coordinator()->Reserve(count);
+  out.mutable_epoch()->Reserve(count);
+  out.mutable_counter()->Reserve(count);
+  for (const TxnId& version : versions) {
+    out.add_coordinator(version.coordinator.value);
+    out.add_epoch(version.epoch.value);
+    out.add_counter(version.counter);
+  }
+}
+
+bool read_versions(const wire::Versions& in, int most, std::vector<TxnId>& out) {
+  const int count = in.coordinator_size();
+  if (count > most || in.epoch_size() != count || in.counter_size() != count) {
+    return false;
+  }
+  out.resize(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) {
+    out[static_cast<std::size_t>(i)] = {NodeId{in.coordinator(i)}, Epoch{in.epoch(i)}, in.counter(i)};
+  }
+  return true;
+}
+
+void write_reads(const std::vector<ReadValue>& reads, wire::Reads& out) {
+  std::vector<TxnId> versions;
+  versions.reserve(reads.size());
+  for (const ReadValue& read : reads) {
+    out.add_site(read.site.value);
+    out.add_entity(read.entity.value);
+    out.add_value(read.value);
+    versions.push_back(read.version);
+  }
+  write_versions(versions, *out.mutable_versions());
+}
+
+bool read_reads(const wire::Reads& in, std::vector<ReadValue>& out) {
+  const int count = in.site_size();
+  std::vector<TxnId> versions;
+  if (in.entity_size() != count || in.value_size() != count ||
+      !read_versions(in.versions(), kOperationsMax, versions) || versions.size() != static_cast<std::size_t>(count)) {
+    return false;
+  }
+  out.resize(versions.size());
+  for (int i = 0; i < count; ++i) {
+    const auto at = static_cast<std::size_t>(i);
+    out[at] = {NodeId{in.site(i)}, Entity{in.entity(i)}, versions[at], in.value(i)};
+  }
+  return true;
+}
+
 void write_descriptor(const TxnDescriptor& descriptor, wire::Descriptor& out) {
   write_txn(descriptor.txn, *out.mutable_txn());
   out.set_protocol(descriptor.protocol);
@@ -111,12 +162,17 @@ void write_shipped(const ShippedWrite& write, wire::ShippedWrite& out) {
   out.set_sequence(write.sequence);
   write_txn(write.txn, *out.mutable_txn());
   write_operations(write.operations, *out.mutable_operations());
+  if (!write.versions.empty()) {
+    write_versions(write.versions, *out.mutable_versions());
+  }
 }
 
 bool read_shipped(const wire::ShippedWrite& in, ShippedWrite& out) {
   out.sequence = in.sequence();
   out.txn = read_txn(in.txn());
-  return in.has_txn() && read_operations(in.operations(), out.operations);
+  return in.has_txn() && read_operations(in.operations(), out.operations) &&
+         read_versions(in.versions(), kOperationsMax, out.versions) &&
+         (out.versions.empty() || out.versions.size() == out.operations.size());
 }
 
 }  // namespace geocommit

@@ -41,6 +41,11 @@ void write_request_id(const RequestId& id, wire::RequestId& out);
 [[nodiscard]] RequestId read_request_id(const wire::RequestId& in);
 void write_operations(const std::vector<Operation>& operations, wire::Operations& out);
 [[nodiscard]] bool read_operations(const wire::Operations& in, std::vector<Operation>& out);
+/// `most`: entries.
+void write_versions(const std::vector<TxnId>& versions, wire::Versions& out);
+[[nodiscard]] bool read_versions(const wire::Versions& in, int most, std::vector<TxnId>& out);
+void write_reads(const std::vector<ReadValue>& reads, wire::Reads& out);
+[[nodiscard]] bool read_reads(const wire::Reads& in, std::vector<ReadValue>& out);
 void write_descriptor(const TxnDescriptor& descriptor, wire::Descriptor& out);
 [[nodiscard]] bool read_descriptor(const wire::Descriptor& in, TxnDescriptor& out);
 void write_history(const HomeHistory& history, wire::HomeHistory& out);

@@ -47,6 +47,9 @@ void write_reply(const ClientReply& reply, wire::ClientReply& out) {
   write_txn(reply.txn, *out.mutable_txn());
   out.set_outcome(to_wire(reply.outcome));
   out.set_reason(to_wire(reply.reason));
+  if (!reply.reads.empty()) {
+    write_reads(reply.reads, *out.mutable_reads());
+  }
 }
 
 struct ItemWriter {
@@ -71,6 +74,9 @@ struct ItemWriter {
     out.set_depth(in.depth);
     if (payload.descriptor) {
       write_descriptor(*payload.descriptor, *out.mutable_descriptor());
+    }
+    if (!payload.reads.empty()) {
+      write_reads(payload.reads, *out.mutable_reads());
     }
   }
   void operator()(const Hello& in) const { item.mutable_hello()->set_answer(in.answer); }
@@ -136,7 +142,7 @@ bool read_protocol(const wire::ProtocolItem& in, NodeId from, NodeId self, Proto
   if (!in.has_txn() || !read_small(in.protocol(), message.protocol) || !read_small(in.kind(), message.kind) ||
       !read_small(in.depth(), message.depth) || !read(in.to_role(), message.to_role) ||
       !read(in.outcome(), message.outcome) || !read(in.vote(), message.vote) || !read(in.state(), message.state) ||
-      !read(in.reason(), message.reason)) {
+      !read(in.reason(), message.reason) || !read_reads(in.reads(), out.reads)) {
     return false;
   }
   // A descriptor of another transaction than the message's would poison the engine's tables.
@@ -154,7 +160,8 @@ bool read_request(const wire::Request& in, Request& out) {
 bool read_reply(const wire::ClientReply& in, ClientReply& out) {
   out.id = read_request_id(in.id());
   out.txn = read_txn(in.txn());
-  return in.has_id() && read(in.outcome(), out.outcome) && read(in.reason(), out.reason);
+  return in.has_id() && read(in.outcome(), out.outcome) && read(in.reason(), out.reason) &&
+         read_reads(in.reads(), out.reads);
 }
 
 bool read_ship(const wire::Ship& in, Ship& out) {

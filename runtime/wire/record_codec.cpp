@@ -27,6 +27,9 @@ void write_machine(const MachineRecord& record, wire::MachineRecord& out) {
   if (record.descriptor) {
     write_descriptor(*record.descriptor, *out.mutable_descriptor());
   }
+  if (!record.versions.empty()) {
+    write_versions(record.versions, *out.mutable_versions());
+  }
   for (const ShipPlace& place : record.ships) {
     out.mutable_ships()->add_home(place.home.value);
     out.mutable_ships()->add_epoch(place.epoch.value);
@@ -61,6 +64,9 @@ bool read_machine(const wire::MachineRecord& in, MachineRecord& out) {
   if (!in.has_txn() || !read(in.role(), out.role) || !read_small(in.protocol(), out.protocol) ||
       !read_small(in.kind(), out.record.kind) || !read(in.outcome(), out.record.outcome) ||
       !read(in.reason(), out.record.reason)) {
+    return false;
+  }
+  if (!read_versions(in.versions(), kOperationsMax, out.versions)) {
     return false;
   }
   return !in.has_descriptor() || read_descriptor(in.descriptor(), out.descriptor.emplace());
@@ -137,6 +143,10 @@ bool read_finished(const wire::Checkpoint& in, Checkpoint& out) {
 bool read_checkpoint(const wire::Checkpoint& in, Checkpoint& out) {
   out.epoch = Epoch{in.epoch()};
   out.balances.assign(in.balances().begin(), in.balances().end());
+  if (!read_versions(in.writers(), in.balances_size(), out.writers) ||
+      (!out.writers.empty() && out.writers.size() != out.balances.size())) {
+    return false;
+  }
   for (const wire::MachineRecord& record : in.open()) {
     if (!read_machine(record, out.open.emplace_back())) {
       return false;
@@ -231,6 +241,9 @@ Result<std::string> encode_checkpoint(const Checkpoint& checkpoint, std::size_t 
   auto& out = *google::protobuf::Arena::CreateMessage<wire::Checkpoint>(&arena);
   out.set_epoch(checkpoint.epoch.value);
   out.mutable_balances()->Add(checkpoint.balances.begin(), checkpoint.balances.end());
+  if (!checkpoint.writers.empty()) {
+    write_versions(checkpoint.writers, *out.mutable_writers());
+  }
   for (const MachineRecord& record : checkpoint.open) {
     write_machine(record, *out.add_open());
   }

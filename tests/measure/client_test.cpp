@@ -391,6 +391,9 @@ TEST_CASE("the outcome file gives back what was written") {
       o.intended_start = Duration{static_cast<Duration::rep>(i * 12'345'678'901)};
       o.latency = Duration{static_cast<Duration::rep>(i * 987)};
       o.operations = {{Entity{i * 77}, -static_cast<std::int64_t>(i), false}, {Entity{i}, 0, true}};
+      for (std::uint64_t r = 0; r < i % 3; ++r) {
+        o.reads.push_back({NodeId{7}, Entity{i + r}, TxnId{NodeId{1001}, Epoch{2}, i}, -static_cast<std::int64_t>(r)});
+      }
       (*writer)->append(o);
       written.push_back(o);
     }
@@ -399,7 +402,7 @@ TEST_CASE("the outcome file gives back what was written") {
   const auto same = [](const ClientOutcome& a, const ClientOutcome& b) {
     return a.request == b.request && a.txn == b.txn && a.outcome == b.outcome && a.reason == b.reason &&
            a.origin == b.origin && a.measured == b.measured && a.intended_start == b.intended_start &&
-           a.latency == b.latency && a.operations == b.operations;
+           a.latency == b.latency && a.operations == b.operations && a.reads == b.reads;
   };
   const auto read = read_outcomes(path);
   REQUIRE(read);

@@ -123,7 +123,9 @@ auto of(const T& value) {
   }
 }
 /// Instant ShippedWrite::committed does not travel.
-inline auto of(const ShippedWrite& value) { return std::tie(value.sequence, value.txn, value.operations); }
+inline auto of(const ShippedWrite& value) {
+  return std::tie(value.sequence, value.txn, value.operations, value.versions);
+}
 inline auto of(const MetricSet& value) { return std::tie(value.counters(), value.gauges(), value.histograms()); }
 inline auto of(const Histogram& value) {
   return std::make_tuple(value.buckets(), value.min(), value.max(), value.sum_ns(), value.clamped());

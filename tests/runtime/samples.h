@@ -15,6 +15,11 @@ inline std::vector<Operation> operations() {
   return {{Entity{5}, -10, false}, {Entity{1ULL << 40U}, 10, false}, {Entity{7}, 0, true}};
 }
 
+inline std::vector<TxnId> versions() { return {txn(3), TxnId{}, txn(1ULL << 33U)}; }
+inline std::vector<ReadValue> reads() {
+  return {{NodeId{2}, Entity{7}, txn(3), -12}, {NodeId{3}, Entity{1ULL << 40U}, {}, 1000}};
+}
+
 inline TxnDescriptor descriptor(std::uint64_t counter = 77) {
   TxnDescriptor result;
   result.txn = txn(counter);
@@ -48,12 +53,13 @@ inline ProtocolMessage prepare(NodeId from, NodeId to, std::uint64_t counter = 7
   m.retry = true;
   m.depth = 9;
   result.descriptor = descriptor(counter);
+  result.reads = reads();
   return result;
 }
 
 inline Request request() { return {{NodeId{2001}, 12}, RegionId{2}, true, operations()}; }
-inline ClientReply reply() { return {{NodeId{2001}, 12}, txn(), Outcome::abort, Reason::constraint}; }
-inline ShippedWrite shipped(std::uint64_t sequence) { return {sequence, txn(sequence), operations()}; }
+inline ClientReply reply() { return {{NodeId{2001}, 12}, txn(), Outcome::abort, Reason::constraint, reads()}; }
+inline ShippedWrite shipped(std::uint64_t sequence) { return {sequence, txn(sequence), operations(), {}, versions()}; }
 
 inline HomeMessage home_message(HomeMessageKind kind) {
   return {kind,
@@ -104,6 +110,7 @@ inline MachineRecord machine_record(std::uint64_t counter = 77) {
   result.ships = {{NodeId{2}, HomeEpoch{4}, 31}, {NodeId{3}, HomeEpoch{5}, 0}};
   result.written = Instant{Duration{123456789012}};
   result.clock = 0xfedcba9876543210ULL;
+  result.versions = versions();
   return result;
 }
 
@@ -122,6 +129,7 @@ inline HomeRecord home_record() {
 inline std::vector<DurableRecord> records() {
   MachineRecord bare = machine_record(78);
   bare.descriptor.reset();
+  bare.versions.clear();
   bare.written = {};
   bare.clock = 0;
   return {EpochRecord{Epoch{9}},          machine_record(), bare, ShippedRecord{NodeId{2}, shipped(5)},
@@ -132,6 +140,7 @@ inline Checkpoint checkpoint() {
   Checkpoint result;
   result.epoch = Epoch{6};
   result.balances = {1000, -3, 1LL << 50U};
+  result.writers = versions();
   result.open = {machine_record()};
   result.finished = {{txn(1), Outcome::commit, true}};
   result.requests = {{{NodeId{2001}, 4}, txn(2), Outcome::abort}};

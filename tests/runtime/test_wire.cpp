@@ -197,13 +197,18 @@ TEST_CASE("bombs are refused before they are parsed") {
 
 TEST_CASE("the shape table knows every submessage of the envelope") {
   // By hand from peer.proto: PREPARE with every field: item 1, protocol 1, txn 1+3, 13 more, descriptor 1 + txn 1+3,
-  // protocol, coordinator 2, cohort 1+2, priority 1, request 1+2, measured 1, operations 1+3; and six of the envelope.
+  // protocol, coordinator 2, cohort 1+2, priority 1, request 1+2, measured 1, operations 1+3; reads 1+3, versions 1+3;
+  // and six of the envelope.
   EnvelopeWriter writer("run-1", kFrom, Epoch{3});
   (void)writer.add(samples::prepare(kFrom, kSelf));
-  CHECK(count_elements(seal(writer), envelope_shape(), 1000) == 6U + 1 + 1 + 4 + 13 + 1 + 4 + 2 + 3 + 1 + 3 + 1 + 4);
+  CHECK(count_elements(seal(writer), envelope_shape(), 1000) ==
+        6U + 1 + 1 + 4 + 13 + 1 + 4 + 2 + 3 + 1 + 3 + 1 + 4 + 8);
   writer.clear();
   (void)writer.add(Ship{4, 9, {samples::shipped(1), samples::shipped(2)}});
-  CHECK(count_elements(seal(writer), envelope_shape(), 1000) == 6U + 1 + 1 + 2 + 2 * (1 + 1 + 4 + 4));
+  CHECK(count_elements(seal(writer), envelope_shape(), 1000) == 6U + 1 + 1 + 2 + 2 * (1 + 1 + 4 + 4 + 4));
+  writer.clear();
+  (void)writer.add(samples::reply());  // id 1+2, txn 1+3, outcome, reason, reads 1+3, versions 1+3
+  CHECK(count_elements(seal(writer), envelope_shape(), 1000) == 6U + 1 + 1 + 3 + 4 + 2 + 8);
 }
 
 TEST_CASE("every record and a checkpoint survive, and garbage does not pass for one") {
