@@ -8,8 +8,9 @@ namespace {
 
 class EmbeddedResourceManager final : public ResourceManager {
  public:
-  EmbeddedResourceManager(const Directory& directory, std::int64_t initial_balance)
-      : directory_(directory),
+  EmbeddedResourceManager(const Directory& directory, std::int64_t initial_balance, bool locked_before)
+      : locked_before_(locked_before),
+        directory_(directory),
         balances_(directory.keys_per_participant(), initial_balance),
         writers_(balances_.size()) {}
 
@@ -24,7 +25,8 @@ class EmbeddedResourceManager final : public ResourceManager {
         return {Vote::no, Reason::constraint};
       }
     }
-    return {writes ? Vote::yes : Vote::read_only, Reason::none};
+    const bool may_release = locked_before_ || transaction.cohort.size() == 1;
+    return {!writes && may_release ? Vote::read_only : Vote::yes, Reason::none};
   }
 
   void commit(TxnId txn, const std::vector<Operation>& operations) override {
@@ -74,6 +76,7 @@ class EmbeddedResourceManager final : public ResourceManager {
     return slot;
   }
 
+  bool locked_before_;
   const Directory& directory_;
   std::vector<std::int64_t> balances_;
   std::vector<TxnId> writers_;  // Their versions.
@@ -83,7 +86,11 @@ class EmbeddedResourceManager final : public ResourceManager {
 
 std::unique_ptr<ResourceManager> make_embedded_resource_manager(const Directory& directory,
                                                                 std::int64_t initial_balance) {
-  return std::make_unique<EmbeddedResourceManager>(directory, initial_balance);
+  return std::make_unique<EmbeddedResourceManager>(directory, initial_balance, false);
+}
+
+std::unique_ptr<ResourceManager> make_locked_before_prepare(const Directory& directory, std::int64_t initial_balance) {
+  return std::make_unique<EmbeddedResourceManager>(directory, initial_balance, true);
 }
 
 }  // namespace geocommit

@@ -23,6 +23,15 @@ enum class UnreachableHome : std::uint8_t {
   fail,  ///< It aborts at once, reason `unavailable`.
 };
 
+class LockManager;
+class ResourceManager;
+
+/// What an engine is made of; nullptr: the product's own. Tests plant faulty parts here, no configuration does.
+struct EngineParts {
+  std::unique_ptr<LockManager> (*locks)(LockingPolicy policy){};
+  std::unique_ptr<ResourceManager> (*resources)(const Directory& directory, std::int64_t initial_balance){};
+};
+
 struct EngineOptions {
   NodeId self;
   Epoch epoch;                                      ///< This start's; already forced by the runtime.
@@ -41,6 +50,7 @@ struct EngineOptions {
   Duration unreachable_wait{10s};
   std::size_t checkpoint_bytes{64U << 20U};  ///< Log growth that triggers a checkpoint.
   std::size_t requests_remembered{200'000};  ///< Outcomes kept for OutcomeQuery.
+  EngineParts parts{};
   std::uint64_t clock{};  ///< Names Environment::now()'s clock: times of an earlier start count only if it is the same.
 };
 

@@ -34,6 +34,9 @@ enum class LockAnswer : std::uint8_t { granted, waiting, denied };
 class LockManager {
  public:
   explicit LockManager(LockingPolicy policy) : policy_(policy) {}
+  virtual ~LockManager() = default;  // Tests plant others.
+  LockManager(const LockManager&) = delete;
+  LockManager& operator=(const LockManager&) = delete;
 
   /// What one call changed, beyond the caller. Orders are those of the queues, hence deterministic.
   struct Effects {
@@ -46,11 +49,11 @@ class LockManager {
   /// once. denied (no-wait only): nothing is held or queued. A request waits behind every incompatible holder and every
   /// incompatible request queued before it, and wounds those that are younger (DESIGN section 4: queued conflicting
   /// requests count as holders). So nobody ever waits for a younger one that is not wounded: no deadlock.
-  [[nodiscard]] LockAnswer acquire(const LockAge& owner, std::vector<LockRequest> requests, Instant now,
-                                   Effects& effects);
+  [[nodiscard]] virtual LockAnswer acquire(const LockAge& owner, std::vector<LockRequest> requests, Instant now,
+                                           Effects& effects);
 
   /// For recovery: like acquire, but must be granted at once (the locks of in-doubt transactions never conflict).
-  void reinstate(const LockAge& owner, std::vector<LockRequest> requests, Instant now);
+  virtual void reinstate(const LockAge& owner, std::vector<LockRequest> requests, Instant now);
 
   struct Held {
     Duration first_to_last{};  ///< First lock granted - now; 0 if none was.
@@ -62,7 +65,7 @@ class LockManager {
     std::optional<BlockingCost> blocking;  ///< It was blocked itself (blocked_from).
   };
   /// Releases what `txn` holds and withdraws what it waits for. Harmless for an unknown owner.
-  Held release(TxnId txn, Instant now, Effects& effects);
+  virtual Held release(TxnId txn, Instant now, Effects& effects);
 
   /// `txn` counts as blocked from `from` on (its decision timeout, known when its YES is durable), until it releases.
   /// Who stands in line for its locks then is in its blast radius: directly, not behind somebody who waits for it.

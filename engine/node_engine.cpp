@@ -13,8 +13,10 @@ NodeEngine::Impl::Impl(EngineOptions options, Environment& environment, Observer
       environment_(environment),
       observer_(observer),
       directory_(*options.directory),
-      resources_(make_embedded_resource_manager(*options.directory, options.initial_balance)),
-      locks_(options.locking),
+      resources_((options.parts.resources != nullptr ? options.parts.resources : make_embedded_resource_manager)(
+          *options.directory, options.initial_balance)),
+      locks_(options.parts.locks != nullptr ? options.parts.locks(options.locking)
+                                            : std::make_unique<LockManager>(options.locking)),
       requests_(options.requests_remembered),
       masters_(directory_),
       peer_epochs_(directory_) {

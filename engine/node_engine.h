@@ -252,7 +252,7 @@ class NodeEngine::Impl {
   Observer& observer_;
   const Directory& directory_;
   std::unique_ptr<ResourceManager> resources_;
-  LockManager locks_;
+  std::unique_ptr<LockManager> locks_;
   FinishedMemory memory_;
   RequestMemory requests_;
 

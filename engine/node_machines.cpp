@@ -68,7 +68,7 @@ void NodeEngine::Impl::note_in_doubt(TxnEntry& entry) {
 void NodeEngine::Impl::begin_in_doubt(TxnEntry& entry, Instant since) {
   entry.in_doubt = true;
   entry.in_doubt_since = since;
-  locks_.blocked_from(entry.descriptor.txn, since + options_.timeouts.decision);
+  locks_->blocked_from(entry.descriptor.txn, since + options_.timeouts.decision);
 }
 
 void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
@@ -198,14 +198,14 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Execute& /*output*/) {
   }
   LockManager::Effects effects;
   const LockAnswer answer =
-      locks_.acquire(lock_age(entry.descriptor), lock_requests(entry.descriptor), environment_.now(), effects);
+      locks_->acquire(lock_age(entry.descriptor), lock_requests(entry.descriptor), environment_.now(), effects);
   switch (answer) {
     case LockAnswer::granted:
       execute_with_locks(entry);
       break;
     case LockAnswer::waiting:
       entry.waiting = true;
-      observer_.locks_awaited(entry.descriptor, locks_.ahead_of(entry.descriptor.txn));
+      observer_.locks_awaited(entry.descriptor, locks_->ahead_of(entry.descriptor.txn));
       entry.lock_timer = ++last_timer_;
       timers_.emplace(entry.lock_timer, LockTimer{entry.descriptor.txn});
       environment_.set_timer(entry.lock_timer, environment_.now() + options_.lock_wait);
@@ -273,7 +273,7 @@ void NodeEngine::Impl::release_locks(TxnEntry& entry) {
     timers_.erase(entry.lock_timer);
   }
   LockManager::Effects effects;
-  const LockManager::Held held = locks_.release(entry.descriptor.txn, environment_.now(), effects);
+  const LockManager::Held held = locks_->release(entry.descriptor.txn, environment_.now(), effects);
   if (held.any) {
     observer_.locks_released(entry.descriptor, entry.outcome, held.first_to_last, held.summed_over_keys, held.waited);
   }

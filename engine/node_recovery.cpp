@@ -107,7 +107,7 @@ void NodeEngine::Impl::rebuild_machines() {
       // Of another clock (a reboot), or none: from now on, a lower bound.
       const bool known = described->written != Instant{} && described->clock == options_.clock;
       const Instant since = known ? std::min(described->written, now) : now;
-      locks_.reinstate(lock_age(entry.descriptor), lock_requests(entry.descriptor), since);
+      locks_->reinstate(lock_age(entry.descriptor), lock_requests(entry.descriptor), since);
       begin_in_doubt(entry, since);
     } else {
       if (fixed != records.end()) {

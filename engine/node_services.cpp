@@ -104,8 +104,8 @@ EngineStatus NodeEngine::Impl::status() const {
       status.oldest_blocked = std::max(status.oldest_blocked, blocked);
     }
   });
-  status.locks_held = locks_.held();
-  status.lock_waiters = locks_.waiting();
+  status.locks_held = locks_->held();
+  status.lock_waiters = locks_->waiting();
   status.finished_remembered = memory_.size();
   status.waiting_requests = parked_.size() + forwarded_.size() + asked_.size();
   for (const auto& [home, site] : homes_) {
@@ -132,7 +132,7 @@ std::vector<OpenInDoubt> NodeEngine::Impl::open_in_doubt() const {
     if (entry->in_doubt) {
       const Duration in_doubt = now - entry->in_doubt_since;
       result.push_back({entry->descriptor, in_doubt, std::max(in_doubt - options_.timeouts.decision, Duration::zero()),
-                        locks_.blocking_cost(entry->descriptor.txn, now).value_or(BlockingCost{})});
+                        locks_->blocking_cost(entry->descriptor.txn, now).value_or(BlockingCost{})});
     }
   }
   return result;

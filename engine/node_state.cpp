@@ -84,8 +84,8 @@ void NodeEngine::Impl::hash_state(std::string& out) const {
     put(out, node.value);
     put(out, epoch.value);
   });
-  put(out, locks_.held());
-  put(out, locks_.waiting());
+  put(out, locks_->held());
+  put(out, locks_->waiting());
   put(out, forces_.size());
   for (const auto& [token, use] : forces_) {
     const auto* machine = std::get_if<MachineForce>(&use);

@@ -127,7 +127,7 @@ class Predictor {
     const double weight = c.probability * share;
     const Duration w = in_.force;
     Duration t = c.slowest;
-    if (!read) {
+    if (!read || c.participants > 1) {  // A read at one site lets go with its vote.
       t = in_.protocol == "3pc" ? 2 * (c.slowest + w) + 2 * w : c.slowest + 2 * w;
       doubt_.add(t - w, weight * c.participants);
       hold_.add(t, weight * c.participants);

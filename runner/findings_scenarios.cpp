@@ -28,6 +28,7 @@ constexpr std::array kWrongs{
     Wrong{"lost_acknowledged_write", "lost", "acknowledged write", "acknowledged writes", ""},
     Wrong{"negative_balance", "took", "balance", "balances", "below 0"},
     Wrong{"executed_twice", "executed", "transaction", "transactions", "twice"},
+    Wrong{"isolation_anomaly", "left", "set of transactions", "sets of transactions", "without a serial order"},
     Wrong{"money_not_conserved", "left", "sum of money", "sums of money", "off"}};
 
 double wrong_count(const Group& group) {

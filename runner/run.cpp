@@ -281,7 +281,7 @@ std::string dry_run(const Plan& plan) {
     out += "  " + left(cell.id, 22);
     if (p.commit_latency) {
       out += "commit latency " + figure(to_ms(p.commit_latency->p50)) + " ms";
-      // Transactions that only read hold no lock until a decision.
+      // A transaction that only reads, at one site, holds no lock until a decision.
       if (p.lock_hold) out += ", lock hold " + figure(to_ms(p.lock_hold->p50)) + " ms";
       if (p.client_latency) out += ", at the client " + figure(to_ms(p.client_latency->p50)) + " ms";
     } else {

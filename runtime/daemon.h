@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "base/result.h"
+#include "engine/engine.h"
 #include "protocols/directory.h"
 #include "runtime/event_loop.h"
 #include "runtime/node_host.h"
@@ -27,5 +28,7 @@ int daemon_main(const DaemonProgram& program, int argc, char** argv);
 
 /// ServeCell of agents and coordinators: log, epoch, sockets, engine.
 [[nodiscard]] Result<int> serve_engine(EventLoop& loop, const NodeConfig& config, bool deployed);
+/// The same with other parts in its engine: for tests.
+[[nodiscard]] ServeCell serve_engine_of(EngineParts parts);
 
 }  // namespace geocommit

@@ -13,7 +13,7 @@
 namespace geocommit {
 namespace {
 
-EngineOptions engine_options(const NodeHost& host, const Protocol& protocol, Epoch epoch) {
+EngineOptions engine_options(const NodeHost& host, const Protocol& protocol, Epoch epoch, EngineParts parts) {
   const NodeConfig& config = host.config();
   EngineOptions options;
   options.self = config.self;
@@ -28,13 +28,15 @@ EngineOptions engine_options(const NodeHost& host, const Protocol& protocol, Epo
   options.home = config.home;
   options.unreachable_home = config.unreachable_home;
   options.unreachable_wait = config.unreachable_wait;
+  options.parts = parts;
   options.clock = steady_clock_id();
   return options;
 }
 
 }  // namespace
 
-NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened, FaultDisk* disk)
+NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened, FaultDisk* disk,
+                         EngineParts parts)
     : host_(host),
       directory_(host.config().data_directory),
       durability_(host.config().durability),
@@ -44,7 +46,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
       log_(std::move(opened.log)),
       points_(host.faults(), observers(opened.epoch)) {
   telemetry_.announce(self_.kind);
-  engine_ = std::make_unique<NodeEngine>(engine_options(host, protocol, opened.epoch), *this, points_);
+  engine_ = std::make_unique<NodeEngine>(engine_options(host, protocol, opened.epoch, parts), *this, points_);
   log_->start({[this](WriteToken token) { engine_->on_forced(token); },
                [this](Duration took) { telemetry_.force_latency().record(took); },
                [this](const std::string& why) { host_.fail("the log cannot be written: " + why); }});
@@ -147,7 +149,9 @@ void NodeRuntime::refresh(MetricSet& live) {
   live.counter(metric::kCheckpoints, base) = log.checkpoints;
 }
 
-Result<int> serve_engine(EventLoop& loop, const NodeConfig& config, bool deployed) {
+namespace {
+
+Result<int> serve_with(EngineParts parts, EventLoop& loop, const NodeConfig& config, bool deployed) {
   const Protocol* protocol = find_protocol(config.protocol);
   if (protocol == nullptr) {
     return Error{"there is no protocol named \"" + config.protocol + "\""};
@@ -174,8 +178,20 @@ Result<int> serve_engine(EventLoop& loop, const NodeConfig& config, bool deploye
   if (!host) {
     return host.error();
   }
-  NodeRuntime runtime(*host.value(), *protocol, std::move(opened).value(), &disk);
+  NodeRuntime runtime(*host.value(), *protocol, std::move(opened).value(), &disk, parts);
   return host.value()->run(runtime);
+}
+
+}  // namespace
+
+Result<int> serve_engine(EventLoop& loop, const NodeConfig& config, bool deployed) {
+  return serve_with({}, loop, config, deployed);
+}
+
+ServeCell serve_engine_of(EngineParts parts) {
+  return [parts](EventLoop& loop, const NodeConfig& config, bool deployed) {
+    return serve_with(parts, loop, config, deployed);
+  };
 }
 
 }  // namespace geocommit

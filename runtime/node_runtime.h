@@ -22,7 +22,8 @@ class NodeRuntime final : public NodeService, public Environment {
  public:
   /// `opened`: the recovered log, its epoch the one that `host` was opened with. Recovers the engine and starts it.
   /// `disk`: what the log was opened on, for faults of the disk; may be nullptr, and outlives this.
-  NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened, FaultDisk* disk = nullptr);
+  NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Opened opened, FaultDisk* disk = nullptr,
+              EngineParts parts = {});
   ~NodeRuntime() override;
 
   void on_message(const PeerMessage& message) override { engine_->on_message(message); }

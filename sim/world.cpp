@@ -137,6 +137,7 @@ void World::Impl::start(Node& node) {
   options.home = spec_.home;
   options.unreachable_home = spec_.unreachable_home;
   options.unreachable_wait = spec_.unreachable_wait;
+  options.parts = spec_.parts;
   options.clock = 1;
   node.engine = std::make_unique<NodeEngine>(options, node, node.observer());
   node.engine->recover(node.disk.recover());

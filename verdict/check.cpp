@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "verdict/homes.h"
+#include "verdict/isolation.h"
 
 namespace geocommit {
 namespace verdict {
@@ -60,6 +61,7 @@ class Checker {
     }
     judge_untraced();
     judge_unclaimed(evidence);
+    look_for_anomalies();
     if (protocol_->guarantee == Guarantee::atomic) {
       const bool none = judge_overdrafts(history_, findings_);
       explained_ = explained_ && none;
@@ -394,6 +396,17 @@ class Checker {
       findings_.cannot_judge(std::to_string(unclaimed) +
                              " transactions are of requests that no client has written down: part of what clients were "
                              "told is missing");
+    }
+  }
+
+  void look_for_anomalies() {
+    if (protocol_->guarantee == Guarantee::compensated) {
+      return;  // Dirty reads are its nature.
+    }
+    for (IsolationFinding& found : judge_isolation(history_, *homes_)) {
+      const bool follows = std::any_of(found.transactions.begin(), found.transactions.end(),
+                                       [&](TxnId txn) { return excused_.contains(txn); });
+      add(ViolationClass::isolation_anomaly, found.transactions.front(), std::move(found.what), follows);
     }
   }
 

@@ -35,8 +35,9 @@ enum class ViolationClass : std::uint8_t {
   /// A balance below 0, at the end or at any point of a site's log: a site votes NO on a change that it cannot bear,
   /// under the lock that it holds until the outcome.
   negative_balance,
+  isolation_anomaly,  ///< What transactions read and wrote has no serial order; named after Adya (G0 ... G2).
 };
-inline constexpr std::size_t kViolationClasses = 8;
+inline constexpr std::size_t kViolationClasses = 9;
 [[nodiscard]] std::string_view name_of(ViolationClass violation);  ///< "split_outcome"
 [[nodiscard]] std::string_view name_of(Judgement judgement);       ///< "pass"
 

@@ -167,6 +167,12 @@ bool Homes::accounted_for(const Accepted& accepted) const {
   return false;
 }
 
+bool Homes::forced(NodeId home) const {
+  const auto found = masters_.find(home);
+  return found != masters_.end() &&
+         std::any_of(found->second.begin(), found->second.end(), [](const Opening& o) { return o.forced; });
+}
+
 std::set<NodeId> Homes::masters_of(NodeId home) const {
   std::set<NodeId> masters{home};
   if (const auto found = masters_.find(home); found != masters_.end()) {

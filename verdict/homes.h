@@ -31,6 +31,8 @@ class Homes {
   explicit Homes(const History& history);
 
   [[nodiscard]] bool moved() const { return !masters_.empty(); }
+  /// Its mastership was taken, at some time: what was locked at the old master was then locked no more.
+  [[nodiscard]] bool forced(NodeId home) const;
   /// Every site that was master of `home` at some time.
   [[nodiscard]] std::set<NodeId> masters_of(NodeId home) const;
   [[nodiscard]] const std::map<TxnId, std::vector<LostPart>>& lost() const { return lost_; }

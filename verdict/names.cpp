@@ -20,6 +20,8 @@ std::string_view name_of(ViolationClass violation) {
       return "executed_twice";
     case ViolationClass::negative_balance:
       return "negative_balance";
+    case ViolationClass::isolation_anomaly:
+      return "isolation_anomaly";
   }
   return "?";
 }

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/resource_manager.h"
+
 namespace geocommit::explore {
 namespace {
 
@@ -32,6 +34,7 @@ EngineOptions NodeModel::Life::engine_options(const NodeModel& model, std::size_
   options.locking = LockingPolicy::no_wait;
   options.initial_balance = kBalance;
   options.requests_remembered = 4;
+  options.parts.resources = make_locked_before_prepare;  // Readers vote read_only.
   return options;
 }
 

@@ -51,6 +51,30 @@ TEST_CASE("the older wounds the younger holder, and the younger waiter in its wa
   REQUIRE(effects.wounded == std::vector<TxnId>{txn(5), txn(6)});
 }
 
+TEST_CASE("age decides who is wounded, not the transaction id") {
+  LockManager locks(LockingPolicy::wound_wait);
+  LockManager::Effects effects;
+  const LockAge old_with_high_id{1, txn(9)}, middle{2, txn(5)}, young_with_low_id{3, txn(1)};
+  REQUIRE(locks.acquire(middle, want({1}), kZero, effects) == LockAnswer::granted);
+  REQUIRE(locks.acquire(young_with_low_id, want({1}), kZero, effects) == LockAnswer::waiting);
+  CHECK(effects.wounded.empty());
+  REQUIRE(locks.acquire(old_with_high_id, want({1}), kZero, effects) == LockAnswer::waiting);
+  CHECK(effects.wounded == std::vector<TxnId>{txn(5), txn(1)});
+}
+
+TEST_CASE("a hold begins with the first lock that was granted, however late the last one was") {
+  LockManager locks(LockingPolicy::wound_wait);
+  LockManager::Effects effects;
+  REQUIRE(locks.acquire(age(1), want({2}), kZero, effects) == LockAnswer::granted);
+  REQUIRE(locks.acquire(age(2), want({1, 2}), kZero + 1ms, effects) == LockAnswer::waiting);
+  locks.release(txn(1), kZero + 5ms, effects);
+  REQUIRE(effects.complete == std::vector<TxnId>{txn(2)});
+  const auto held = locks.release(txn(2), kZero + 20ms, effects);
+  CHECK(held.first_to_last == 19ms);
+  CHECK(held.summed_over_keys == 19ms + 15ms);
+  CHECK(held.waited);
+}
+
 TEST_CASE("readers share, a writer waits for them, later readers do not overtake the writer") {
   LockManager locks(LockingPolicy::wound_wait);
   LockManager::Effects effects;

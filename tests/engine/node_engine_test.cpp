@@ -28,6 +28,37 @@ MessageClass class_of(const ProtocolMessage& wire) {
 
 }  // namespace
 
+TEST_CASE("message delays are those of the longest chain, not of the newest message") {
+  World world({});
+  for (const NodeInfo& node : world.directory().nodes()) {
+    if (node.kind != NodeKind::client) {
+      world.start(node.id);
+    }
+  }
+  world.run_for(1s);
+  const NodeId coordinator = world.coordinator(0);
+  constexpr std::uint16_t kLong = 7;
+  std::vector<PeerMessage> held;
+  world.filter = [&](NodeId from, NodeId to, const PeerPayload& payload) {
+    const auto* vote = std::get_if<ProtocolMessage>(&payload);
+    if (vote == nullptr || to != coordinator || vote->message.vote != Vote::yes) {
+      return true;
+    }
+    held.push_back({from, Epoch{1}, {}, payload});
+    return false;
+  };
+  const RequestId id = world.transfer(0, 1, 2);
+  world.run_for(300ms);
+  REQUIRE(held.size() == 3);
+  std::get<ProtocolMessage>(held[0].payload).message.depth = kLong;  // As if it had gone a longer way.
+  for (const PeerMessage& vote : held) {
+    world.engine(coordinator).on_message(vote);
+  }
+  world.run_for(1s);
+  REQUIRE(world.outcome(id) == Outcome::commit);
+  CHECK(world.node(coordinator).seen.delays == kLong);
+}
+
 TEST_CASE("every commit protocol: a commit costs what its table says, in messages, forced writes and delays") {
   for (const Protocol& protocol : all_protocols()) {
     if (protocol.make == nullptr) {

@@ -61,7 +61,7 @@ Sampled sample(const PredictionInput& in, int draws) {
       for (const SiteWork& work : route.sites) {
         slowest = std::max(slowest, rtt(route.coordinator_region, d.region_of(work.site)));
       }
-      const bool read = request.operations.front().read;
+      const bool read = request.operations.front().read && route.sites.size() == 1;  // Lets go with its vote.
       const Duration w = in.force;
       const Duration t = read ? slowest : in.protocol == "3pc" ? 2 * (slowest + w) + 2 * w : slowest + w + w;
       out.commit[t] += 1;

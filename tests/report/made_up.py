@@ -29,7 +29,7 @@ def cell(rng, name, protocol, repetition, sweep, base, regions, verdict="pass", 
     open_at_end = (blocked or {}).get("censored", 0)
     longest = blocked["max"] + 1000 if blocked else None
     counts = {"split_outcome": 0, "told_commit_but_aborted": 0, "commit_without_all_yes": 0, "lost_acknowledged_write": 0, "money_not_conserved": 0,
-              "told_abort_but_committed": 0, "executed_twice": 0, "negative_balance": 0, **(violations or {})}
+              "told_abort_but_committed": 0, "executed_twice": 0, "negative_balance": 0, "isolation_anomaly": 0, **(violations or {})}
     region = lambda: {"transactions": {"offered": 10, "committed": 9, "aborted": {"lock_conflict": 1}, "unknown": 0, "shed": 0}, "availability": 0.9,
                       "client_latency_ms": {**latency(rng, base, 9), "percentiles_are_lower_bounds": False}, "commit_latency_ms": latency(rng, base, 9), "lock_hold_ms": latency(rng, base, 9),
                       "lock_hold_all_ms": every(rng, base, 10), "in_doubt_all_ms": every(rng, base, 10),
