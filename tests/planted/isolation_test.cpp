@@ -2,6 +2,7 @@
 // sites, through crashes; each planted fault has one that is named.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
 #include <set>
 #include <string>
 
@@ -56,6 +57,22 @@ Judged judge(const WorldSpec& spec) {
   return judged;
 }
 
+/// What is found in the first run that has something, by protocol.
+std::map<std::string, std::set<std::string>> seen(std::string_view variant) {
+  std::map<std::string, std::set<std::string>> found;
+  for (const char* protocol : {"2pc", "3pc", "home-region"}) {
+    for (std::uint64_t seed = 1; seed <= 10 && !found.contains(protocol); ++seed) {
+      WorldSpec spec = crowded(protocol);
+      spec.seed = seed;
+      spec.parts = planted::find_variant(variant)->parts;
+      if (std::set<std::string> names = judge(spec).names; !names.empty()) {
+        found.emplace(protocol, std::move(names));
+      }
+    }
+  }
+  return found;
+}
+
 }  // namespace
 
 TEST_CASE("no anomaly: reads and writes of several sites on few keys, through crashes") {
@@ -86,24 +103,24 @@ TEST_CASE("no anomaly: every copy is written, one is read") {
   }
 }
 
-TEST_CASE("every planted fault of isolation is seen") {
-  for (const planted::Variant& variant : planted::variants()) {
-    for (const char* protocol : {"2pc", "3pc", "home-region"}) {
-      std::set<std::string> names;
-      std::uint64_t seed = 0;
-      while (names.empty() && ++seed <= 10) {
-        WorldSpec spec = crowded(protocol);
-        spec.seed = seed;
-        spec.parts = variant.parts;
-        names = judge(spec).names;
-      }
-      CAPTURE(variant.name, protocol, seed);
-      CHECK_FALSE(names.empty());
-      if (variant.name == "releases-reads-early") {
-        CHECK(names.contains("G-single"));  // Half of a transfer.
-      }
-    }
-  }
+// Mutant grants-everything: a lock manager that grants whatever it is asked for. Caught by: isolation_anomaly.
+TEST_CASE("isolation: a lock manager that grants everything is seen") { CHECK(seen("grants-everything").size() == 3); }
+
+// Mutant reads-without-locks: a lock manager that knows writers only. Caught by: isolation_anomaly.
+TEST_CASE("isolation: a lock manager without read locks is seen") { CHECK(seen("reads-without-locks").size() == 3); }
+
+// Mutant releases-reads-early: a site that only reads lets go of its locks with its vote, while another still waits for
+// its own. Caught by: isolation_anomaly, G-single.
+TEST_CASE("isolation: half of a transfer is seen where read locks go with the vote") {
+  const auto names = seen("releases-reads-early");
+  CHECK(names.size() == 3);
+  CHECK(std::all_of(names.begin(), names.end(), [](const auto& one) { return one.second.contains("G-single"); }));
+}
+
+// Mutant serves-before-reinstating: after a crash a site serves without the locks of its transactions in doubt. Caught
+// by: isolation_anomaly.
+TEST_CASE("isolation: a site that serves before it has its locks back is seen") {
+  CHECK(seen("serves-before-reinstating").size() == 3);
 }
 
 TEST_CASE("the random search comes upon every planted fault of isolation") {
