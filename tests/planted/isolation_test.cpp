@@ -117,8 +117,7 @@ TEST_CASE("isolation: half of a transfer is seen where read locks go with the vo
   CHECK(std::all_of(names.begin(), names.end(), [](const auto& one) { return one.second.contains("G-single"); }));
 }
 
-// Mutant serves-before-reinstating: after a crash a site serves without the locks of its transactions in doubt. Caught
-// by: isolation_anomaly.
+// Mutant serves-before-reinstating: a restarted site serves without its locks in doubt. Caught by: isolation_anomaly.
 TEST_CASE("isolation: a site that serves before it has its locks back is seen") {
   CHECK(seen("serves-before-reinstating").size() == 3);
 }
