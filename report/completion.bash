@@ -12,6 +12,7 @@ _geocommit_options() {
     trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --all --width" ;;
     fuzz) echo "--seeds --protocol --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
     check) echo "--allow-expected" ;;
+    export) echo "--history --format --cell" ;;
     explore) echo "--writes --replicas --late-rounds --checkpoint-records --participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --show --no-reduction --no-symmetry --save --replay --failover --no-fencing --sites --failovers --transfers --renewals --half-leases" ;;
   esac
 }
@@ -28,7 +29,7 @@ _geocommit_names() {
 
 _geocommit() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
-  local commands="run sim probe topology protocols validate clean version replay report compare trace fuzz check explore schema completion"
+  local commands="run sim probe topology protocols validate clean version replay report compare trace fuzz check export explore schema completion"
   local protocols="@PROTOCOLS@"
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
@@ -37,6 +38,7 @@ _geocommit() {
   fi
   case "$before" in
     --protocols) COMPREPLY=($(compgen -W "$protocols" -- "$current")); return ;;
+    --format) COMPREPLY=($(compgen -W "edn json" -- "$current")); return ;;
     --emulation) COMPREPLY=($(compgen -W "auto netem tun loopback deployed sim" -- "$current")); return ;;
     --output|--html|--perfetto|--save|--replay) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac

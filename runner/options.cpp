@@ -142,7 +142,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App app(kAbout, "./geocommit");
   app.footer(std::string(kExamples) +
              "\nPrograms of their own, see their --help. In virtual time:\n"
-             "  ./geocommit sim FILE | fuzz | check RESULTS | explore PROTOCOL\n"
+             "  ./geocommit sim FILE | fuzz | check RESULTS | export RESULTS | explore PROTOCOL\n"
              "Of results, and for editors and shells:\n"
              "  ./geocommit report RESULTS | compare A B | trace RESULTS | schema NAME | completion SHELL\n");
   app.require_subcommand(1);

@@ -6,6 +6,7 @@
 
 #include "sim/program/bench_main.h"
 #include "sim/program/check_main.h"
+#include "sim/program/export_main.h"
 #include "sim/program/fuzz_main.h"
 #include "sim/program/run_main.h"
 
@@ -32,6 +33,9 @@ int main(int argc, char** argv) {
   }
   if (verb == "check") {
     return geocommit::check_main(argc - 1, argv + 1);
+  }
+  if (verb == "export") {
+    return geocommit::export_main(argc - 1, argv + 1);
   }
   return geocommit::sim::run_main(argc, argv);
 }

@@ -30,11 +30,6 @@ MessageClass class_of(const ProtocolMessage& wire) {
 
 TEST_CASE("message delays are those of the longest chain, not of the newest message") {
   World world({});
-  for (const NodeInfo& node : world.directory().nodes()) {
-    if (node.kind != NodeKind::client) {
-      world.start(node.id);
-    }
-  }
   world.run_for(1s);
   const NodeId coordinator = world.coordinator(0);
   constexpr std::uint16_t kLong = 7;
