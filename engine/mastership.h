@@ -122,6 +122,7 @@ class Mastership {
   [[nodiscard]] NodeId successor() const { return successor_; }  ///< Of a transfer under way.
   /// A change of masters was begun, is not finished, and the last one that was open is not heard of.
   [[nodiscard]] bool awaits_master(Instant now) const { return unfinished() && now > heard_ + rules_.lease / 2; }
+  [[nodiscard]] bool awaits_grant(std::uint64_t number) const { return renewals_.contains(number); }
   /// When it next wants tick(); nullopt: never.
   [[nodiscard]] std::optional<Instant> deadline() const;
   /// Appends a canonical encoding, with all times relative to `now` (an explorer's key).

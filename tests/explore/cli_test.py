@@ -91,7 +91,7 @@ def home_region():
     differs((*home, "--crashes", "1"), "--lost-tail")
     master = ("home-region", "--failover", "--sites", "2", "--renewals", "1", "--half-leases", "2")
     differs(("home-region", "--failover", "--sites", "2", "--renewals", "1"), "--half-leases", "2")
-    differs(("home-region", "--failover", "--sites", "2", "--half-leases", "2"), "--renewals", "1")
+    differs(("home-region", "--failover", "--sites", "2", "--half-leases", "2"), "--renewals", "2")
     differs(master, "--failovers", "0")
     differs(master, "--transfers", "1")
     differs(master, "--crashes", "1")

@@ -1,5 +1,6 @@
-// Every order of events around a failover, within bounds: with fencing no state has two masters, without it the search
-// shows the shortest way to one.
+// Every order of events around a failover, within bounds: with fencing no state has two masters and nobody opens
+// without what the sites held that promised; without it the search shows the shortest way to two. (Mutants:
+// mutants/failover_mutants.cpp.)
 #include "sim/explore/failover/failover.h"
 
 #include <catch2/catch.hpp>
@@ -23,12 +24,8 @@ TEST_CASE("failover: with fencing there is never a second master, in any order w
   SECTION("two sites, a crash, a transfer and a failover") {
     options.sites = 2;
     options.crashes = options.transfers = 1;
-    options.hours = 3;
   }
-  SECTION("three sites and a failover") {
-    options.renewals = 1;
-    options.hours = 3;
-  }
+  SECTION("three sites and a failover") {}
   clean(options);
 }
 

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "sim/explore/explore.h"
+#include "sim/explore/failover/failover.h"
 #include "sim/explore/shipping/shipping.h"
 #include "tests/explore/same_ends.h"
 
@@ -54,6 +55,15 @@ TEST_CASE("3PC, three sites: the split under one partition, and under one early 
     REQUIRE(report.violations.size() == 1);
     CHECK(report.violations[0].what == "both outcomes");
   }
+}
+
+TEST_CASE("failover: three sites, a failover, a write and a crash: exhausted, no violation") {
+  FailoverOptions options;
+  options.crashes = 1;
+  const FailoverReport report = explore_failover(options);
+  CHECK(report.ending == Ending::exhausted);
+  CHECK(report.violation == "");
+  CHECK(report.states > 1'000'000);
 }
 
 TEST_CASE("shipping: one write with a crash, a drop and a round too many") {

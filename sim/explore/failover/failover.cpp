@@ -47,8 +47,8 @@ class Visited {
       from += size;
     };
     take(state.site.data(), sizeof(std::uint32_t) * sites_);
-    for (std::uint8_t* count :
-         {&state.failovers, &state.transfers, &state.crashes, &state.renewals, &state.hours, &state.in_flight}) {
+    for (std::uint8_t* count : {&state.failovers, &state.transfers, &state.crashes, &state.renewals, &state.hours,
+                                &state.writes, &state.in_flight}) {
       take(count, 1);
     }
     take(state.message.data(), sizeof(std::uint16_t) * state.in_flight);
@@ -68,8 +68,8 @@ class Visited {
       bytes_.insert(bytes_.end(), bytes, bytes + size);
     };
     put(state.site.data(), sizeof(std::uint32_t) * sites_);
-    for (const std::uint8_t count :
-         {state.failovers, state.transfers, state.crashes, state.renewals, state.hours, state.in_flight}) {
+    for (const std::uint8_t count : {state.failovers, state.transfers, state.crashes, state.renewals, state.hours,
+                                     state.writes, state.in_flight}) {
       put(&count, 1);
     }
     put(state.message.data(), sizeof(std::uint16_t) * state.in_flight);
@@ -156,8 +156,9 @@ FailoverReport explore_failover(const FailoverOptions& options, const Stop& stop
         continue;
       }
       came.push_back({static_cast<std::uint32_t>(at), step});
-      if (model.two_masters(next)) {
+      if (std::string wrong = model.violation(state, step, next); !wrong.empty()) {
         report.ending = Ending::violation;
+        report.violation = std::move(wrong);
         report.steps = way_to(model, visited, came, visited.size() - 1);
         break;
       }
@@ -195,11 +196,12 @@ Replayed replay_failover(const FailoverOptions& options, const std::vector<std::
         result.transcript += "  site " + std::to_string(i + 1) + ": " + is + "\n";
       }
     }
+    result.violation = model.violation(state, *chosen, next);
     state = next;
-  }
-  if (model.two_masters(state)) {
-    result.violation = "two masters at once";
-    result.transcript += "violation: " + result.violation + "\n";
+    if (!result.violation.empty()) {
+      result.transcript += "violation: " + result.violation + "\n";
+      break;
+    }
   }
   result.understood = true;
   return result;

@@ -1,6 +1,7 @@
 // Every order in which the mastership of one home can change hands, within bounds, over the very machines of
 // engine/mastership.h: messages late or lost, forces late, timers late, crashes that keep any prefix of what was not
-// forced. At most one site may accept writes in any state. docs/home-region.md has the argument that it checks.
+// forced. At most one site may accept writes in any state, and whoever opens has all that the sites held that promised.
+// docs/home-region.md has the argument that it checks.
 #pragma once
 
 #include <cstddef>
@@ -8,19 +9,31 @@
 #include <string>
 #include <vector>
 
+#include "engine/mastership.h"
 #include "sim/explore/explore.h"
 
 namespace geocommit::explore {
+
+/// What a planted mutant does. Tests only.
+struct FailoverFilter {
+  /// Before a message is taken.
+  void (*deliver)(HomeMessage& message){};
+  /// True: the site is told at once that this record is durable, which it is not yet.
+  bool (*hasty)(HomeRecordKind kind){};
+  bool skips_fetch{};  ///< A successor takes what it asks for as if it had come.
+};
 
 struct FailoverOptions {
   std::uint32_t sites{3};      ///< 2 to 5.
   std::uint32_t failovers{1};  ///< Ordered at any site, at any time.
   std::uint32_t transfers{0};  ///< Planned, by whoever is master, to any site.
   std::uint32_t crashes{0};
-  std::uint32_t renewals{2};  ///< Of leases, over the whole run.
-  std::uint32_t hours{4};     ///< How far time goes, in units of which a lease has two.
+  std::uint32_t renewals{1};  ///< Of leases, over the whole run.
+  std::uint32_t hours{3};     ///< How far time goes, in units of which a lease has two.
+  std::uint32_t writes{1};    ///< Accepted by whoever may, at any time; shipped to all once durable.
   bool fencing{true};
   Limits limits;
+  FailoverFilter filter;
 };
 
 struct FailoverReport {
@@ -29,7 +42,8 @@ struct FailoverReport {
   std::uint32_t depth{}, complete{};
   std::size_t bytes{};
   std::uint64_t site_states{}, messages{};
-  std::vector<std::string> steps;  ///< The shortest way to two masters; empty: none was found.
+  std::string violation;           ///< Empty: none.
+  std::vector<std::string> steps;  ///< The shortest way to it.
 };
 
 [[nodiscard]] FailoverReport explore_failover(const FailoverOptions& options, const Stop& stop = {});

@@ -7,12 +7,13 @@
 namespace geocommit::explore::failover {
 namespace {
 
-constexpr Duration kUnit = 1s;
-constexpr Instant kBegin{Duration{3'600s}};
-
-Instant time_of(std::uint32_t hours) { return kBegin + kUnit * hours; }
-
 std::string number(std::uint64_t value) { return std::to_string(value); }
+
+/// Failovers, and changes of masters.
+std::string number(HomeEpoch epoch, std::size_t sites) {
+  return number(epoch.value / sites >> home_region::kRoundBits) + "." +
+         number(home_region::round_of(epoch, static_cast<std::uint32_t>(sites)));
+}
 
 }  // namespace
 
@@ -20,7 +21,7 @@ Model::Model(const FailoverOptions& options) : options_(options) {
   rules_.lease = 2 * kUnit;
   rules_.guard = kUnit / 4;
   rules_.retry = 100 * kUnit;  // Nothing is repeated: a late message does all that a repeated one could.
-  rules_.drain_limit = 100 * kUnit;
+  rules_.drain_limit = rules_.patience = 100 * kUnit;
   rules_.fencing = options.fencing;
   for (std::uint32_t i = 0; i < options.sites; ++i) {
     nodes_.push_back(NodeId{i + 1});
@@ -30,7 +31,7 @@ Model::Model(const FailoverOptions& options) : options_(options) {
 State Model::initial() {
   State state;
   for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    Site site{fresh(i)};
+    Site site = fresh(i);
     site.machine.start(time_of(0), Epoch{1});
     state.site[i] = intern(i, std::move(site));
   }
@@ -44,14 +45,29 @@ std::uint32_t Model::intern(std::size_t i, Site site) {
       key.push_back(static_cast<char>((value >> shift) & 0xffU));
     }
   };
+  const auto put_history = [&](const HomeHistory& history, std::uint64_t end) {
+    for (const HomeTerm& term : history) {
+      put(term.epoch.value);
+      put(term.start);
+    }
+    put(end << 1U | 1U);
+  };
   put(i << 48U | std::uint64_t{site.hours} << 32U | site.starts << 16U | site.renewals << 1U | (site.up ? 1U : 0U));
   for (const auto* records : {&site.durable, &site.pending}) {
-    for (const auto& [kind, epoch] : *records) {
-      put(epoch.value << 3U | static_cast<std::uint64_t>(kind));
+    for (const Record& record : *records) {
+      put(record.epoch.value << 4U | static_cast<std::uint64_t>(record.kind) << 1U | (record.writes ? 1U : 0U));
+      put_history(record.history, record.end);
     }
     put(~std::uint64_t{0});
   }
   if (site.up) {
+    put_history(site.log.history(), site.log.last());
+    put(site.log.durable());
+    for (const auto& [node, held] : site.heard) {
+      put(node.value);
+      put_history(held.history, held.end);
+    }
+    site.machine.set_log(site.log.position());
     site.machine.hash_state(time_of(site.hours), key);
   }
   const auto [at, made] = site_ids_.try_emplace(std::move(key), static_cast<std::uint32_t>(sites_.size()));
@@ -63,66 +79,12 @@ std::uint32_t Model::intern(std::size_t i, Site site) {
 }
 
 std::uint16_t Model::intern(Flying flying) {
-  const auto at = std::find(messages_.begin(), messages_.end(), flying);
-  if (at == messages_.end()) {
+  const auto [at, made] = message_ids_.try_emplace(std::move(flying), static_cast<std::uint16_t>(messages_.size()));
+  if (made) {
     GC_CHECK(messages_.size() < 0xffff);
-    messages_.push_back(std::move(flying));
-    return static_cast<std::uint16_t>(messages_.size() - 1);
+    messages_.push_back(at->first);
   }
-  return static_cast<std::uint16_t>(at - messages_.begin());
-}
-
-void Model::apply(std::size_t i, Site& site, Act act, std::uint16_t arg, HomeEffects& out) const {
-  const Instant now = time_of(site.hours);
-  switch (act) {
-    case Act::deliver: {
-      const Flying& one = messages_[arg];
-      if (one.message.kind == HomeMessageKind::handoff) {
-        site.machine.received_handoff(one.from, one.message, true, out);
-      } else {
-        site.machine.received(now, one.from, one.message, out);
-      }
-      return;
-    }
-    case Act::force: {
-      const auto record = site.pending.front();
-      site.pending.erase(site.pending.begin());
-      site.durable.push_back(record);
-      site.machine.forced(now, record.first, record.second, out);
-      return;
-    }
-    case Act::later:
-      ++site.hours;
-      return;
-    case Act::renew:
-      ++site.renewals;
-      site.machine.tick(now, out);
-      return;
-    case Act::tick:
-      site.machine.tick(now, out);
-      return;
-    case Act::failover:
-      site.machine.take_over(now, out);
-      return;
-    case Act::transfer:
-      site.machine.transfer(now, nodes_[arg]);
-      site.machine.drained(now, out);
-      return;
-    case Act::crash:
-      site.up = false;
-      site.durable.insert(site.durable.end(), site.pending.begin(), site.pending.begin() + arg);
-      site.pending.clear();
-      return;
-    case Act::restart:
-      site.machine = fresh(i);
-      for (const auto& [kind, epoch] : site.durable) {
-        site.machine.replay(kind, epoch);
-      }
-      site.machine.start(now, Epoch{++site.starts});
-      site.renewals = 0;
-      site.up = true;
-      return;
-  }
+  return at->second;
 }
 
 const Model::Effect& Model::effect(std::size_t i, std::uint32_t id, Act act, std::uint16_t arg) {
@@ -131,16 +93,25 @@ const Model::Effect& Model::effect(std::size_t i, std::uint32_t id, Act act, std
     return known->second;
   }
   Site site = sites_[id];
-  HomeEffects out;
+  Did out;
   apply(i, site, act, arg, out);
-  for (const HomeEffects::Force& force : out.force) {
-    site.pending.emplace_back(force.kind, force.epoch);
+  // Told of what is not durable: it goes on, and the record may still be lost.
+  for (std::size_t at = 0; options_.filter.hasty != nullptr && at < site.pending.size(); ++at) {
+    const Record record = site.pending[at];
+    if (act != Act::force && !record.writes && options_.filter.hasty(record.kind)) {
+      Did more;
+      site.machine.set_log(site.log.position());
+      site.machine.forced(time_of(site.hours), record.kind, record.epoch, more.effects);
+      perform(i, site, more);
+      out.sent.insert(out.sent.end(), more.sent.begin(), more.sent.end());
+    }
   }
   Effect made;
-  for (auto& [to, message] : out.send) {
-    message.history.clear();
-    made.sent.push_back(intern(Flying{nodes_[i], to, std::move(message)}));
+  for (Flying& one : out.sent) {
+    made.sent.push_back(intern(std::move(one)));
   }
+  made.wrong = std::move(site.wrong);
+  site.wrong.clear();
   made.site = intern(i, std::move(site));
   return effects_.emplace(key, std::move(made)).first->second;
 }
@@ -162,12 +133,24 @@ void Model::local_steps(const State& state, std::uint8_t i, std::vector<Step>& o
       out.push_back({Act::renew, i, 0});
     }
   }
-  if (state.failovers < options_.failovers && site.machine.role() == HomeRole::replica) {
+  // All but the first site are alike until an order names one of them. (Of more than two it would not be all: who is
+  // asked first goes by number.)
+  const bool alike = state.failovers + state.transfers == 0 && nodes_.size() == 3;
+  if (state.failovers < options_.failovers && site.machine.role() == HomeRole::replica && !(alike && i == 2)) {
     out.push_back({Act::failover, i, 0});
+  }
+  if (site.serves && state.writes < options_.writes) {
+    out.push_back({Act::write, i, 0});
+  }
+  const HomeRole role = site.machine.role();
+  if (role == HomeRole::yielding ||
+      (role == HomeRole::fencing && site.log.durable() == site.log.last() &&
+       sites_[state.site[site.machine.successor().value - 1]].log.position() == site.log.position())) {
+    out.push_back({Act::drained, i, 0});
   }
   if (state.transfers < options_.transfers && site.machine.role() == HomeRole::master) {
     for (std::uint16_t to = 0; to < nodes_.size(); ++to) {
-      if (to != i) {
+      if (to != i && !(alike && to == 2)) {
         out.push_back({Act::transfer, i, to});
       }
     }
@@ -189,7 +172,7 @@ void Model::steps(const State& state, std::vector<Step>& out) {
     const std::uint32_t id = state.site[to];
     if (sites_[id].up) {
       const Effect& effect = this->effect(to, id, Act::deliver, state.message[m]);
-      if (effect.site != id || !effect.sent.empty()) {
+      if (effect.site != id || !effect.sent.empty() || !effect.wrong.empty()) {
         out.push_back({Act::deliver, to, state.message[m]});
       }
     }
@@ -217,6 +200,7 @@ State Model::after(const State& state, const Step& step) {
   next.renewals = static_cast<std::uint8_t>(next.renewals + (step.act == Act::renew ? 1 : 0));
   next.failovers = static_cast<std::uint8_t>(next.failovers + (step.act == Act::failover ? 1 : 0));
   next.transfers = static_cast<std::uint8_t>(next.transfers + (step.act == Act::transfer ? 1 : 0));
+  next.writes = static_cast<std::uint8_t>(next.writes + (step.act == Act::write ? 1 : 0));
   next.crashes = static_cast<std::uint8_t>(next.crashes + (step.act == Act::crash ? 1 : 0));
   const Effect& effect = this->effect(step.site, state.site[step.site], step.act, step.arg);
   next.site[step.site] = effect.site;
@@ -234,25 +218,75 @@ State Model::after(const State& state, const Step& step) {
     ++end;
     ++next.in_flight;
   }
+  const auto live = std::remove_if(next.message.begin(), end, [&](std::uint16_t m) { return dead(next, m); });
+  next.in_flight = static_cast<std::uint8_t>(live - next.message.begin());
+  std::fill(live, next.message.end(), std::uint16_t{0});
   return next;
 }
 
-bool Model::two_masters(const State& state) const {
-  std::size_t masters = 0;
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    masters += sites_[state.site[i]].serves ? 1 : 0;
+bool Model::dead(const State& state, std::uint16_t message) const {
+  const Flying& one = messages_[message];
+  const Site& site = sites_[state.site[one.to.value - 1]];
+  const HomeMessage& m = one.message;
+  const Mastership& machine = site.machine;
+  const bool waits = site.up && collects(machine) && machine.promised() == m.epoch;
+  if (one.ship) {
+    return m.epoch != HomeEpoch{} ? !waits
+                                  : site.up && site.pending.empty() &&
+                                        (m.log.epoch < site.log.epoch() ||
+                                         (m.log.epoch == site.log.epoch() && m.log.end <= site.log.durable()));
   }
-  return masters > 1;
+  switch (m.kind) {
+    case HomeMessageKind::grant:  // Renewals of a later start are numbered after it.
+      return !site.up || !machine.is_master() || machine.epoch() != m.epoch || !machine.awaits_grant(m.number);
+    case HomeMessageKind::promise:  // What a restarted site claims has another epoch.
+      return !waits;
+    case HomeMessageKind::refuse:
+      return m.opened ? false : state.failovers == options_.failovers && !(site.up && collects(machine));
+    default:
+      return false;
+  }
+}
+
+std::string Model::violation(const State& state, const Step& step, const State& next) {
+  if (step.act != Act::later) {
+    const std::string& wrong = effect(step.site, state.site[step.site], step.act, step.arg).wrong;
+    if (!wrong.empty()) {
+      return wrong;
+    }
+  }
+  std::size_t masters = 0;
+  HomeEpoch newest, oldest{~std::uint64_t{0}};
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    const Site& site = sites_[next.site[i]];
+    masters += site.serves ? 1 : 0;
+    if (site.serves) {
+      oldest = std::min(oldest, site.machine.epoch());
+    }
+    if (site.up && site.machine.is_master()) {
+      newest = std::max(newest, site.machine.epoch());
+    }
+  }
+  if (masters > 1) {
+    return "two masters at once";
+  }
+  return oldest < newest ? "a master accepts writes while its successor is open" : "";
 }
 
 std::string Model::label(const State& state, const Step& step) const {
   const std::string site = "site " + number(step.site + 1U);
   switch (step.act) {
     case Act::deliver: {
-      const auto& [from, to, message] = messages_[step.arg];
+      const auto& [from, to, message, ship, held] = messages_[step.arg];
+      if (ship) {
+        return std::string(message.epoch != HomeEpoch{} ? "what was fetched" : "SHIP") + " of epoch " +
+               number(message.log.epoch, nodes_.size()) + " up to " + number(message.log.end) + ": site " +
+               number(from.value) + " -> site " + number(to.value);
+      }
       std::string text{geocommit::name_of(message.kind)};
+      text += message.log.end > 0 ? " with a log up to " + number(message.log.end) : "";
       text += message.number > 0 ? " number " + number(message.number) : "";
-      text += " of epoch " + number(message.epoch.value) + (message.opened ? ", open" : "");
+      text += " of epoch " + number(message.epoch, nodes_.size()) + (message.opened ? ", open" : "");
       if (message.remaining > Duration::zero()) {
         text += ", " + number(static_cast<std::uint64_t>(message.remaining.count() / 1'000'000)) + " ms remain";
       }
@@ -266,6 +300,10 @@ std::string Model::label(const State& state, const Step& step) const {
       return site + " asks for its lease";
     case Act::tick:
       return site + ": a timer";
+    case Act::write:
+      return site + " accepts a write";
+    case Act::drained:
+      return site + " has nothing in flight any more";
     case Act::failover:
       return site + " is ordered to take over";
     case Act::transfer:
@@ -285,10 +323,11 @@ std::string Model::describe(const State& state, std::size_t i) const {
     return "down";
   }
   std::string text{geocommit::name_of(site.machine.role())};
-  text += ", knows of epoch " + number(site.machine.epoch().value);
+  text += ", knows of epoch " + number(site.machine.epoch(), nodes_.size());
   if (site.machine.promised() != site.machine.epoch()) {
-    text += ", promised " + number(site.machine.promised().value);
+    text += ", promised " + number(site.machine.promised(), nodes_.size());
   }
+  text += site.log.durable() > 0 ? ", has " + number(site.log.durable()) : "";
   text += site.pending.empty() ? "" : ", forcing a record";
   return text + (site.serves ? ", accepts writes" : "");
 }

@@ -18,6 +18,7 @@ constexpr Setting kSettings[] = {
     {"sites", &FailoverOptions::sites},         {"failovers", &FailoverOptions::failovers},
     {"transfers", &FailoverOptions::transfers}, {"crashes", &FailoverOptions::crashes},
     {"renewals", &FailoverOptions::renewals},   {"half-leases", &FailoverOptions::hours},
+    {"writes", &FailoverOptions::writes},
 };
 
 std::string bounds_of(const FailoverOptions& options) {
@@ -52,7 +53,7 @@ bool parse_bounds(std::istringstream& words, FailoverOptions& options) {
 }  // namespace
 
 std::string golden_failover_trace(const FailoverOptions& options, const FailoverReport& report) {
-  return "# two masters at once\n" + std::string(kFile) + bounds_of(options) + "\n" +
+  return "# " + report.violation + "\n" + std::string(kFile) + bounds_of(options) + "\n" +
          replay_failover(options, report.steps).transcript;
 }
 
@@ -98,14 +99,15 @@ int run_explore_failover(const FailoverOptions& options, const Host& host) {
   host.out << "  " << report.site_states << " states of single sites, " << report.messages << " distinct messages\n";
   if (!report.steps.empty()) {
     const std::string trace = golden_failover_trace(options, report);
-    host.out << "\nVIOLATION: two masters at once (" << report.steps.size() << " steps)\n"
+    host.out << "\nVIOLATION: " << report.violation << " (" << report.steps.size() << " steps)\n"
              << replay_failover(options, report.steps).transcript;
     if (host.save) {
       host.out << "replay it: " << host.save("home-region-failover-violation.explored", trace) << "\n";
     }
     return kViolation;
   }
-  return conclude(report.ending, "no state has two masters", host);
+  return conclude(report.ending, "no state has two masters, and nobody opens without what a site that promised held",
+                  host);
 }
 
 }  // namespace geocommit::explore

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/explore/explore.h"
+#include "sim/explore/failover/failover.h"
 #include "sim/explore/shipping/shipping.h"
 
 namespace geocommit::explore {
@@ -25,5 +26,11 @@ struct ShippingMutant {
   ShippingOptions options;  ///< With the filter that plants it.
 };
 [[nodiscard]] std::vector<ShippingMutant> all_shipping_mutants();
+
+struct FailoverMutant {
+  std::string name, pitfall, what;
+  FailoverOptions options;
+};
+[[nodiscard]] std::vector<FailoverMutant> all_failover_mutants();
 
 }  // namespace geocommit::explore

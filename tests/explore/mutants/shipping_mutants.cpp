@@ -73,6 +73,14 @@ ShippingOptions at_checkpoints(void (*checkpoint)(Checkpoint&)) {
   return options;
 }
 
+/// The replica passes over the first of two writes that come together.
+void skips_a_write(std::uint64_t /*applied*/, PeerMessage& message) {
+  if (auto* ship = std::get_if<Ship>(&message.payload); ship != nullptr && ship->writes.size() == 2) {
+    ship->writes[1].sequence = ship->writes[0].sequence;
+    ship->writes.erase(ship->writes.begin());
+  }
+}
+
 ShippingOptions within(std::uint32_t crashes, std::uint32_t drops, std::uint32_t late_rounds, ShippingFilter filter) {
   ShippingOptions options;
   options.writes = crashes > 0 ? 1 : 2;
@@ -98,6 +106,9 @@ std::vector<ShippingMutant> all_shipping_mutants() {
                  within(0, 1, 0, {confirmed_too_early, nullptr, nullptr})});
   all.push_back({"home-forgets-the-order", "3", "a home restarts without the places of its commits",
                  within(1, 0, 0, {nullptr, forgets_the_order, nullptr})});
+  all.push_back({"replica-skips-a-write", "PROTOCOLS 6",
+                 "a replica passes over the first of two writes that come together",
+                 within(0, 0, 0, {skips_a_write, nullptr, nullptr})});
   all.push_back({"replica-forgets-a-write", "3", "a replica restarts without a write that it has confirmed",
                  within(1, 0, 0, {nullptr, forgets_a_shipped_write, nullptr})});
   all.push_back({"heartbeat-covers-nothing", "DESIGN 4", "a heartbeat is confirmed before the writes that it covers",
