@@ -54,7 +54,7 @@ struct Processes {
     config.durability = {durability, 1ms};
     const Directory nodes = config.directory();
     for (const NodeInfo& node : nodes.nodes()) {
-      config.addresses[node.id] = {"tcp://" + free_port(), "tcp://" + free_port(), ""};
+      config.addresses[node.id] = {"tcp://" + own_port(), "tcp://" + own_port(), ""};
       control.add(node.id, config.addresses[node.id].control);
     }
   }
