@@ -1,6 +1,7 @@
 #include "runner/cell.h"
 
 #include <chrono>
+#include <utility>
 
 #include "engine/quiescence.h"
 #include "engine/status_sum.h"
@@ -9,6 +10,7 @@
 #include "runner/launch.h"
 #include "runner/validity.h"
 #include "runtime/event_loop.h"
+#include "runtime/fetch.h"
 #include "runtime/quiesce.h"
 
 namespace geocommit {
@@ -19,6 +21,8 @@ using Clock = std::chrono::steady_clock;
 /// How many times other ports are tried when somebody took one between our look and the daemon's bind.
 constexpr int kPortTries = 3;
 constexpr Duration kShutdownGrace = 5s;
+constexpr Duration kFetchTime = 10min;
+constexpr Duration kFetchTimeInterrupted = 5s;
 
 void collect_reports(CellFleet& fleet, const std::vector<NodeId>& nodes, CellEvidence& evidence) {
   auto reports = fleet.control().report(nodes, 10s);
@@ -79,35 +83,25 @@ void drain(const CellContext& context, CellFleet& fleet, CellEvidence& evidence)
   }
 }
 
-/// A daemon elsewhere names files: nothing outside the folder.
-Result<std::filesystem::path> place_of(const std::filesystem::path& folder, const std::string& name) {
-  constexpr std::string_view kArchive = "archive";
-  const bool archived = name.starts_with(std::string(kArchive) + "/");
-  return archived ? child_path(folder, {kArchive, std::string_view(name).substr(kArchive.size() + 1)})
-                  : child_path(folder, {name});
-}
-
-/// Deployed daemons keep their files: fetches them before the cell is released.
+/// Deployed daemons keep their files: fetches them before the cell is released. All of them together have kFetchTime,
+/// and what is left of it after a Ctrl-C is short.
 void fetch_files(const CellContext& context, CellFleet& fleet, CellEvidence& evidence) {
+  auto until = Clock::now() + kFetchTime;
+  bool hurried = false;
+  FetchLimits limits;
+  limits.give_up = [&] {
+    if (interrupted() && !std::exchange(hurried, true)) until = std::min(until, Clock::now() + kFetchTimeInterrupted);
+    return Clock::now() > until;
+  };
   for (const NodeInfo& node : context.plan.nodes_of(context.cell)) {
     if (context.network.starts(node)) continue;
-    const auto folder = context.paths.node_folder(context.cell, node);
-    auto files = fleet.control().list_files(node.id, 5s);
-    if (!files) {
-      evidence.incomplete.push_back(node.name + ": " + files.error().message);
-      continue;
-    }
-    for (const auto& file : *files) {
-      const auto to = place_of(folder, file.name);
-      if (!to) {
-        evidence.incomplete.push_back(node.name + ": refused a file: " + to.error().message);
-      } else if (auto made = make_folder(to->parent_path()); !made) {
-        evidence.incomplete.push_back(node.name + ": " + made.error().message);
-      } else if (auto got = fleet.control().fetch_file(node.id, file.name, *to, 60s); !got) {
-        evidence.incomplete.push_back(node.name + ": " + file.name + ": " + got.error().message);
-      }
+    context.console.live(context.cell.id + "  fetching the files of " + node.name + " ...");
+    for (const std::string& problem :
+         fetch_node_files(fleet.control(), node.id, context.paths.node_folder(context.cell, node), limits)) {
+      evidence.incomplete.push_back(node.name + ": " + problem);
     }
   }
+  evidence.interrupted = evidence.interrupted || hurried;
 }
 
 void finish(const CellContext& context, CellFleet& fleet, CellFaults& faults, CellEvidence& evidence) {

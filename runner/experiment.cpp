@@ -259,6 +259,7 @@ void read_deployed(MapReader& root, Experiment& out) {
   MapReader map(*node);
   std::vector<std::pair<std::string, NodeAddresses>> nodes;
   map.required("nodes", nodes, yaml::map_of<NodeAddresses>(node_addresses(), 4096));
+  map.optional("lease", out.lease, yaml::duration(1s, 1h));
   for (auto& [name, addresses] : nodes) out.deployed[name] = std::move(addresses);
   if (auto done = map.finish(); !done) root.add(done.error());
 }

@@ -69,6 +69,7 @@ struct Experiment {
   std::vector<std::pair<std::string, std::vector<std::string>>> sweep;  ///< As written; "scenario" has the names.
   std::vector<std::string> scenarios;                                   ///< Their fault lists, in flow style.
   std::map<std::string, NodeAddresses> deployed;                        ///< By node name.
+  Duration lease{30s};  ///< Deployed: how long a daemon waits for a runner that has gone (NodeConfig::lease).
   TraceSettings trace;
   std::filesystem::path file;
 };

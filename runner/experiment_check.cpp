@@ -60,6 +60,12 @@ void check_faults(const Experiment& experiment, const Settings& s, const std::ve
     if (entry.form == FaultForm::pause && entry.length == kForever && experiment.emulation == EmulationKind::deployed) {
       mistakes.add(entry.place.key_error(
           "for", "expected how long with emulation: deployed: nobody could wake that daemon again"));
+    } else if (entry.form == FaultForm::pause && entry.length > experiment.lease &&
+               experiment.emulation == EmulationKind::deployed) {
+      mistakes.add(entry.place.key_error(
+          "for",
+          "expected at most " + yaml::format_duration(experiment.lease) +
+              " with emulation: deployed: who stands still for longer than its lease is woken (deployed.lease)"));
     }
     if (crashes && experiment.emulation == EmulationKind::deployed) {
       mistakes.add(entry.place.error(

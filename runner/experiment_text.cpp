@@ -153,7 +153,7 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
              : "trace: off\n";
   if (!s.faults.empty() && experiment.scenarios.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
   if (!experiment.deployed.empty()) {
-    out += "deployed:\n  nodes:\n";
+    out += "deployed:\n  lease: " + yaml::format_duration(experiment.lease) + "\n  nodes:\n";
     for (const auto& [name, a] : experiment.deployed) {
       out += "    " + name + ": {data: \"" + a.data + "\", control: \"" + a.control + "\", metrics: \"" + a.metrics +
              "\"}\n";

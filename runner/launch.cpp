@@ -37,7 +37,10 @@ bool mentions_taken_port(const std::string& line) {
 }  // namespace
 
 CellFleet::CellFleet(const CellContext& context)
-    : context_(context), nodes_(context.plan.nodes_of(context.cell)), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
+    : context_(context),
+      nodes_(context.plan.nodes_of(context.cell)),
+      leases_(context.run_id, context.plan.experiment.lease),
+      wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
   for (const NodeInfo& node : nodes_) {
     all_.push_back(node.id);
     (node.kind == NodeKind::client ? clients_ : engines_).push_back(node.id);
@@ -46,6 +49,7 @@ CellFleet::CellFleet(const CellContext& context)
 }
 
 CellFleet::~CellFleet() {
+  leases_.stop();
   if (!configured_.empty()) (void)control_.command(ControlVerb::release, configured_, 2s);
 }
 
@@ -82,6 +86,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.trace = plan.experiment.trace;
   config.links_never_cut = context_.network.kind() == EmulationKind::loopback;
   config.data_directory = ".";  // where its file is: a name that JSON could not hold is in no file
+  if (!context_.network.starts(node)) config.lease = plan.experiment.lease;
   config.own_namespace = context_.network.namespace_fd(node) >= 0;
   // Each repetition draws its own load; every protocol of a repetition gets the same.
   config.seed = plan.experiment.seed + 1'000'003ULL * (context_.cell.repetition - 1);
@@ -115,7 +120,7 @@ Result<void> CellFleet::configure_deployed(const NodeInfo& node, const NodeConfi
                  " does not take its configuration: " + configured.error().message};
   }
   configured_.push_back(node.id);
-  return {};
+  return leases_.keep(node.id, context_.network.addresses().at(node.id).control);
 }
 
 Result<void> CellFleet::start_node(const NodeInfo& node) {
@@ -332,6 +337,7 @@ void CellFleet::shut_down(Duration grace, CellEvidence& evidence) {
   }
   ours = living(ours);
   if (!ours.empty()) (void)control_.command(ControlVerb::shutdown, ours, 1s);
+  leases_.stop();
   if (!configured_.empty()) {
     const auto released = control_.command(ControlVerb::release, configured_, 5s);
     for (std::size_t i = 0; i < released.size(); ++i) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runner/cell.h"
+#include "runner/lease_keeper.h"
 
 namespace geocommit {
 
@@ -73,6 +74,7 @@ class CellFleet {
   std::vector<NodeId> all_, clients_, engines_;
   Fleet fleet_;
   std::vector<NodeId> configured_;  ///< Deployed daemons that hold this cell.
+  LeaseKeeper leases_;              ///< Theirs.
   std::vector<std::string> ended_;  ///< Names of processes that have ended.
   ControlClient control_;
   FaultController* faults_{};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,6 +30,7 @@ enum class ControlVerb : std::uint8_t {
   end_fault,   ///< Heals and disarms one, or all of them.
   move_home,   ///< A HomeOrder.
   quiesce,     ///< Begin nothing any more (NodeEngine::quiesce).
+  renew,       ///< Deployed: the runner of this run lives, its lease begins anew (NodeConfig::lease).
 };
 
 /// Home region: the entities of `home` get their master in `successor` (NodeEngine::move_home). For every agent.
@@ -63,6 +65,8 @@ struct NodeReport {
   Duration fixed_or_measured_force_p50{};  ///< What a force took here (fsync) or was told to take (fixed).
 };
 
+inline constexpr std::uint64_t kFilePieceBytes = 1U << 20U;
+
 /// The runner's end. Not thread-safe; several requests to different nodes may be under way at once.
 class ControlClient {
  public:
@@ -88,15 +92,22 @@ class ControlClient {
   /// `id` 0: all orders. Fine if there is none of that id. Does not end what is the runner's (cut, link, ...).
   [[nodiscard]] std::vector<Result<void>> end_fault(const std::vector<NodeId>& nodes, std::uint32_t id,
                                                     Duration timeout);
+  [[nodiscard]] std::vector<Result<void>> renew(const std::vector<NodeId>& nodes, const std::string& run_id,
+                                                Duration timeout);
   [[nodiscard]] Result<void> configure(NodeId node, const NodeConfig& config, Duration timeout);
   struct RemoteFile {
     std::string name;
     std::uint64_t bytes{};
   };
   [[nodiscard]] Result<std::vector<RemoteFile>> list_files(NodeId node, Duration timeout);
-  /// Whole file, in pieces; bounded by 4 GiB.
-  [[nodiscard]] Result<void> fetch_file(NodeId node, const std::string& name, const std::filesystem::path& to,
-                                        Duration timeout);
+  struct Fetch {
+    Duration patience{60s};                            ///< For each answer.
+    std::uint64_t bytes_max{std::uint64_t{4} << 30U};  ///< A larger file is an Error.
+    std::function<bool()> give_up;                     ///< Asked at least ten times a second; true: an Error at once.
+  };
+  /// Whole file, in pieces; the number of its bytes.
+  [[nodiscard]] Result<std::uint64_t> fetch_file(NodeId node, const std::string& name, const std::filesystem::path& to,
+                                                 const Fetch& limits);
 
  private:
   class Impl;

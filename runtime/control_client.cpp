@@ -14,7 +14,9 @@ namespace geocommit {
 namespace {
 
 constexpr std::int64_t kReplyBytesMax = 1LL << 30U;  // a report of a million balances is some 3 MB
-constexpr std::uint64_t kFileBytesMax = 4ULL << 30U;
+// Of everything but reports: a piece of a file, a status, a list of some thousand files.
+constexpr std::size_t kPlainReplyBytesMax = 4U << 20U;
+constexpr std::chrono::milliseconds kGiveUpInterval{100};
 
 wire::ControlVerb to_wire(ControlVerb verb) { return static_cast<wire::ControlVerb>(verb); }
 static_assert(static_cast<int>(ControlVerb::metrics) == wire::CONTROL_METRICS);
@@ -33,7 +35,8 @@ class ControlClient::Impl {
   void remove(NodeId node) { peers_.erase(node); }
 
   /// The same request to many nodes; the id is filled in.
-  std::vector<Reply> ask(wire::ControlRequest request, const std::vector<NodeId>& nodes, Duration timeout) {
+  std::vector<Reply> ask(wire::ControlRequest request, const std::vector<NodeId>& nodes, Duration timeout,
+                         const std::function<bool()>& give_up = {}) {
     request.set_version(kControlVersion);
     request.set_id(++last_id_);
     std::map<NodeId, Reply> replies;
@@ -53,11 +56,12 @@ class ControlClient::Impl {
         }
       }
       const Duration left = deadline - steady_now();
-      if (items.empty() || left <= Duration::zero()) {
+      if (items.empty() || left <= Duration::zero() || (give_up && give_up())) {
         break;
       }
       try {
-        zmq::poll(items, std::chrono::ceil<std::chrono::milliseconds>(left));
+        const auto wait = std::chrono::ceil<std::chrono::milliseconds>(left);
+        zmq::poll(items, give_up ? std::min(wait, kGiveUpInterval) : wait);
       } catch (const zmq::error_t& problem) {
         if (problem.num() == EINTR) {
           continue;
@@ -66,7 +70,7 @@ class ControlClient::Impl {
       }
       for (std::size_t i = 0; i < items.size(); ++i) {
         if ((items[i].revents & ZMQ_POLLIN) != 0) {
-          receive(waiting[i], request.id(), replies);
+          receive(waiting[i], request, replies);
         }
       }
     }
@@ -81,8 +85,9 @@ class ControlClient::Impl {
     return ordered;
   }
 
-  Reply ask_one(const wire::ControlRequest& request, NodeId node, Duration timeout) {
-    return std::move(ask(request, {node}, timeout).front());
+  Reply ask_one(const wire::ControlRequest& request, NodeId node, Duration timeout,
+                const std::function<bool()>& give_up = {}) {
+    return std::move(ask(request, {node}, timeout, give_up).front());
   }
 
  private:
@@ -121,16 +126,20 @@ class ControlClient::Impl {
     return {};
   }
 
-  void receive(NodeId node, std::uint64_t id, std::map<NodeId, Reply>& replies) {
+  void receive(NodeId node, const wire::ControlRequest& request, std::map<NodeId, Reply>& replies) {
+    const bool report = request.verb() == wire::CONTROL_REPORT || request.verb() == wire::CONTROL_METRICS;
     zmq::message_t bytes;
     try {
       while (peers_.at(node).socket->recv(bytes, zmq::recv_flags::dontwait)) {
         wire::ControlReply reply;
+        if (!report && bytes.size() > kPlainReplyBytesMax) {
+          continue;  // a report that was given up, or more than any other answer can be: not taken apart
+        }
         if (!reply.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
           replies.emplace(node, Error{text_of(node) + " answered with something that is not a control reply"});
           return;
         }
-        if (reply.id() != id) {
+        if (reply.id() != request.id()) {
           continue;  // to an earlier request that was given up
         }
         if (reply.result_case() == wire::ControlReply::kError) {
@@ -250,6 +259,18 @@ std::vector<Result<void>> ControlClient::end_fault(const std::vector<NodeId>& no
   return results;
 }
 
+std::vector<Result<void>> ControlClient::renew(const std::vector<NodeId>& nodes, const std::string& run_id,
+                                               Duration timeout) {
+  wire::ControlRequest request;
+  request.set_verb(wire::CONTROL_RENEW);
+  request.set_run_id(run_id);
+  std::vector<Result<void>> results;
+  for (const auto& reply : impl_->ask(request, nodes, timeout)) {
+    results.push_back(reply ? Result<void>{} : Result<void>{reply.error()});
+  }
+  return results;
+}
+
 Result<void> ControlClient::configure(NodeId node, const NodeConfig& config, Duration timeout) {
   wire::ControlRequest request;
   request.set_verb(wire::CONTROL_CONFIGURE);
@@ -272,31 +293,42 @@ Result<std::vector<ControlClient::RemoteFile>> ControlClient::list_files(NodeId 
   return files;
 }
 
-Result<void> ControlClient::fetch_file(NodeId node, const std::string& name, const std::filesystem::path& to,
-                                       Duration timeout) {
+Result<std::uint64_t> ControlClient::fetch_file(NodeId node, const std::string& name, const std::filesystem::path& to,
+                                                const Fetch& limits) {
   std::ofstream out{to, std::ios::binary | std::ios::trunc};
   wire::ControlRequest request;
   request.set_verb(wire::CONTROL_READ_FILE);
   request.set_file(name);
   std::uint64_t offset = 0;
-  while (offset <= kFileBytesMax) {
+  while (true) {
     request.set_offset(offset);
-    const auto reply = impl_->ask_one(request, node, timeout);
+    const auto reply = impl_->ask_one(request, node, limits.patience, limits.give_up);
+    if (limits.give_up && limits.give_up()) {
+      return Error{"given up after " + std::to_string(offset) + " bytes"};
+    }
     if (!reply) {
       return Error{reply.error().message + " (" + name + ")"};
     }
     const wire::FilePiece& piece = reply.value().piece();
+    // Every piece but the last is whole: nobody can make a file last for ever, a byte at a time.
+    const bool whole = piece.data().size() == kFilePieceBytes;
+    if (piece.data().size() > kFilePieceBytes || (!whole && !piece.end())) {
+      return Error{text_of(node) + " answered with something that is no piece of a file (" + name + ")"};
+    }
+    if (piece.data().size() > limits.bytes_max - offset) {
+      return Error{text_of(node) + ": " + name + " is larger than the " + std::to_string(limits.bytes_max) +
+                   " bytes that are taken"};
+    }
     out.write(piece.data().data(), static_cast<std::streamsize>(piece.data().size()));
     offset += piece.data().size();
     if (!out) {
       return Error{"cannot write " + to.string()};
     }
-    if (piece.end() || piece.data().empty()) {
+    if (piece.end()) {
       out.close();
-      return out ? Result<void>{} : Result<void>{Error{"cannot write " + to.string()}};
+      return out ? Result<std::uint64_t>{offset} : Result<std::uint64_t>{Error{"cannot write " + to.string()}};
     }
   }
-  return Error{text_of(node) + ": " + name + " is larger than 4 GiB"};
 }
 
 }  // namespace geocommit

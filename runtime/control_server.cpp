@@ -184,6 +184,8 @@ class ControlServer::Impl {
       }
       case wire::CONTROL_QUIESCE:
         return verbs_.quiesce ? set(reply, verbs_.quiesce()) : unsupported();
+      case wire::CONTROL_RENEW:
+        return verbs_.renew ? set(reply, verbs_.renew(request.run_id())) : unsupported();
       case wire::CONTROL_END_FAULT:
         return verbs_.end_fault ? set(reply, verbs_.end_fault(request.fault_id())) : unsupported();
       case wire::CONTROL_LIST_FILES:

@@ -26,6 +26,7 @@ struct ControlVerbs {
   std::function<Result<void>(const FaultOrder& order)> arm_fault;
   std::function<Result<void>(const HomeOrder& order)> move_home;
   std::function<Result<void>()> quiesce;
+  std::function<Result<void>(const std::string& run_id)> renew;
   std::function<Result<void>(std::uint32_t id)> end_fault;  ///< 0: all of them.
   std::function<Result<void>()> release, shutdown;          ///< Answered first, then acted on in the loop's next steps.
   std::function<std::filesystem::path()> files;             ///< The directory of list_files and read_file; empty: none.
@@ -44,7 +45,6 @@ class ControlServer {
   std::unique_ptr<Impl> impl_;
 };
 
-inline constexpr std::uint64_t kFilePieceBytes = 1U << 20U;
 /// Regular files directly in `directory` or in its archive/, as "name" or "archive/name".
 [[nodiscard]] std::vector<ControlClient::RemoteFile> list_node_files(const std::filesystem::path& directory);
 /// Up to kFilePieceBytes from `offset`; `end`: nothing follows. Only names that list_node_files gives.

@@ -20,6 +20,7 @@
 #include "runtime/bind_policy.h"
 #include "runtime/child_path.h"
 #include "runtime/control_server.h"
+#include "runtime/directory_lock.h"
 #include "runtime/transport.h"
 
 namespace geocommit {
@@ -33,6 +34,7 @@ struct Options {
   std::string data_directory;
   bool insecure{};
   bool serve_stored{};
+  int lock_fd{-1};
 };
 
 std::filesystem::path cells(const Options& options) { return std::filesystem::path{options.data_directory} / "cells"; }
@@ -133,7 +135,7 @@ Result<IdleEnd> serve_idle(const DaemonProgram& program, const Options& options)
 }
 
 /// Starts this program anew: the memory of one cell cannot leak into the next. Returns only if it fails.
-Error start_anew(const Options& options, const std::string& self, bool serve_stored) {
+Error start_anew(const Options& options, const std::string& self, bool serve_stored, DirectoryLock& lock) {
   std::vector<std::string> arguments{
       self, "--listen", options.listen, "--control", options.control, "--data-dir", options.data_directory};
   if (!options.metrics.empty()) {
@@ -148,6 +150,7 @@ Error start_anew(const Options& options, const std::string& self, bool serve_sto
   if (serve_stored) {
     arguments.emplace_back("--serve-stored");
   }
+  arguments.push_back("--lock-fd=" + std::to_string(lock.keep_over_exec()));
   std::vector<char*> argv;
   argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) {
@@ -177,14 +180,27 @@ Result<int> serve(const DaemonProgram& program, const Options& options, const ch
     }
     NodeConfig effective = config.value();
     effective.insecure = effective.insecure || options.insecure;
+    if (effective.data_directory.empty()) {
+      return Error{options.config + ": data_directory: a directory for what must last was expected"};
+    }
+    const Result<DirectoryLock> lock = DirectoryLock::take(effective.data_directory);
+    if (!lock) {
+      return lock.error();
+    }
     return serve_cell(program, effective, false);
+  }
+  Result<DirectoryLock> lock = options.lock_fd >= 0 ? DirectoryLock::adopt(options.lock_fd, options.data_directory)
+                                                    : DirectoryLock::take(options.data_directory);
+  if (!lock) {
+    return lock.error();
   }
   if (!options.serve_stored) {
     const Result<IdleEnd> end = serve_idle(program, options);
     if (!end) {
       return end.error();
     }
-    return end.value() == IdleEnd::shut_down ? Result<int>{0} : Result<int>{start_anew(options, self, true)};
+    return end.value() == IdleEnd::shut_down ? Result<int>{0}
+                                             : Result<int>{start_anew(options, self, true, lock.value())};
   }
   Result<NodeConfig> config = load_node_config(stored(options));
   if (!config) {
@@ -193,7 +209,7 @@ Result<int> serve(const DaemonProgram& program, const Options& options, const ch
   impose(options, config.value());
   const Result<int> code = serve_cell(program, config.value(), true);
   if (code && code.value() == NodeHost::kExitRelease) {
-    return start_anew(options, self, false);
+    return start_anew(options, self, false, lock.value());
   }
   return code;
 }
@@ -231,6 +247,9 @@ int daemon_main(const DaemonProgram& program, int argc, char** argv) {
   app.add_flag("--insecure", options.insecure,
                "Permit sockets off loopback. There is no authentication: whoever reaches them may use them");
   app.add_flag("--serve-stored", options.serve_stored, "Serve the cell that was configured last")
+      ->group("")
+      ->needs(listen);
+  app.add_option("--lock-fd", options.lock_fd, "The lock of --data-dir, from the program that this one was before")
       ->group("")
       ->needs(listen);
   config->excludes(listen);

@@ -304,6 +304,9 @@ void read_members(const json& object, NodeConfig& out, std::optional<Error>& pro
   if (top.find_optional("links_never_cut") != nullptr) {
     top.get("links_never_cut", out.links_never_cut);
   }
+  if (top.find_optional("lease_ns") != nullptr) {
+    top.get("lease_ns", out.lease);
+  }
   if (const json* trace = top.find_optional("trace")) {
     Reader reader{*trace, "trace", problem};
     std::uint64_t ppm = 0;
@@ -428,6 +431,7 @@ std::string to_json(const NodeConfig& config) {
       {"own_namespace", config.own_namespace},
       {"seed", config.seed},
       {"links_never_cut", config.links_never_cut},
+      {"lease_ns", ns(config.lease)},
       {"faults", faults_to_json(config.faults)},
       {"trace",
        {{"on", config.trace.on},

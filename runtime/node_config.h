@@ -69,6 +69,8 @@ struct NodeConfig {
   TraceSettings trace;
   bool links_never_cut{};  ///< See TransportOptions.
   ClientConfig client;
+  /// Deployed: without a renewal for this long the runner counts as gone, and the daemon is idle again. 0: for ever.
+  Duration lease{};
 
   [[nodiscard]] Directory directory() const;
 };

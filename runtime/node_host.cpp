@@ -16,6 +16,10 @@
 
 namespace geocommit {
 
+namespace {
+constexpr Duration kLastCall = 1s;
+}  // namespace
+
 class NodeHost::Impl {
  public:
   Impl(EventLoop& loop, const NodeConfig& config, HostOptions options)
@@ -74,6 +78,10 @@ class NodeHost::Impl {
         return metrics.error();
       }
       metrics_ = std::move(metrics).value();
+    }
+    renewed_ = loop_.now();
+    if (leased()) {
+      watch_lease();
     }
     return {};
   }
@@ -137,6 +145,9 @@ class NodeHost::Impl {
         spdlog::error("faults: this program cannot be given a false wall clock");
       }
     };
+    if (leased()) {
+      seams.longest_pause = config_.lease;  // else nobody could free a daemon that stands still
+    }
     faults_ = std::make_unique<NodeFaults>(loop_, *context_, config_.self, directory_, std::move(seams));
     for (const FaultOrder& order : config_.faults) {
       if (Result<void> armed = faults_->arm(order); !armed) {
@@ -144,6 +155,30 @@ class NodeHost::Impl {
       }
     }
     return {};
+  }
+
+  [[nodiscard]] bool leased() const { return options_.remote_release && config_.lease > Duration::zero(); }
+
+  /// The runner has gone if nothing is heard of it: faults end, and the daemon is idle again.
+  void watch_lease() {
+    (void)loop_.call_at(renewed_ + config_.lease, [this] {
+      if (loop_.now() < renewed_ + config_.lease) {
+        watch_lease();
+        return;
+      }
+      // After a time in which this process stood still, what has come meanwhile is heard first.
+      const Instant heard = renewed_;
+      (void)loop_.call_at(loop_.now() + kLastCall, [this, heard] {
+        if (renewed_ != heard) {
+          watch_lease();
+          return;
+        }
+        spdlog::warn("the runner of {} has not been heard for {:.0f} s: its cell is dropped", config_.run_id,
+                     to_seconds(loop_.now() - renewed_));
+        faults_->end(0);
+        loop_.stop(kExitRelease);
+      });
+    });
   }
 
   void count_transport() {
@@ -205,6 +240,13 @@ class NodeHost::Impl {
       faults_->end(id);
       return {};
     };
+    verbs.renew = [this](const std::string& run_id) -> Result<void> {
+      if (run_id != config_.run_id) {
+        return Error{"busy with run " + config_.run_id};
+      }
+      renewed_ = loop_.now();
+      return {};
+    };
     verbs.start_load = [this] { return service_->start_load(); };
     verbs.shutdown = [this]() -> Result<void> {
       loop_.stop(0);
@@ -222,6 +264,7 @@ class NodeHost::Impl {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<MetricsEndpoint> metrics_;
   std::optional<std::string> failure_;
+  Instant renewed_{};  ///< When the runner was heard last.
 };
 
 Result<std::unique_ptr<NodeHost>> NodeHost::open(EventLoop& loop, const NodeConfig& config, HostOptions options) {

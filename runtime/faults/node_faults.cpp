@@ -269,9 +269,10 @@ void NodeFaults::stop_and_continue(const Armed& armed) {
   sigevent event{};
   event.sigev_notify = SIGEV_SIGNAL;
   event.sigev_signo = SIGCONT;
-  const bool bounded = armed.order.length != kForever;
+  const Duration length = std::min(armed.order.length, seams_.longest_pause);
+  const bool bounded = length != kForever;
   if (bounded) {
-    const std::int64_t ns = std::max<std::int64_t>(armed.order.length.count(), 1);
+    const std::int64_t ns = std::max<std::int64_t>(length.count(), 1);
     itimerspec alarm{};
     alarm.it_value = {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
     if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || ::timer_settime(timer, 0, &alarm, nullptr) != 0) {

@@ -34,6 +34,8 @@ class NodeFaults {
     /// Whether messages have to be shown to drops() from now on.
     std::function<void(bool)> filter_sends;
     std::function<void(Duration)> step_wall_clock;
+    /// After this the kernel wakes a pausing node, whatever the order says.
+    Duration longest_pause{kForever};
   };
   /// All outlive this.
   NodeFaults(EventLoop& loop, zmq::context_t& context, NodeId self, const Directory& directory, Seams seams);

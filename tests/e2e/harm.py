@@ -8,11 +8,12 @@ import os
 import pathlib
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import traceback
 
-from harness import BUILD, HOME, PATIENCE, QUICK, RUNNER, SKIPPED, Running, Skip, check, equal, folder, run, summary, write
+from harness import BUILD, HOME, PATIENCE, QUICK, RUNNER, SKIPPED, Running, Skip, check, equal, folder, run, series, summary, write
 
 SIM = BUILD / "sim" / "geocommit-sim"
 
@@ -90,7 +91,59 @@ def output_of_any_bytes():
             shutil.rmtree(results)
 
 
-TESTS = [names_are_no_paths, nothing_predictable_is_written, the_disk_of_the_output_is_probed, output_of_any_bytes]
+def free_ports(count):
+    """Ports of 127.0.0.1 that nobody has at the moment."""
+    sockets = [socket.socket() for _ in range(count)]
+    for one in sockets:
+        one.bind(("127.0.0.1", 0))
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
+
+
+def daemons_outlive_their_runner():
+    """Killed in the middle of a run, the runner leaves daemons that are idle again when their lease is over."""
+    daemons = []
+    with folder() as place:
+        try:
+            topology = write(place / "t.yaml", "name: t\nregions: [a]\n")
+            nodes = "deployed:\n  lease: 2s\n  nodes:\n"
+            for kind in ("agent", "coordinator"):
+                listen, control, metrics = (f"127.0.0.1:{port}" for port in free_ports(3))
+                nodes += f'    {kind}@a: {{data: "tcp://{listen}", control: "tcp://{control}", metrics: "{metrics}"}}\n'
+                with open(place / f"{kind}.log", "w") as log:
+                    daemons.append(subprocess.Popen(
+                        [str(BUILD / kind / f"geocommit-{kind}"), "--insecure", "--listen", f"tcp://{listen}", "--control",
+                         f"tcp://{control}", "--metrics", metrics, "--data-dir", str(place / f"{kind}-data")], stdout=log, stderr=log))
+            text = QUICK.replace("topology: lan", f"topology: {topology}").replace("[rack-1]", "[a]")
+            text = text.replace("emulation: loopback", "emulation: deployed").replace("participants: 3", "participants: 1")
+            long = write(place / "long.yaml", text.replace("duration: 2s", "duration: 60s") + nodes)
+            with Running("run", long, "--output", place / "killed", cwd=place) as going:
+                going.wait_until_measuring(place / "killed")
+                # Far beyond the lease they are held while the runner lives.
+                going.wait_for(lambda: any(float(row["elapsed_s"]) > 5 for row in series(place / "killed")), "five seconds")
+                check(all(int(row["committed"]) > 0 for row in series(place / "killed")[-2:]), "it goes on")
+                going.signal(signal.SIGKILL)
+                going.end()
+            file = write(place / "short.yaml", text + nodes)
+            status, out, err = 1, "", ""
+            for attempt in range(3):  # each waits ten seconds for idle daemons
+                status, out, err = run("run", file, "--output", place / f"after-{attempt}", cwd=place)
+                if status == 0:
+                    break
+            logs = "".join((place / f"{kind}.log").read_text() for kind in ("agent", "coordinator"))
+            equal(status, 0, f"exit status\n{out}\n{err}\n{logs}")
+            check("has not been heard" in logs and all(d.poll() is None for d in daemons), f"they freed themselves: {logs}")
+        finally:
+            for daemon in daemons:
+                daemon.terminate()
+            for daemon in daemons:
+                daemon.wait(timeout=PATIENCE)
+
+
+TESTS = [names_are_no_paths, nothing_predictable_is_written, the_disk_of_the_output_is_probed, output_of_any_bytes,
+         daemons_outlive_their_runner]
 
 
 def main():

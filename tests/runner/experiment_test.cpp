@@ -240,6 +240,22 @@ TEST_CASE("deployed daemons need an address each") {
   REQUIRE_FALSE(frozen);
   CHECK(frozen.error().message ==
         "x.yaml:6:14: faults[0].for: expected how long with emulation: deployed: nobody could wake that daemon again");
+  // A pause that outlasts the daemon's lease would be cut short.
+  const auto paused = [&](const std::string& lease) {
+    return head + "faults:\n  - {at: 1s, for: 40s, pause: agent@r1}\ndeployed:\n  lease: " + lease +
+           "\n  nodes:\n    agent@r1: " + addresses + "\n    coordinator@r1: " + addresses + "\n";
+  };
+  CHECK(parse_experiment(paused("1m"), "x.yaml")->lease == 60s);
+  CHECK(check_regions(*parse_experiment(paused("1m"), "x.yaml"), {{"r1"}}).ok());
+  const auto too_long = check_regions(*parse_experiment(paused("30s"), "x.yaml"), {{"r1"}});
+  REQUIRE_FALSE(too_long);
+  CHECK(
+      too_long.error().message ==
+      "x.yaml:6:14: faults[0].for: expected at most 30s with emulation: deployed: who stands still for longer than its "
+      "lease is woken (deployed.lease)");
+  CHECK(refusal(paused("10ms")) ==
+        "x.yaml:8:10: deployed.lease: expected a duration with its unit, such as 10s, 5ms or 100us, from 1s to 3600s, "
+        "found \"10ms\"");
   CHECK(refusal(head + "deployed: {nodes: {agent@r1: {data: tcp://h, control: tcp://h:1, metrics: \"h:2\"}}}") ==
         "x.yaml:5:37: deployed.nodes.agent@r1.data: expected an address such as tcp://127.0.0.2:7001, found "
         "\"tcp://h\"");

@@ -15,6 +15,7 @@
 #include <zmq.hpp>
 
 #include "runtime/control.h"
+#include "runtime/event_loop.h"
 #include "runtime/log/segmented_log.h"
 #include "runtime/unique_fd.h"
 #include "tests/runtime/ports.h"
@@ -146,14 +147,17 @@ TEST_CASE("deployed: idle, configured, released, idle again; its files can be fe
     }
     REQUIRE(segments == std::vector<std::string>{"log-00000001.seg"});  // fresh state for each cell
     std::filesystem::create_directories(daemon.directory / "fetched");
-    REQUIRE(daemon.control.fetch_file(daemon.node, segments[0], daemon.directory / "fetched" / "log-00000001.seg", 5s)
+    REQUIRE(daemon.control
+                .fetch_file(daemon.node, segments[0], daemon.directory / "fetched" / "log-00000001.seg",
+                            {5s, 1U << 30U, {}})
                 .ok());
     std::uint64_t records = 0;
     REQUIRE(read_log_history((daemon.directory / "fetched").string(), [&](std::uint64_t, DurableRecord) {
               ++records;
             }).ok());
     CHECK(records == 1);
-    CHECK_FALSE(daemon.control.fetch_file(daemon.node, "../../cell.json", daemon.directory / "no", 5s).ok());
+    CHECK_FALSE(
+        daemon.control.fetch_file(daemon.node, "../../cell.json", daemon.directory / "no", {5s, 1U << 30U, {}}).ok());
   }
   REQUIRE(daemon.control.command(ControlVerb::shutdown, {daemon.node}, 5s).front().ok());
   CHECK(daemon.wait() == 0);
@@ -244,6 +248,72 @@ TEST_CASE("garbage on every port: memory bounded, and it goes on serving") {
   CHECK(daemon.resident_kb() < 400'000);
   REQUIRE(daemon.control.command(ControlVerb::shutdown, {daemon.node}, 5s).front().ok());
   CHECK(daemon.wait() == 0);
+}
+
+TEST_CASE("two daemons never share a data directory, and who has it is named") {
+  Daemon daemon;
+  daemon.start({"--listen", daemon.data, "--control", daemon.control_address, "--data-dir", daemon.directory.string()});
+  REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());
+  for (const bool configured : {false, true}) {
+    if (configured) {  // it has started itself anew, and never let go
+      REQUIRE(daemon.control.configure(daemon.node, daemon.config(), 5s).ok());
+      REQUIRE(daemon.status_when([](const NodeStatus& status) { return !status.idle; }).ok());
+    }
+    Daemon second;
+    second.start(
+        {"--listen", second.data, "--control", second.control_address, "--data-dir", daemon.directory.string()});
+    CHECK(second.wait() == 1);
+    INFO(second.last_line());
+    CHECK(second.last_line().find("process " + std::to_string(daemon.pid) + ", which is running") != std::string::npos);
+  }
+  Daemon by_file;
+  NodeConfig config = by_file.config();
+  config.data_directory = daemon.directory;
+  std::ofstream{by_file.directory / "config.json"} << to_json(config);
+  by_file.start({"--config", (by_file.directory / "config.json").string()});
+  CHECK(by_file.wait() == 1);
+  CHECK(by_file.last_line().find("two daemons cannot share one") != std::string::npos);
+  REQUIRE(::kill(daemon.pid, SIGKILL) == 0);  // the kernel gives it back
+  CHECK(daemon.wait() == 128 + SIGKILL);
+  by_file.start({"--config", (by_file.directory / "config.json").string()});
+  CHECK(by_file.status_when([](const NodeStatus&) { return true; }).ok());
+}
+
+TEST_CASE("a daemon whose runner has gone frees itself, also out of a pause for ever") {
+  for (const bool pausing : {false, true}) {
+    Daemon daemon;
+    daemon.start(
+        {"--listen", daemon.data, "--control", daemon.control_address, "--data-dir", daemon.directory.string()});
+    REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());
+    NodeConfig config = daemon.config();
+    config.lease = 3s;
+    REQUIRE(daemon.control.configure(daemon.node, config, 5s).ok());
+    REQUIRE(daemon.status_when([](const NodeStatus& status) { return !status.idle; }).ok());
+    // While it is renewed it stays, however long that is; a stranger renews nothing.
+    for (int i = 0; i < 50; ++i) {
+      REQUIRE(daemon.control.renew({daemon.node}, config.run_id, 5s).front().ok());
+      std::this_thread::sleep_for(100ms);
+    }
+    const auto status = std::move(daemon.control.status({daemon.node}, 5s).front());
+    REQUIRE(status.ok());
+    CHECK_FALSE(status.value().idle);
+    CHECK_FALSE(daemon.control.renew({daemon.node}, "another-run", 5s).front().ok());
+    if (pausing) {
+      FaultOrder pause;
+      pause.id = 1;
+      pause.kind = FaultKind::pause;
+      pause.length = kForever;
+      (void)daemon.control.arm(daemon.node, pause, 100ms);  // it answers when it is awake again
+    }
+    bool idle = false;
+    for (const Instant until = steady_now() + 60s; !idle && steady_now() < until;) {
+      const auto now = std::move(daemon.control.status({daemon.node}, 1s).front());
+      idle = now && now.value().idle;
+      std::this_thread::sleep_for(20ms);
+    }
+    CHECK(idle);
+    REQUIRE(daemon.control.configure(daemon.node, daemon.config(), 5s).ok());  // for the next runner
+  }
 }
 
 // PITFALLS 24. The logger stamps its lines with the time of day, and a fault steps it; nothing else may know it.

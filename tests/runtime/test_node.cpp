@@ -234,9 +234,9 @@ TEST_CASE("two agents and a coordinator commit transfers, report them, survive a
                                       [](const auto& file) { return file.name == "log-00000001.seg"; });
     REQUIRE(segment != files.value().end());
     const auto fetched = cluster.directory / "fetched";
-    REQUIRE(cluster.control.fetch_file(NodeId{1}, segment->name, fetched, 5s).ok());
+    REQUIRE(cluster.control.fetch_file(NodeId{1}, segment->name, fetched, {5s, 1U << 30U, {}}).ok());
     CHECK(std::filesystem::file_size(fetched) == segment->bytes);
-    CHECK_FALSE(cluster.control.fetch_file(NodeId{1}, "../1001/checkpoint", fetched, 5s).ok());
+    CHECK_FALSE(cluster.control.fetch_file(NodeId{1}, "../1001/checkpoint", fetched, {5s, 1U << 30U, {}}).ok());
     for (const NodeId node : daemons) {
       REQUIRE(cluster.stop(node).ok());
     }
