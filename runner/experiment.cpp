@@ -241,12 +241,22 @@ yaml::Reader<std::string> address(std::string_view scheme) {
   };
 }
 
+/// "ipc:///run/geocommit/agent", or TCP where the daemon was started with --insecure.
+yaml::Reader<std::string> control_address() {
+  return [](const Node& node) -> Result<std::string> {
+    if (!node.is_scalar() || !node.text().starts_with("ipc://")) return address("tcp://")(node);
+    if (node.text().starts_with("ipc:///") && node.text().size() > 7) return node.text();
+    return node.error("expected ipc:// and an absolute path, such as ipc:///run/geocommit/agent, found " +
+                      node.describe());
+  };
+}
+
 yaml::Reader<NodeAddresses> node_addresses() {
   return [](const Node& node) -> Result<NodeAddresses> {
     NodeAddresses out;
     MapReader map(node);
     map.required("data", out.data, address("tcp://"));
-    map.required("control", out.control, address("tcp://"));
+    map.required("control", out.control, control_address());
     map.required("metrics", out.metrics, address(""));
     if (auto done = map.finish(); !done) return done.error();
     return out;

@@ -66,6 +66,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   const ResolvedTimeouts& timeouts = plan.timeouts[context_.cell.point];
   NodeConfig config;
   config.run_id = context_.run_id;
+  config.secret = context_.network.secret();
   config.cell = context_.cell.id;
   config.self = node.id;
   config.protocol = context_.cell.protocol->name;
@@ -129,7 +130,7 @@ Result<void> CellFleet::start_node(const NodeInfo& node) {
   std::filesystem::remove_all(folder, ignored);  // a first try may have left something
   if (auto made = make_folder(folder); !made) return made;
   const NodeConfig config = config_of(node);
-  if (auto written = write_file(folder / "config.json", to_json(config)); !written) return written;
+  if (auto written = store_node_config(folder / "config.json", config); !written) return written;
   if (!context_.network.starts(node)) return configure_deployed(node, config);
   return start_process(node);
 }
@@ -250,7 +251,7 @@ Result<void> CellFleet::restart(const FaultController::Restart& how) {
   }
   NodeConfig config = config_of(*node);
   config.faults = how.orders;
-  if (auto written = write_file(folder / "config.json", to_json(config)); !written) return written;
+  if (auto written = store_node_config(folder / "config.json", config); !written) return written;
   if (auto started = start_process(*node); !started) return started;
   std::erase(ended_, node->name);
   faults_->node_started(how.node);

@@ -5,7 +5,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <array>
+#include <cstdio>
+#include <random>
+
+#include "runner/private_sockets.h"
 #include "runner/prometheus/server.h"
+#include "runtime/bind_policy.h"
 #include "runtime/unique_fd.h"
 
 namespace geocommit {
@@ -13,7 +19,6 @@ namespace {
 
 // Inside a namespace of its own every node has the same ports.
 constexpr std::uint16_t kDataPort = 7001;
-constexpr std::uint16_t kControlPort = 7002;
 constexpr std::uint16_t kMetricsPort = 7003;
 // Free ports are looked for below the range that the kernel hands out to outgoing connections (32768 upwards).
 constexpr std::uint16_t kFirstPort = 20'000;
@@ -58,6 +63,18 @@ bool is_free(std::uint16_t port) {
   return fd.valid() && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&at), sizeof at) == 0 && ::listen(fd.get(), 1) == 0;
 }
 
+/// 128 bits from the system's random device.
+std::string make_secret() {
+  std::random_device random;
+  std::string secret;
+  for (int word = 0; word < 4; ++word) {
+    std::array<char, 9> text{};
+    (void)std::snprintf(text.data(), text.size(), "%08x", random());
+    secret += text.data();
+  }
+  return secret;
+}
+
 std::string tcp(const std::string& host, std::uint16_t port) { return "tcp://" + host + ":" + std::to_string(port); }
 
 }  // namespace
@@ -88,7 +105,7 @@ Result<NetworkChoice> choose_network(EmulationKind asked) {
 
 Network::Network(const Plan& plan, const PlannedWan& wan, NetworkChoice choice, const NetworkOptions& options,
                  HttpProxy* proxy)
-    : plan_(plan), wan_(wan), choice_(std::move(choice)), options_(options), proxy_(proxy) {
+    : plan_(plan), wan_(wan), choice_(std::move(choice)), options_(options), proxy_(proxy), secret_(make_secret()) {
   spread_ports(0);
 }
 
@@ -117,6 +134,7 @@ Result<std::unique_ptr<Network>> Network::open(const Plan& plan, const PlannedWa
     network->emulation_ = std::move(up).value();
   }
   if (auto assigned = network->assign_addresses(); !assigned) return assigned.error();
+  if (auto assigned = network->assign_control(); !assigned) return assigned.error();
   if (auto serves = network->serve_metrics(); !serves) return serves.error();
   return network;
 }
@@ -127,7 +145,7 @@ Result<void> Network::assign_addresses() {
     case EmulationKind::tun:
       for (const NodeInfo& node : wan_.nodes) {
         const std::string management = emulation_->management_address(node.name);
-        addresses_[node.id] = {tcp(emulation_->wan_address(node.name), kDataPort), tcp(management, kControlPort),
+        addresses_[node.id] = {tcp(emulation_->wan_address(node.name), kDataPort), "",
                                management + ":" + std::to_string(kMetricsPort)};
       }
       return {};
@@ -139,6 +157,21 @@ Result<void> Network::assign_addresses() {
       break;
   }
   GC_CHECK(false);
+}
+
+/// Whatever this runner starts is commanded through its private folder, where no other user of the machine can.
+Result<void> Network::assign_control() {
+  remove_private_sockets(options_.sockets);
+  auto listener = private_socket(options_.sockets, "faults");
+  if (!listener) return listener.error();
+  fault_listener_ = std::move(listener).value();
+  for (const NodeInfo& node : wan_.nodes) {
+    if (!starts(node)) continue;
+    auto control = private_socket(options_.sockets, "node" + std::to_string(node.id.value));
+    if (!control) return control.error();
+    addresses_[node.id].control = std::move(control).value();
+  }
+  return {};
 }
 
 Result<void> Network::assign_loopback_ports() {
@@ -159,14 +192,14 @@ Result<void> Network::assign_loopback_ports() {
       continue;
     }
     const auto data = next();
-    const auto control = next();
     const auto metrics = next();
-    if (!data || !control || !metrics) {
+    if (!data || !metrics) {
       return Error{"no free port on 127.0.0.1 between " + std::to_string(kFirstPort) + " and " +
                    std::to_string(kLastPort)};
     }
-    addresses_[node.id] = {tcp("127.0.0.1", *data), tcp("127.0.0.1", *control),
-                           "127.0.0.1:" + std::to_string(*metrics)};
+    NodeAddresses& own = addresses_[node.id];
+    own.data = tcp("127.0.0.1", *data);
+    own.metrics = "127.0.0.1:" + std::to_string(*metrics);
   }
   return {};
 }
@@ -186,6 +219,21 @@ Result<void> Network::serve_metrics() {
 
 bool Network::starts(const NodeInfo& node) const {
   return choice_.kind != EmulationKind::deployed || node.kind == NodeKind::client;
+}
+
+std::vector<std::string> Network::insecure() const {
+  std::vector<std::string> found;
+  if (choice_.kind != EmulationKind::deployed) return found;
+  for (const NodeInfo& node : wan_.nodes) {
+    const NodeAddresses& at = addresses_.at(node.id);
+    if (!at.control.starts_with("ipc://")) {
+      found.push_back(node.name + " is commanded at " + at.control + ": whoever reaches that can command it too");
+    }
+    if (!is_loopback(at.data)) {
+      found.push_back(node.name + " takes data at " + at.data + ": whoever reaches that can run transactions");
+    }
+  }
+  return found;
 }
 
 int Network::namespace_fd(const NodeInfo& node) const { return emulation_ ? emulation_->namespace_fd(node.name) : -1; }
@@ -216,6 +264,7 @@ std::optional<std::string> Network::failure() {
 void Network::close() {
   if (proxy_ != nullptr) proxy_->stop();
   if (emulation_) emulation_->close();
+  remove_private_sockets(options_.sockets);
 }
 
 }  // namespace geocommit

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 #include "runner/http_proxy.h"
@@ -27,6 +28,7 @@ struct NetworkChoice {
 
 struct NetworkOptions {
   std::filesystem::path router_log;
+  std::filesystem::path sockets;  ///< Where private_socket() puts what commands the nodes: run_state_folder().
   std::uint64_t seed{1};
   std::optional<std::uint16_t> base_port;  ///< Loopback: consecutive ports from here instead of free ones.
 };
@@ -58,6 +60,12 @@ class Network {
   [[nodiscard]] std::string metrics_url(const NodeInfo& node) const;
   /// A Prometheus configuration that scrapes every node. `run` labels all; `rules`: files, may hold a star.
   [[nodiscard]] std::string prometheus_yaml(const std::string& run, const std::filesystem::path& rules) const;
+  /// Sentences on what of this network has no authentication: deployed daemons off loopback, or commanded over TCP.
+  [[nodiscard]] std::vector<std::string> insecure() const;
+  /// Of this run, for its nodes alone: NodeConfig::secret.
+  [[nodiscard]] const std::string& secret() const { return secret_; }
+  /// Where the runner listens for what fault points report: "ipc://...".
+  [[nodiscard]] const std::string& fault_listener() const { return fault_listener_; }
   /// The router or another helper of the emulation has failed: why.
   [[nodiscard]] std::optional<std::string> failure();
   void close();
@@ -67,6 +75,7 @@ class Network {
           HttpProxy* proxy);
   [[nodiscard]] Result<void> assign_addresses();
   [[nodiscard]] Result<void> assign_loopback_ports();
+  [[nodiscard]] Result<void> assign_control();
   void spread_ports(int tries);
   [[nodiscard]] Result<void> serve_metrics();
 
@@ -78,6 +87,7 @@ class Network {
   std::unique_ptr<Emulation> emulation_;
   std::mutex emulation_mutex_;
   std::map<NodeId, NodeAddresses> addresses_;
+  std::string secret_, fault_listener_;
   std::uint16_t next_port_{};
   int port_tries_{};
 };

@@ -330,6 +330,7 @@ Result<void> Results::write() const {
   out["seed"] = plan_.experiment.seed;
   out["cells_planned"] = plan_.cells.size();
   out["failures"] = failures_;
+  if (!insecure_.empty()) out["insecure"] = insecure_;
   out["cells"] = Json::array();
   std::string table = std::string(kCsvHeader) + "\n";
   for (const CellResult& cell : cells_) {

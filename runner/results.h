@@ -20,6 +20,8 @@ class Results {
   [[nodiscard]] const std::vector<CellResult>& cells() const { return cells_; }
   void add(CellResult result);
   /// A cell that could not start at all.
+  /// Sentences: what of the run had no authentication.
+  void note_insecure(std::vector<std::string> what) { insecure_ = std::move(what); }
   void note_failure(const std::string& why) { failures_.push_back(why); }
   /// summary.json and summary.csv of all cells, and the histograms of the newest.
   [[nodiscard]] Result<void> write() const;
@@ -31,6 +33,7 @@ class Results {
   std::string run_id_;
   std::vector<CellResult> cells_;
   std::vector<std::string> failures_;
+  std::vector<std::string> insecure_;
 };
 
 }  // namespace geocommit

@@ -177,6 +177,7 @@ class Run {
   Result<void> open_network(const PlannedWan& wan, const NetworkChoice& choice, HttpProxy* proxy, RunState& state) {
     NetworkOptions how;
     how.router_log = paths_.results / "logs" / "router.log";
+    how.sockets = state.path().parent_path();
     how.seed = plan_.experiment.seed;
     how.base_port = options_.base_port;
     network_.reset();
@@ -188,6 +189,12 @@ class Run {
       for (const auto& [key, value] : network_->emulation()->describe()) console_.detail(key + ": " + value);
     }
     facts_.network = network_.get();
+    if (const auto open = network_->insecure(); !open.empty()) {
+      results_->note_insecure(open);
+      console_.warn("insecure: " + open.front() +
+                    (open.size() > 1 ? " (and " + std::to_string(open.size() - 1) + " more of its kind)" : "") +
+                    "; the results say so");
+    }
     if (auto written = write_start(); !written) return written;
     auto pairs = check_round_trips(wan, *network_, console_);
     if (!pairs.empty()) facts_.round_trips.emplace_back(wan.topology.name(), std::move(pairs));

@@ -77,10 +77,10 @@ Result<void> accept_cell(const Options& options, NodeKind kind, const std::strin
   std::error_code problem;
   std::filesystem::remove_all(cells(options), problem);
   std::filesystem::create_directories(config.value().data_directory, problem);
-  std::ofstream out{stored(options), std::ios::trunc};
-  out << to_json(config.value());
-  out.close();
-  return out && !problem ? Result<void>{} : Result<void>{Error{"cannot store the configuration"}};
+  if (problem) {
+    return Error{cells(options).string() + ": cannot be made anew: " + problem.message()};
+  }
+  return store_node_config(stored(options), config.value());
 }
 
 /// Files of the cell that was served last.
@@ -92,10 +92,13 @@ std::filesystem::path last_cell(const Options& options) {
 enum class IdleEnd : std::uint8_t { shut_down, configured };
 
 Result<IdleEnd> serve_idle(const DaemonProgram& program, const Options& options) {
-  for (const std::string& address : {options.listen, options.control, options.metrics}) {
+  for (const std::string& address : {options.listen, options.metrics}) {
     if (Result<void> allowed = may_bind(address, options.insecure); !allowed) {
       return allowed.error();
     }
+  }
+  if (Result<void> allowed = may_be_commanded_on(options.control, options.insecure); !allowed) {
+    return allowed.error();
   }
   Result<std::unique_ptr<EventLoop>> made = EventLoop::create();
   if (!made) {
@@ -240,12 +243,16 @@ int daemon_main(const DaemonProgram& program, int argc, char** argv) {
   auto* config =
       app.add_option("--config", options.config, "Serve the cell in this file (JSON, as the runner writes it)");
   auto* listen = app.add_option("--listen", options.listen, "Deployed: where other nodes reach this one");
-  app.add_option("--control", options.control, "Deployed: where the runner reaches this daemon")->needs(listen);
+  app.add_option("--control", options.control,
+                 "Deployed: where the runner reaches this daemon; ipc://PATH in a folder of yours with mode 0700")
+      ->needs(listen);
   app.add_option("--metrics", options.metrics, "Deployed: HTTP address of /metrics")->needs(listen);
   app.add_option("--data-dir", options.data_directory, "Deployed: where to keep the log")->needs(listen);
   app.add_option("--log-file", options.log_file, "Log there instead of to stderr");
-  app.add_flag("--insecure", options.insecure,
-               "Permit sockets off loopback. There is no authentication: whoever reaches them may use them");
+  app.add_flag(
+      "--insecure", options.insecure,
+      "Permit data off loopback and control over TCP. There is no authentication: whoever reaches them may use "
+      "them, and results are marked");
   app.add_flag("--serve-stored", options.serve_stored, "Serve the cell that was configured last")
       ->group("")
       ->needs(listen);
@@ -253,10 +260,11 @@ int daemon_main(const DaemonProgram& program, int argc, char** argv) {
       ->group("")
       ->needs(listen);
   config->excludes(listen);
-  app.footer(std::string{"Examples:\n  "} + program.name +
-             " --config results/run/nodes/agent@us-east-1/config.json\n  " + program.name +
-             " --listen tcp://127.0.0.2:7001 --control tcp://127.0.0.2:7002 --metrics 127.0.0.2:7003 --data-dir "
-             "/var/lib/geocommit\n\nExit status: 0 after a clean end, 1 on an error, which is the last line.");
+  app.footer(
+      std::string{"Examples:\n  "} + program.name + " --config results/run/nodes/agent@us-east-1/config.json\n  " +
+      program.name +
+      " --listen tcp://127.0.0.2:7001 --control ipc:///var/lib/geocommit/control --metrics 127.0.0.2:7003 "
+      "--data-dir /var/lib/geocommit\n\nExit status: 0 after a clean end, 1 on an error, which is the last line.");
   try {
     app.parse(argc, argv);
     if (options.config.empty() &&

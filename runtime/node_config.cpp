@@ -1,6 +1,12 @@
 #include "runtime/node_config.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
 #include <cmath>
+#include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -8,6 +14,7 @@
 #include <utility>
 
 #include "base/identifier.h"
+#include "runtime/unique_fd.h"
 
 namespace geocommit {
 namespace {
@@ -258,6 +265,7 @@ json faults_to_json(const std::vector<FaultOrder>& orders) {
 void read_members(const json& object, NodeConfig& out, std::optional<Error>& problem) {
   Reader top{object, "", problem};
   top.get("run_id", out.run_id);
+  top.get("secret", out.secret);
   top.get("cell", out.cell);
   top.get<std::uint32_t>("self", out.self.value, 1, 1'000'000);
   top.get("protocol", out.protocol);
@@ -403,6 +411,7 @@ std::string to_json(const NodeConfig& config) {
   }
   const json object = {
       {"run_id", config.run_id},
+      {"secret", config.secret},
       {"cell", config.cell},
       {"self", config.self.value},
       {"protocol", config.protocol},
@@ -445,6 +454,18 @@ std::string to_json(const NodeConfig& config) {
         {"outcome_timeout_ns", ns(config.client.outcome_timeout)}}},
   };
   return object.dump(2, ' ', false, json::error_handler_t::replace);
+}
+
+Result<void> store_node_config(const std::filesystem::path& file, const NodeConfig& config) {
+  const std::string temporary = file.string() + ".tmp";
+  const std::string text = to_json(config);
+  (void)::unlink(temporary.c_str());
+  const UniqueFd fd{::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  if (!fd.valid() || ::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()) ||
+      ::rename(temporary.c_str(), file.c_str()) != 0) {
+    return Error{file.string() + ": cannot be written: " + std::strerror(errno)};
+  }
+  return {};
 }
 
 }  // namespace geocommit

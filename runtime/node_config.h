@@ -43,6 +43,7 @@ struct ClientConfig {
 
 struct NodeConfig {
   std::string run_id;  ///< In every envelope: a message of another run is refused.
+  std::string secret;  ///< What nodes of the run show each other (runtime/door.h); empty: everybody is let in.
   std::string cell;    ///< "2pc-r1-s0": names the cell in logs.
   NodeId self;
   std::string protocol;  ///< Registry name.
@@ -78,5 +79,7 @@ struct NodeConfig {
 [[nodiscard]] Result<NodeConfig> load_node_config(const std::filesystem::path& file);
 [[nodiscard]] Result<NodeConfig> parse_node_config(const std::string& json, const std::string& origin);
 [[nodiscard]] std::string to_json(const NodeConfig& config);
+/// Replaces `file`; nobody else may read it.
+[[nodiscard]] Result<void> store_node_config(const std::filesystem::path& file, const NodeConfig& config);
 
 }  // namespace geocommit

@@ -45,6 +45,7 @@ class NodeHost::Impl {
     transport.self = config_.self;
     transport.epoch = options_.epoch;
     transport.run_id = config_.run_id;
+    transport.secret = config_.secret;
     transport.bind = own.data;
     transport.addresses = std::move(data);
     transport.directory = &directory_;

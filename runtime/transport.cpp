@@ -12,6 +12,7 @@
 #include <zmq.hpp>
 
 #include "base/check.h"
+#include "runtime/door.h"
 #include "runtime/wire/peer_codec.h"
 
 namespace geocommit {
@@ -22,6 +23,7 @@ constexpr std::size_t kFlushItems = 1'024;
 constexpr int kFramesPerStep = 256;
 constexpr int kPatienceMs = 60'000;  // where silence does not mean a cut
 constexpr Duration kHousekeeping = 1s;
+constexpr Duration kDoorWatch = 250ms;
 constexpr Duration kLogInterval = 10s;  // at most one line per cause in this time
 
 template <class Option, class Value>
@@ -72,17 +74,19 @@ class Transport::Impl {
     if (hook_ != 0) {
       loop_.remove_hook(hook_);
     }
-    if (housekeeping_ != 0) {
-      loop_.cancel(housekeeping_);
-    }
+    loop_.cancel(housekeeping_);
+    loop_.cancel(door_watch_);
   }
 
   Result<void> open() {
     try {
       set_bounds(router_, options_);
       set(router_, zmq::sockopt::router_mandatory, 1);
-      set(router_, zmq::sockopt::backlog, 256);
-      router_.bind(options_.bind);
+      auto door = Door::open(context_, loop_, router_, options_.bind, options_.secret);
+      if (!door) {
+        return door.error();
+      }
+      door_ = std::move(door).value();
       bound_ = router_.get(zmq::sockopt::last_endpoint);
       router_fd_ = router_.get(zmq::sockopt::fd);
     } catch (const zmq::error_t& problem) {
@@ -107,6 +111,7 @@ class Transport::Impl {
       return !local_.empty();
     });
     keep_house();
+    watch_door();
     return {};
   }
 
@@ -243,6 +248,7 @@ class Transport::Impl {
     try {
       auto peer = std::make_unique<Peer>(context_, options_);
       set_bounds(peer->socket, options_);
+      Door::show(peer->socket, options_.secret);
       set(peer->socket, zmq::sockopt::immediate, true);  // queue only for a live connection
       // 300 ms, and 1 s to give a connection up, for up to 20 peers; rarer with more, since each costs an idle node a
       // wake-up.
@@ -403,17 +409,23 @@ class Transport::Impl {
     housekeeping_ = loop_.call_at(loop_.now() + kHousekeeping, [this] { keep_house(); });
   }
 
+  void watch_door() {
+    door_->watch();
+    door_watch_ = loop_.call_at(loop_.now() + kDoorWatch, [this] { watch_door(); });
+  }
+
   zmq::context_t& context_;
   EventLoop& loop_;
   TransportOptions options_;
   Handler handler_;
   EnvelopeReader reader_;
   zmq::socket_t router_;
+  std::unique_ptr<Door> door_;
   std::unique_ptr<zmq::socket_t> barrier_out_, barrier_in_;
   int router_fd_{-1};
   EventLoop::SourceId source_{};
   EventLoop::HookId hook_{};
-  std::uint64_t housekeeping_{};
+  std::uint64_t housekeeping_{}, door_watch_{};
   std::map<NodeId, std::unique_ptr<Peer>> peers_;
   std::vector<Peer*> dirty_;
   std::vector<PeerMessage> received_, local_;

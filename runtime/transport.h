@@ -26,9 +26,10 @@ namespace geocommit {
 
 struct TransportOptions {
   NodeId self;
-  Epoch epoch;                              ///< This start's, stamped on everything sent. A client uses 1.
-  std::string run_id;                       ///< Frames of another run are refused.
-  std::string bind;                         ///< "tcp://127.0.0.1:7001"
+  Epoch epoch;         ///< This start's, stamped on everything sent. A client uses 1.
+  std::string run_id;  ///< Frames of another run are refused.
+  std::string secret;  ///< Whoever does not show it is not let in (runtime/door.h); empty: all are.
+  std::string bind;    ///< "tcp://127.0.0.1:7001"
   std::map<NodeId, std::string> addresses;  ///< Data addresses of every node of the run (self may be among them).
   const Directory* directory{};             ///< Outlives the transport.
   bool links_never_cut{};  ///< Loopback: a peer that is silent for seconds stands still, and finds later what was sent.

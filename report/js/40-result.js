@@ -24,7 +24,7 @@ function drawResult() {
   const planned = summary.cells_planned, failures = summary.failures || [];
   const notices = [];
   if (planned > cells.length && data.limits.length === 0) notices.push(`${cells.length} of ${planned} cells got as far as a result.`);
-  notices.push(...failures, ...cells.filter((c) => c.failure).map((c) => c.cell + ": " + c.failure), ...data.limits);
+  notices.push(...(summary.insecure || []).map((what) => "insecure: " + what), ...failures, ...cells.filter((c) => c.failure).map((c) => c.cell + ": " + c.failure), ...data.limits);
   section("result", "Found", "What this run found",
     groups.length ? el("ul", {class: "verdicts", "aria-label": "Verdicts"}, badges) : null,
     el("ul", {class: "findings"}, data.findings.map((f) => el("li", {class: f.kind}, f.text))),

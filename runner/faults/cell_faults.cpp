@@ -2,9 +2,6 @@
 
 #include <unistd.h>
 
-#include <cerrno>
-#include <csignal>
-#include <cstdlib>
 #include <filesystem>
 
 #include "runner/launch.h"
@@ -15,18 +12,6 @@ namespace geocommit {
 namespace {
 
 constexpr Duration kAskPatience = 1s;
-constexpr const char* kSocketPrefix = "faults-";  // and the runner's pid, in the folder of the state files
-
-/// A runner that was killed leaves its socket's name behind.
-void remove_stale_sockets(const std::filesystem::path& folder) {
-  std::error_code ignored;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    const std::string name = entry.path().filename().string();
-    if (!name.starts_with(kSocketPrefix)) continue;
-    const int pid = std::atoi(name.c_str() + std::string_view(kSocketPrefix).size());
-    if (pid > 0 && ::kill(pid, 0) != 0 && errno == ESRCH) std::filesystem::remove(entry.path(), ignored);
-  }
-}
 
 }  // namespace
 
@@ -52,15 +37,8 @@ CellFaults::CellFaults(const CellContext& context, CellFleet& fleet) : context_(
   controller_ = std::make_unique<FaultController>(std::move(faults), std::move(nodes), hands());
 }
 
-void CellFaults::close_listener() {
-  if (!listener_) return;
-  listener_.reset();
-  std::error_code ignored;
-  std::filesystem::remove(context_.state.path().parent_path() / (kSocketPrefix + std::to_string(::getpid())), ignored);
-}
-
 CellFaults::~CellFaults() {
-  close_listener();
+  listener_.reset();
   if (controller_) controller_->stop();
   fleet_.set_faults(nullptr);
 }
@@ -69,11 +47,7 @@ FaultHands CellFaults::hands() {
   FaultHands out;
   out.links = links_.get();
   out.own_processes = context_.network.kind() != EmulationKind::deployed;
-  // Also seen from the namespaces of the nodes, which have no other file system.
-  if (out.own_processes) {
-    out.listener =
-        "ipc://" + (context_.state.path().parent_path() / (kSocketPrefix + std::to_string(::getpid()))).string();
-  }
+  if (out.own_processes) out.listener = context_.network.fault_listener();
   out.signal = [this](NodeId node, int number) { return fleet_.signal(node, number); };
   out.wake = [this] { fleet_.wake(); };
   out.told = [this](const NamedFault& fault, bool begins) { told(fault, begins); };
@@ -125,7 +99,6 @@ Result<void> CellFaults::prepare() {
   if (!controller_) return {};
   if (auto refusal = controller_->refusal(); !refusal.empty()) return Error{refusal};
   fleet_.set_faults(controller_.get());
-  remove_stale_sockets(context_.state.path().parent_path());
   if (const FaultHands how = hands(); !how.listener.empty()) {
     auto listener =
         FaultListener::open(how.listener, [this](const FaultReport& report) { controller_->on_report(report); });
@@ -137,7 +110,7 @@ Result<void> CellFaults::prepare() {
 
 void CellFaults::finish(CellEvidence& evidence) {
   if (!controller_) return;
-  close_listener();
+  listener_.reset();
   controller_->stop();
   evidence.faults = controller_->records();
   const std::lock_guard lock(mutex_);

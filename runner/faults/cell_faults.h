@@ -31,7 +31,6 @@ class CellFaults {
 
  private:
   [[nodiscard]] FaultHands hands();
-  void close_listener();
   void told(const NamedFault& fault, bool begins);
   void gauge(const NamedFault& fault, int active);
 

@@ -194,7 +194,8 @@ def taken_port():
 
 
 def deployed():
-    """Daemons started by hand on several loopback addresses, used for two cells, and idle again afterwards."""
+    """Daemons started by hand on several loopback addresses, used for two cells, and idle again afterwards. One of them
+    is commanded over TCP, which it must be permitted, and which the results say."""
     daemons = []
     with folder() as place:
         try:
@@ -203,21 +204,29 @@ def deployed():
             for i, region in enumerate(("rack-1", "rack-2", "rack-3")):
                 for kind, base in (("agent", 7100), ("coordinator", 7200)):
                     host = f"127.0.0.{i + 2}"
-                    listen, control = f"tcp://{host}:{base + 1}", f"tcp://{host}:{base + 2}"
-                    metrics = f"{host}:{base + 3}"
-                    text += f'    {kind}@{region}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
                     data = place / f"{kind}-{i}"
-                    data.mkdir()
+                    data.mkdir(mode=0o700)
+                    is_open = (kind, i) == ("agent", 0)
+                    listen, metrics = f"tcp://{host}:{base + 1}", f"{host}:{base + 3}"
+                    control = f"tcp://{host}:{base + 2}" if is_open else f"ipc://{data}/control"
+                    text += f'    {kind}@{region}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
+                    words = [str(BUILD / kind / f"geocommit-{kind}"), "--listen", listen, "--control", control,
+                             "--metrics", metrics, "--data-dir", str(data)]
+                    if is_open:
+                        refused = subprocess.run(words, capture_output=True, text=True, timeout=60)
+                        check(refused.returncode == 1 and "refusing to be commanded on tcp://" in refused.stderr, refused.stderr)
+                        words.append("--insecure")
                     log = open(place / f"{kind}-{i}.log", "w")
-                    daemons.append(subprocess.Popen(
-                        [str(BUILD / kind / f"geocommit-{kind}"), "--listen", listen, "--control", control,
-                         "--metrics", metrics, "--data-dir", str(data)], stdout=log, stderr=log))
+                    daemons.append(subprocess.Popen(words, stdout=log, stderr=log))
             file = write(place / "deployed.yaml", text)
             for attempt in ("first", "second"):
                 status, out, err = run("run", file, "--output", place / attempt, cwd=place)
                 check(status == 0, f"exit status {status}\n{out}\n{err}")
                 cells = summary(place / attempt)["cells"]
                 equal([c["verdict"] for c in cells], ["pass", "pass"], "verdicts")
+                insecure = summary(place / attempt)["insecure"]
+                check(len(insecure) == 1 and "agent@rack-1 is commanded at tcp://" in insecure[0], insecure)
+                check("insecure: agent@rack-1" in err, err)
                 check(all(c["transactions"]["committed"] > 50 for c in cells), "commits")
                 equal(cells[0]["costs_per_commit"]["messages"], 12, "messages a commit")
             check(all(d.poll() is None for d in daemons), "the daemons are still there")

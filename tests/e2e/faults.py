@@ -270,7 +270,7 @@ def port_taken_meanwhile():
             config = json.loads(next(results.glob("nodes/*/coordinator@rack-1/config.json")).read_text())
             mine = config["addresses"][str(config["self"])] if isinstance(config["addresses"], dict) else next(
                 a for a in config["addresses"] if a.get("node", a.get("id")) == config["self"])
-            port = int(mine["control"].rsplit(":", 1)[1])
+            port = int(mine["data"].rsplit(":", 1)[1])
             with socket.socket() as thief:
                 thief.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 for _ in range(40):  # The process may still be dying.
@@ -292,10 +292,10 @@ def deployed():
             for i, region in enumerate(("rack-1", "rack-2", "rack-3")):
                 for kind, base in (("agent", 7300), ("coordinator", 7400)):
                     host = f"127.0.0.{i + 12}"
-                    listen, control, metrics = f"tcp://{host}:{base + 1}", f"tcp://{host}:{base + 2}", f"{host}:{base + 3}"
-                    nodes += f'    {kind}@{region}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
                     data = place / f"{kind}-{i}"
-                    data.mkdir()
+                    data.mkdir(mode=0o700)
+                    listen, control, metrics = f"tcp://{host}:{base + 1}", f"ipc://{data}/control", f"{host}:{base + 3}"
+                    nodes += f'    {kind}@{region}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
                     with open(place / f"{kind}-{i}.log", "w") as log:
                         daemons.append(subprocess.Popen(
                             [str(BUILD / kind / f"geocommit-{kind}"), "--listen", listen, "--control", control,

@@ -256,6 +256,9 @@ TEST_CASE("deployed daemons need an address each") {
   CHECK(refusal(paused("10ms")) ==
         "x.yaml:8:10: deployed.lease: expected a duration with its unit, such as 10s, 5ms or 100us, from 1s to 3600s, "
         "found \"10ms\"");
+  CHECK(refusal(head + "deployed: {nodes: {agent@r1: {data: tcp://h:1, control: ipc://x, metrics: \"h:2\"}}}") ==
+        "x.yaml:5:57: deployed.nodes.agent@r1.control: expected ipc:// and an absolute path, such as "
+        "ipc:///run/geocommit/agent, found \"ipc://x\"");
   CHECK(refusal(head + "deployed: {nodes: {agent@r1: {data: tcp://h, control: tcp://h:1, metrics: \"h:2\"}}}") ==
         "x.yaml:5:37: deployed.nodes.agent@r1.data: expected an address such as tcp://127.0.0.2:7001, found "
         "\"tcp://h\"");

@@ -219,6 +219,7 @@ struct ProcessClient {
     options.self = self;
     options.epoch = Epoch{1};
     options.run_id = config.run_id;
+    options.secret = config.secret;
     options.bind = config.addresses.at(self).data;
     for (const auto& [node, addresses] : config.addresses) {
       options.addresses[node] = addresses.data;
