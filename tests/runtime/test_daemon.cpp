@@ -43,6 +43,12 @@ struct Daemon {
     }
     std::filesystem::remove_all(directory);
   }
+  /// As a deployed daemon wants it: in a folder that is closed to others.
+  void command_privately() {
+    control_address = "ipc://" + (directory / "control").string();
+    control.remove(node);
+    control.add(node, control_address);
+  }
   void start(std::vector<std::string> arguments) {
     arguments.insert(arguments.begin(), GEOCOMMIT_AGENT);
     std::vector<char*> argv;
@@ -111,6 +117,7 @@ struct Daemon {
 
 TEST_CASE("deployed: idle, configured, released, idle again; its files can be fetched, and nothing else") {
   Daemon daemon;
+  daemon.command_privately();
   daemon.start({"--listen", daemon.data, "--control", daemon.control_address, "--metrics", daemon.metrics, "--data-dir",
                 daemon.directory.string()});
   REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());
@@ -203,6 +210,9 @@ TEST_CASE(
   daemon.start({"--listen", "tcp://0.0.0.0:1", "--control", daemon.control_address, "--data-dir", "/tmp"});
   CHECK(daemon.wait() == 1);
   CHECK(daemon.last_line().find("refusing to listen on tcp://0.0.0.0:1") != std::string::npos);
+  daemon.start({"--listen", daemon.data, "--control", daemon.control_address, "--data-dir", "/tmp"});
+  CHECK(daemon.wait() == 1);
+  CHECK(daemon.last_line().find("refusing to be commanded on tcp://127.0.0.1:") != std::string::npos);
   daemon.start({"--nonsense"});
   CHECK(daemon.wait() == 1);
 }
