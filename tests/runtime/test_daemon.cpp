@@ -262,6 +262,7 @@ TEST_CASE("garbage on every port: memory bounded, and it goes on serving") {
 
 TEST_CASE("two daemons never share a data directory, and who has it is named") {
   Daemon daemon;
+  daemon.command_privately();
   daemon.start({"--listen", daemon.data, "--control", daemon.control_address, "--data-dir", daemon.directory.string()});
   REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());
   for (const bool configured : {false, true}) {
@@ -270,6 +271,7 @@ TEST_CASE("two daemons never share a data directory, and who has it is named") {
       REQUIRE(daemon.status_when([](const NodeStatus& status) { return !status.idle; }).ok());
     }
     Daemon second;
+    second.command_privately();
     second.start(
         {"--listen", second.data, "--control", second.control_address, "--data-dir", daemon.directory.string()});
     CHECK(second.wait() == 1);
@@ -292,6 +294,7 @@ TEST_CASE("two daemons never share a data directory, and who has it is named") {
 TEST_CASE("a daemon whose runner has gone frees itself, also out of a pause for ever") {
   for (const bool pausing : {false, true}) {
     Daemon daemon;
+    daemon.command_privately();
     daemon.start(
         {"--listen", daemon.data, "--control", daemon.control_address, "--data-dir", daemon.directory.string()});
     REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());

@@ -63,11 +63,13 @@ struct Cell {
   }
 };
 
+/// Of "tcp://127.x.y.z:PORT".
 sockaddr_in address_of(const std::string& address) {
+  const std::size_t host = std::string("tcp://").size(), colon = address.rfind(':');
   sockaddr_in to{};
   to.sin_family = AF_INET;
-  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(address.rfind(':') + 1))));
+  REQUIRE(::inet_pton(AF_INET, address.substr(host, colon - host).c_str(), &to.sin_addr) == 1);
+  to.sin_port = htons(static_cast<std::uint16_t>(std::stoi(address.substr(colon + 1))));
   return to;
 }
 
@@ -117,16 +119,15 @@ constexpr std::uint64_t kMuchKib = 80U << 10U;
 TEST_CASE("without a secret a message without end fills a node's memory: the attack is one") {
   Cell cell("");
   const std::uint64_t before = cell.memory_kib(kAgent);
-  std::uint64_t most = before;
-  std::atomic<bool> done{false};
-  std::thread watch{[&] {
-    while (!done) {
-      most = std::max(most, cell.memory_kib(kAgent));
+  std::atomic<std::uint64_t> most{before};
+  std::jthread watch{[&](const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      most = std::max<std::uint64_t>(most, cell.memory_kib(kAgent));
       std::this_thread::sleep_for(1ms);
     }
   }};
   CHECK(send_endless(cell.nodes.config.addresses.at(kAgent).data, kParts) == kParts);
-  done = true;
+  watch.request_stop();
   watch.join();
   CHECK(most >= before + kMuchKib);
 }
