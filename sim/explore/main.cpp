@@ -8,6 +8,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "sim/explore/conflict/conflict.h"
 #include "sim/explore/explore.h"
 #include "sim/explore/failover/failover.h"
 #include "sim/explore/shipping/shipping.h"
@@ -15,6 +16,7 @@
 namespace {
 
 using namespace geocommit::explore;
+using geocommit::LockingPolicy;
 
 int replay_file(const std::string& path) {
   std::ifstream in(path);
@@ -24,6 +26,7 @@ int replay_file(const std::string& path) {
     return 1;
   }
   auto* const run = file.find("\nexplore-shipping ") != std::string::npos   ? run_golden_shipping_trace
+                    : file.find("\nexplore-conflict ") != std::string::npos ? run_golden_conflict_trace
                     : file.find("\nexplore-failover ") != std::string::npos ? run_golden_failover_trace
                                                                             : run_golden_trace;
   const GoldenResult result = run(file);
@@ -40,9 +43,10 @@ struct Arguments {
   Options options;
   ShippingOptions shipping;
   FailoverOptions failover;
+  ConflictOptions conflict;
   std::string protocol, replay_path, save{"results/explored"};
   std::size_t mebibytes{2048};
-  bool no_reduction{}, no_symmetry{}, failovers{}, no_fencing{};
+  bool no_reduction{}, no_symmetry{}, failovers{}, no_fencing{}, conflicts{}, no_wait{};
 };
 
 constexpr auto kCount = [](std::uint32_t most) { return CLI::Range(0U, most); };
@@ -131,6 +135,24 @@ void add_failover(CLI::App& app, Arguments& arguments) {
   }
 }
 
+void add_conflict(CLI::App& app, Arguments& arguments) {
+  CLI::Option* on = app.add_flag("--conflict", arguments.conflicts,
+                                 "two transactions of two coordinators, instead of one; both write one key at each of "
+                                 "one or two sites (--participants), under wound-wait");
+  app.add_flag("--no-wait", arguments.no_wait, "--conflict: a lock that is held is refused instead")->needs(on);
+  app.add_option("--checkpoints", arguments.conflict.checkpoints,
+                 "--conflict: so many are begun, each by any node, at any time")
+      ->check(kCount(15))
+      ->needs(on);
+  for (const char* other : {"--read-only", "--partitions", "--early-timers", "--early-firings", "--denials", "--wounds",
+                            "--restarts", "--failover", "--show"}) {
+    on->excludes(app.get_option(other));
+  }
+  for (const char* other : kShippingOptions) {
+    on->excludes(app.get_option(other));
+  }
+}
+
 Host host_of(const std::string& save) {
   Host host{std::cout,
             [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); },
@@ -203,6 +225,21 @@ int run(const CLI::App& app, Arguments& arguments) {
     failover.limits = options.limits;
     return run_explore_failover(failover, host);
   }
+  if (arguments.conflicts) {
+    ConflictOptions& conflict = arguments.conflict;
+    conflict.protocol = options.protocol;
+    conflict.locking = arguments.no_wait ? LockingPolicy::no_wait : LockingPolicy::wound_wait;
+    conflict.sites = app.count("--participants") > 0 ? options.participants : 2;
+    if (conflict.sites > 2) {
+      return refuse("--conflict: --participants 1 or 2");
+    }
+    conflict.crashes = options.bounds.crashes;
+    conflict.duplicates = options.bounds.duplicates;
+    conflict.drops = options.bounds.drops;
+    conflict.lost_tail = options.lost_tail;
+    conflict.limits = options.limits;
+    return run_explore_conflict(conflict, host);
+  }
   return home_region ? explore_home_region(options, arguments.shipping, host) : run_explore(options, host);
 }
 
@@ -210,9 +247,10 @@ int run(const CLI::App& app, Arguments& arguments) {
 
 int main(int argc, char** argv) {
   CLI::App app{
-      "Searches every order of deliveries, forces, timers and faults of one transaction, within bounds, over the "
-      "machines that the agents run.\n"
+      "Searches every order of deliveries, forces, timers and faults of one transaction, or of two that conflict, "
+      "within bounds, over the machines that the agents run.\n"
       "  ./geocommit explore 2pc --participants 3 --crashes 1 --partitions 1\n"
+      "  ./geocommit explore 2pc --conflict --crashes 1 --checkpoints 1 --lost-tail\n"
       "Exit code: 0 searched to the end without a violation, 2 a violation, 3 a limit came first, 1 not understood.",
       "geocommit explore"};
   Arguments arguments;
@@ -221,6 +259,7 @@ int main(int argc, char** argv) {
   add_limits(app, arguments);
   add_shipping(app, arguments.shipping);
   add_failover(app, arguments);
+  add_conflict(app, arguments);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

@@ -3,7 +3,7 @@
 #include <map>
 #include <ostream>
 
-#include "sim/explore/explore.h"
+#include "sim/explore/breadth_first.h"
 
 namespace geocommit::explore {
 namespace {
@@ -84,6 +84,29 @@ void print_search_line(const SearchLine& line, double took, const Host& host) {
     host.out << "  searched: everything that can happen in the first " << line.complete << " steps; " << line.expanded
              << " of the " << line.states << " states met were searched on\n";
   }
+}
+
+int run_plain(const PlainRun& run, const Host& host) {
+  host.out << run.title << "\n" << std::flush;
+  const double begin = host.seconds();
+  double last = begin;
+  const PlainReport report = run.search([&](const Progress& progress) {
+    print_progress(progress, begin, last, host);
+    return run.limits.seconds > 0 && host.seconds() - begin > run.limits.seconds;
+  });
+  print_search_line({report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete,
+                     report.bytes, run.limits.losses},
+                    host.seconds() - begin, host);
+  host.out << "  drained from " << report.settled << "; " << report.node_states << " node states, " << report.node_steps
+           << " node steps, " << report.messages << " distinct messages\n";
+  if (!report.violation.empty()) {
+    host.out << "\nVIOLATION: " << report.violation << " (" << report.steps.size() << " steps)\n" << report.transcript;
+    if (host.save) {
+      host.out << "replay it: " << host.save(run.file, run.golden(report)) << "\n";
+    }
+    return kViolation;
+  }
+  return conclude(report.ending, "no violation", host);
 }
 
 int run_explore(const Options& options, const Host& host) {

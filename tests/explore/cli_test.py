@@ -100,6 +100,18 @@ def home_region():
     check(unfenced.code == 2, f"{unfenced.words}: two masters without fencing: exit code {unfenced.code}")
 
 
+def conflict():
+    two = ("2pc", "--conflict")
+    one = (*two, "--participants", "1")
+    differs(two, "--participants", "1")
+    differs(two, "--no-wait")
+    for option in ("crashes", "duplicates", "drops", "checkpoints"):
+        run = differs(one, f"--{option}", "1")
+        check(f"{option} 1" in run.text.split("\n")[0], f"{run.words}: does not say so")
+    differs((*one, "--crashes", "1"), "--lost-tail")
+    check(Run(*one, "--crashes", "1", "--losses", "0").code == 3, "losses left out, and still called exhausted")
+
+
 def saved():
     with tempfile.TemporaryDirectory(prefix="geocommit-explore-") as folder:
         split = Run("3pc", "--participants", "2", "--early-timers", "1", save=folder)
@@ -128,7 +140,9 @@ def refused():
                        (("2pc", "--crashes", "16"), "--crashes"), (("2pc", "--partitions", "16"), "--partitions"), (("2pc", "--drops", "16"), "--drops"),
                        (("2pc", "--duplicates", "16"), "--duplicates"), (("2pc", "--denials", "16"), "--denials"), (("2pc", "--wounds", "16"), "--wounds"),
                        (("2pc", "--early-timers", "8"), "--early-timers"), (("2pc", "--early-firings", "16"), "--early-firings"),
-                       (("2pc", "--restarts", "4"), "--restarts"), (("home-region", "--writes", "5"), "--writes"),
+                       (("2pc", "--conflict", "--participants", "3"), "--participants 1 or 2"), (("2pc", "--no-wait"), "--no-wait"),
+                       (("2pc", "--checkpoints", "1"), "--checkpoints"), (("2pc", "--conflict", "--partitions", "1"), "--conflict"),
+                       (("2pc", "--losses", "16"), "--losses"), (("2pc", "--restarts", "4"), "--restarts"), (("home-region", "--writes", "5"), "--writes"),
                        (("home-region", "--replicas", "3"), "--replicas"), (("home-region", "--sites", "3"), "--sites"),
                        (("home-region", "--failover", "--drops", "1"), "--failover"), (("home-region", "--failover", "--writes", "1"), "--failover")):
         run = Run(*words)
@@ -137,7 +151,7 @@ def refused():
 
 
 def main():
-    for part in (bounds, limits, home_region, saved, refused):
+    for part in (bounds, limits, home_region, conflict, saved, refused):
         part()
     print("\n".join(problems) or "ok")
     sys.exit(1 if problems else 0)

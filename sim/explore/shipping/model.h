@@ -110,6 +110,10 @@ struct Next {
 
 class World {
  public:
+  using State = shipping::State;
+  using Action = shipping::Action;
+  using Next = shipping::Next;
+  [[nodiscard]] static bool late_copy(std::uint16_t number) { return (number & kLateCopy) != 0; }
   explicit World(const ShippingOptions& options) : options_(options), tables_(options) {}
   [[nodiscard]] State initial();
   void successors(const State& state, std::vector<Next>& out);

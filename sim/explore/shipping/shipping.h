@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/explore/breadth_first.h"
 #include "sim/explore/explore.h"
 
 namespace geocommit::explore {
@@ -36,16 +37,7 @@ struct ShippingOptions {
   ShippingFilter filter;
 };
 
-struct ShippingReport {
-  Ending ending{Ending::exhausted};
-  std::uint64_t states{}, transitions{}, settled{}, node_states{}, node_steps{}, messages{};
-  std::uint32_t depth{}, complete{};
-  std::uint64_t expanded{};
-  std::size_t bytes{};
-  std::string violation;           ///< Empty: none.
-  std::vector<std::string> steps;  ///< That lead to it.
-  std::string transcript;          ///< The same, and what each node says and sends.
-};
+using ShippingReport = PlainReport;
 
 [[nodiscard]] ShippingReport explore_shipping(const ShippingOptions& options, const Stop& stop = {});
 /// Runs labelled steps again, and drains if the last one did not violate.

@@ -9,8 +9,6 @@ namespace {
 constexpr int kRounds = 12;         // Of all timers, to settle.
 constexpr int kQuietSteps = 5'000;  // Between two of them.
 
-bool late_copy(std::uint16_t number) { return (number & kLateCopy) != 0; }
-
 void add(State& state, std::uint16_t number) {
   const auto place = std::lower_bound(state.in_flight.begin(), state.in_flight.end(), number);
   if (place == state.in_flight.end() || *place != number) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "sim/explore/conflict/conflict.h"
 #include "sim/explore/explore.h"
 #include "sim/explore/failover/failover.h"
 #include "sim/explore/shipping/shipping.h"
@@ -32,5 +33,11 @@ struct FailoverMutant {
   FailoverOptions options;
 };
 [[nodiscard]] std::vector<FailoverMutant> all_failover_mutants();
+struct ConflictMutant {
+  std::string name, pitfall, what;
+  ConflictOptions options;  ///< With the filter that plants it; `protocol` is set when it runs.
+  Protocol row;             ///< 2PC's, or a mutant's.
+};
+[[nodiscard]] std::vector<ConflictMutant> all_conflict_mutants();
 
 }  // namespace geocommit::explore
