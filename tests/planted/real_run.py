@@ -9,12 +9,12 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
-from harness import BUILD, check, folder, summary, write  # noqa: E402
+from harness import BUILD, Skip, check, folder, need_tun, summary, write  # noqa: E402
 
-# Few keys, half of the transactions read at two sites; a site of many transactions in doubt crashes, and is told no outcome for a while.
+# Far apart, so that transactions from different regions reach their sites in different orders. Few keys, half of the transactions read at two sites; a site of many transactions in doubt crashes, and is told no outcome for a while.
 EXPERIMENT = """name: crowded
-topology: lan
-emulation: loopback
+topology: aws-3
+emulation: tun
 protocols: [2pc]
 data: {placement: partitioned, sites_per_region: 1, keys_per_participant: 3, initial_balance: 100000}
 workload: {participants: 2, arrival: closed, clients: 16, keys: uniform, local: 0, reads: 0.5}
@@ -22,10 +22,16 @@ timeouts: {vote: 1s, decision: 1s, lock_wait: 1s}
 durability: fixed(3ms)
 warmup: 300ms
 duration: 3s
-seed: 7
+seed: {seed}
 """
-CRASH = "faults:\n  - {at: 1300ms, for: 200ms, crash: agent@rack-2}\n" + "".join(
-    f"  - {{at: 1s, for: 1s, drop: {{from: {place}, to: agent@rack-2, kinds: [decision, inquiry]}}}}\n" for place in ("rack-1", "rack-2", "rack-3"))
+# Whether two transactions cross is the machine's doing: another seed is another try.
+TRIES = 14
+CRASH = "faults:\n  - {at: 1300ms, for: 200ms, crash: agent@eu-west-1}\n" + "".join(
+    f"  - {{at: 1s, for: 1s, drop: {{from: {place}, to: agent@eu-west-1, kinds: [decision, inquiry]}}}}\n" for place in ("us-east-1", "eu-west-1", "ap-northeast-1"))
+
+
+def experiment(seed):
+    return EXPERIMENT.replace("{seed}", str(seed))
 
 
 def program(into, agent):
@@ -51,15 +57,23 @@ def run(build, planted, text):
 
 
 def main():
+    need_tun()
     planted_agent = pathlib.Path(sys.argv[1])
     with folder() as here:
         build = program(here, planted_agent)
         for planted, faults in (("grants-everything", ""), ("releases-reads-early", ""), ("serves-before-reinstating", CRASH)):
-            verdict, count, whats = run(build, planted, EXPERIMENT + faults)
-            print(planted, verdict, count, whats[:1])
+            for seed in range(7, 7 + TRIES):
+                verdict, count, whats = run(build, planted, experiment(seed) + faults)
+                print(planted, "seed", seed, verdict, count, whats[:1], flush=True)
+                if count > 0:
+                    break
             check(verdict == "violation" and count > 0, f"{planted}: a violation of isolation was expected")
-    verdict, count, whats = run(BUILD, "", EXPERIMENT + CRASH)
+    verdict, count, whats = run(BUILD, "", experiment(7) + CRASH)
     check(verdict == "pass", f"the product's own: {verdict} {whats[:3]}")
 
 
-main()
+try:
+    main()
+except Skip as why:
+    print("skipped:", why)
+    sys.exit(77)
