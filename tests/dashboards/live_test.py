@@ -22,7 +22,7 @@ topology: lan
 emulation: loopback
 protocols: [2pc]
 data: {placement: partitioned, sites_per_region: 1, keys_per_participant: 12}
-workload: {participants: 2, arrival: fixed, rate: 60/s, keys: uniform, local: 0}
+workload: {participants: 2, arrival: closed, clients: 6, keys: uniform, local: 0}
 locking: no-wait
 timeouts: {vote: 1s, decision: 1s, lock_wait: 1s}
 durability: fixed(2ms)
@@ -117,7 +117,8 @@ def last(prometheus, query, end):
 def everything_agrees(results, cell):
     told = outcomes(results, "2pc-r1")
     counts, logs = cell["transactions"], cell["verdict_detail"]
-    check(told["commit"] > 100 and told["abort"] > 5, f"the run is not what it is kept for: {told}")
+    # A closed loop goes as fast as the machine: some outcomes of both kinds on any, as requests without waiting meet each other.
+    check(told["commit"] > 0 and told["abort"] > 0, f"the run is not what it is kept for: {told}")
     with Kept(results) as prometheus:
         end = time.time()
         mine = f'run="{results.name}"'
