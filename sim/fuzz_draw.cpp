@@ -13,7 +13,10 @@ namespace {
 class Draw {
  public:
   Draw(std::uint64_t seed, const Reduction& reduction)
-      : reduction_(reduction), random_(seed, kFuzzStream), fault_random_(seed, kFaultStream) {
+      : reduction_(reduction),
+        random_(seed, kFuzzStream),
+        fault_random_(seed, kFaultStream),
+        home_random_(seed, kHomeStream) {
     case_.seed = seed;
   }
 
@@ -28,6 +31,7 @@ class Draw {
     draw_topology();
     draw_timing();
     draw_workload();
+    draw_home_rules();
     draw_faults();
     spec.events_most = 3'000'000;
     return std::move(case_);
@@ -116,6 +120,43 @@ class Draw {
     }
   }
 
+  [[nodiscard]] bool keeps_homes() const {
+    return case_.spec.protocol->make == nullptr && case_.spec.directory.placement() == Placement::replicated;
+  }
+
+  /// Home region: leases, always fenced (else a failover loses what it must not), and what a home out of reach means.
+  void draw_home_rules() {
+    WorldSpec& spec = case_.spec;
+    if (!keeps_homes()) {
+      return;
+    }
+    const Duration base = spec.timeouts.vote;
+    if (home_random_.chance(0.6)) {
+      spec.home.lease = between(base / 2, 6 * base, home_random_);
+    }
+    spec.home.drain_limit = between(base / 2, 5s, home_random_);
+    spec.unreachable_home = home_random_.chance(0.5) ? UnreachableHome::wait : UnreachableHome::fail;
+    spec.unreachable_wait = between(base, 4 * base, home_random_);
+  }
+
+  /// Orders to move a home: a few, to any successor, also to itself, also while another order is being carried out.
+  void draw_home_orders(FaultPlan& plan) {
+    const std::uint32_t regions = case_.spec.directory.region_count();
+    if (!keeps_homes() || regions < 2 || home_random_.chance(0.4)) {
+      return;
+    }
+    const bool failovers = case_.spec.home.lease > Duration{0} && home_random_.chance(0.7);
+    for (std::uint64_t left = 1 + home_random_.below(3); left > 0; --left) {
+      Fault order;
+      order.kind = failovers && home_random_.chance(0.6) ? FaultKind::failover : FaultKind::transfer;
+      order.at = Duration{
+          static_cast<std::int64_t>(home_random_.below(static_cast<std::uint64_t>(case_.spec.duration.count())))};
+      order.home = RegionId{static_cast<std::uint32_t>(home_random_.below(regions))};
+      order.successor = RegionId{static_cast<std::uint32_t>(home_random_.below(regions))};
+      plan.push_back(order);
+    }
+  }
+
   void draw_faults() {
     std::vector<FaultKind> kinds;
     for (const FaultKind kind : {FaultKind::crash, FaultKind::pause, FaultKind::disk_stall, FaultKind::disk_fail_sync,
@@ -136,6 +177,7 @@ class Draw {
     for (std::size_t i = 0; i < count; ++i) {
       plan.push_back(draw_fault(kinds[fault_random_.below(kinds.size())]));
     }
+    draw_home_orders(plan);
     case_.faults_drawn = plan.size();
     const Duration load = case_.spec.duration;  // A reduced load keeps the times of its faults.
     case_.spec.duration = std::min(load, reduction_.duration.value_or(load));
@@ -237,7 +279,7 @@ class Draw {
   }
 
   const Reduction& reduction_;
-  Random random_, fault_random_;
+  Random random_, fault_random_, home_random_;
   FuzzCase case_;
   Duration latest_{};
   bool unbounded_{};

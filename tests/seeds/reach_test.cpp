@@ -47,13 +47,18 @@ class Drawn {
 bool at_node(FaultKind kind) { return kind <= FaultKind::clock_step; }
 bool network(FaultKind kind) { return kind >= FaultKind::cut && kind <= FaultKind::link; }
 
+/// The only ones whose homes have a master.
+bool keeps_homes(const WorldSpec& spec) {
+  return spec.protocol->make == nullptr && spec.directory.placement() == Placement::replicated;
+}
+
 void look_at_fault(const FuzzCase& one, const Fault& fault, Drawn& drawn) {
   const Directory& directory = one.spec.directory;
   drawn.value("kind", fault.kind);
   drawn("for ever", fault.length == kForever);
   drawn("at a point", !fault.on.empty());
   CHECK(fault.at >= Duration{});
-  CHECK(fault.length > Duration{});
+  CHECK((fault.length > Duration{}) == (at_node(fault.kind) || network(fault.kind)));  // the others are orders
   if (!fault.on.empty()) {
     drawn.value("occurrence", fault.occurrence);
     drawn("a point of another node", fault.trigger != NodeId{});
@@ -63,6 +68,13 @@ void look_at_fault(const FuzzCase& one, const Fault& fault, Drawn& drawn) {
     CHECK(std::find(points.begin(), points.end(), fault.on) != points.end());
     drawn("point " + name + " " + fault.on);
     CHECK(directory.find(trigger_of(fault)) != nullptr);
+  }
+  if (!at_node(fault.kind) && !network(fault.kind)) {
+    CHECK(keeps_homes(one.spec));
+    CHECK(fault.home.value < directory.region_count());
+    CHECK(fault.successor.value < directory.region_count());
+    CHECK((fault.kind == FaultKind::transfer || one.spec.home.lease > Duration{}));  // a fenced failover needs leases
+    drawn("a home moves to where it is", fault.home == fault.successor);
   }
   if (at_node(fault.kind)) {
     drawn.value("tail", fault.tail);
@@ -120,6 +132,12 @@ void look_at_world(const FuzzCase& one, Drawn& drawn) {
   drawn("not all regions have a client", spec.origins.size() < regions);
   drawn("no fault", spec.faults.empty());
   drawn("synchronous with faults", one.synchronous && !spec.faults.empty());
+  CHECK(spec.home.fencing);
+  if (keeps_homes(spec)) {
+    drawn(spec.home.lease > Duration{} ? "leases" : "no leases");
+    drawn.value("unreachable home", spec.unreachable_home);
+    CHECK(spec.unreachable_wait > Duration{});
+  }
   CHECK_FALSE(spec.origins.empty());
   CHECK(spec.duration > Duration{});
   CHECK(spec.timeouts.vote > Duration{});
@@ -162,7 +180,8 @@ TEST_CASE("seeds draw everything that there is, and nothing that cannot be") {
     }
   }
   CHECK(drawn.never() == "");
-  CHECK(drawn.missing("kind", 0, static_cast<std::int64_t>(FaultKind::link)) == "");
+  CHECK(drawn.missing("kind", 0, static_cast<std::int64_t>(FaultKind::failover)) == "");
+  CHECK(drawn.missing("unreachable home", 0, 1) == "");
   CHECK(drawn.missing("tail", 0, 2) == "");
   CHECK(drawn.missing("occurrence", 0, 5) == "");
   CHECK(drawn.missing("regions", 1, 5) == "");
