@@ -95,6 +95,7 @@ bool Mastership::may_serve(Instant now) const {
 void Mastership::step_down() {
   role_ = HomeRole::replica;
   renewals_.clear();
+  answers_.clear();
   lease_until_ = Instant{};
   had_lease_ = false;
 }
@@ -157,7 +158,7 @@ void Mastership::received(Instant now, NodeId from, const HomeMessage& message, 
     case HomeMessageKind::promise:
       return on_promise(now, from, message, out);
     case HomeMessageKind::refuse:
-      return on_refuse(now, message, out);
+      return on_refuse(now, from, message, out);
     case HomeMessageKind::handoff:
       return received_handoff(from, message, false, out);
     case HomeMessageKind::open:
@@ -189,9 +190,26 @@ void Mastership::on_renew(Instant now, NodeId from, const HomeMessage& message, 
   out.send.emplace_back(from, std::move(grant));
 }
 
+bool Mastership::is_backed() const {
+  if (role_ != HomeRole::master || !leased()) {
+    return role_ == HomeRole::master;
+  }
+  const auto granted =
+      std::count_if(answers_.begin(), answers_.end(), [](const auto& one) { return one.second.second; });
+  return static_cast<std::size_t>(granted) + 1 >= lease_quorum();  // And itself.
+}
+
 void Mastership::on_grant(NodeId from, const HomeMessage& message) {
+  if (!is_master() || message.epoch != epoch_) {
+    return;
+  }
+  auto& [answered, helps] = answers_[from];
+  if (message.number > answered) {
+    answered = message.number;
+    helps = true;
+  }
   const auto renewal = renewals_.find(message.number);
-  if (!is_master() || message.epoch != epoch_ || renewal == renewals_.end()) {
+  if (renewal == renewals_.end()) {
     return;
   }
   auto& [asked, granted] = renewal->second;

@@ -123,6 +123,9 @@ class Mastership {
   /// A change of masters was begun, is not finished, and the last one that was open is not heard of.
   [[nodiscard]] bool awaits_master(Instant now) const { return unfinished() && now > heard_ + rules_.lease / 2; }
   [[nodiscard]] bool awaits_grant(std::uint64_t number) const { return renewals_.contains(number); }
+  /// A master that so many sites helped when they last answered that nobody else can open; without leases, any. A
+  /// change that was begun and that no such quorum stands against is resumed by somebody, sooner or later.
+  [[nodiscard]] bool is_backed() const;
   /// When it next wants tick(); nullopt: never.
   [[nodiscard]] std::optional<Instant> deadline() const;
   /// Appends a canonical encoding, with all times relative to `now` (an explorer's key).
@@ -164,7 +167,7 @@ class Mastership {
   void on_grant(NodeId from, const HomeMessage& message);
   void on_claim(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void on_promise(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
-  void on_refuse(Instant now, const HomeMessage& message, HomeEffects& out);
+  void on_refuse(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void on_probe(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void on_idle(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void maybe_open(Instant now, HomeEffects& out);
@@ -187,6 +190,7 @@ class Mastership {
   Instant lease_until_{}, next_renewal_{};
   bool had_lease_{};
   HomeEpoch base_;  // The term that was handed over to mine by plan; 0 after a failover or a restart.
+  std::map<NodeId, std::pair<std::uint64_t, bool>> answers_;  // Up to which of its renewals; and did that one help?
   // A planned transfer.
   NodeId successor_;
   HomeEpoch handoff_epoch_;

@@ -96,7 +96,10 @@ void Mastership::fetched(Instant now, HomeEffects& out) {
   }
 }
 
-void Mastership::on_refuse(Instant now, const HomeMessage& message, HomeEffects& out) {
+void Mastership::on_refuse(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
+  if (is_master() && message.epoch > epoch_) {
+    answers_[from] = {renewal_, false};  // What it granted until now, it granted before.
+  }
   if (message.opened) {
     learn(message.epoch, out);
   } else if ((role_ == HomeRole::claiming || role_ == HomeRole::fetching) && message.epoch > claim_epoch_) {

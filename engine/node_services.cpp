@@ -111,7 +111,8 @@ EngineStatus NodeEngine::Impl::status() const {
   for (const auto& [home, site] : homes_) {
     status.unshipped += site.sender ? site.sender->unconfirmed() : 0;
     const HomeRole role = site.mastership.role();
-    const bool settled = role == HomeRole::master || (role == HomeRole::replica && !site.mastership.awaits_master(now));
+    const bool settled = role == HomeRole::master ? site.mastership.is_backed()
+                                                  : role == HomeRole::replica && !site.mastership.awaits_master(now);
     status.unshipped += settled ? 0 : 1;
   }
   status.peers_expected = peers_.size();

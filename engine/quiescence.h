@@ -3,7 +3,9 @@
 //
 // Each node proves it by itself. One that is quiesced begins nothing (NodeEngine::quiesce); so once it has no machine,
 // it gets none that could commit, whatever is still under way to it: a request is refused, a PREPARE is answered NO. A
-// home's log grows only by machines at its master; shipped everywhere, it is the same everywhere. All of this holds
+// home's log grows only by machines at its master; shipped everywhere, it is the same everywhere. Nor does it get another
+// master: no order comes any more, and a change that was begun and forgotten is resumed only where a quorum is idle,
+// which one that helps the master (Mastership::is_backed) is not. All of this holds
 // from the moment at which the node says so until it starts anew, which its epoch shows. Hence: once every node has
 // said so, all is as it stays, and a report, or a log, of the same start speaks of that state.
 #pragma once

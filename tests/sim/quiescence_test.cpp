@@ -61,3 +61,41 @@ TEST_CASE("what was passed on and is in no machine does not begin between the ba
     CHECK(verdict.judgement == Judgement::pass);
   }
 }
+
+TEST_CASE("a home whose master nobody backs is not at rest: the change that was begun is finished by somebody") {
+  // Its master is away; the site that was ordered to take over crashes behind its own claim, and forgets the order.
+  WorldSpec spec = three_regions("home-region", Directory({"a", "b", "c"}, 1, Placement::replicated, 200));
+  spec.home.lease = 2s;
+  spec.unreachable_home = UnreachableHome::fail;
+  spec.workload.local = 1;
+  spec.duration = 500ms;
+  const NodeId master = spec.directory.agent(RegionId{2}, 0), successor = spec.directory.agent(RegionId{1}, 0);
+  Fault away;
+  away.kind = FaultKind::crash;
+  away.node = master;
+  away.at = 100ms;
+  away.length = 300ms;
+  Fault order;
+  order.kind = FaultKind::failover;
+  order.at = 150ms;
+  order.home = RegionId{2};
+  order.successor = RegionId{1};
+  Fault forgets = away;
+  forgets.node = successor;
+  forgets.at = 250ms;
+  forgets.length = 100ms;
+  spec.faults = {away, order, forgets};
+  World world(spec);
+  REQUIRE(world.become_ready());
+  world.start_load();
+  world.run_load();
+  world.heal();
+  INFO(world.why_not_quiet());
+  REQUIRE(world.drain(120s));
+  const History asked = world.history(true);
+  world.run_for(30s);
+  for (const auto& [node, history] : world.history(true).nodes) {
+    INFO(spec.directory.find(node)->name);
+    CHECK(history.facts.size() == asked.nodes.at(node).facts.size());
+  }
+}
