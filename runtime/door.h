@@ -24,7 +24,7 @@ namespace geocommit {
 class Door {
  public:
   /// Binds `router` to `address`. `secret`: as in NodeConfig; empty: everybody is let in. One door with a secret a
-  /// context (RFC 27). Throws zmq::error_t. Error: the address is taken or not ours.
+  /// context (RFC 27). `router` outlives the door. Throws zmq::error_t. Error: the address is taken or not ours.
   [[nodiscard]] static Result<std::unique_ptr<Door>> open(zmq::context_t& context, EventLoop& loop,
                                                           zmq::socket_t& router, const std::string& address,
                                                           const std::string& secret);
@@ -32,8 +32,11 @@ class Door {
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
-  /// To be called several times a second: closes the door when descriptors run short, and opens it again.
+  /// Shuts the door when descriptors run short, and opens it again. Each connection looks at them by itself; to be
+  /// called now and then, as who goes does not.
   void watch();
+  /// Connections that could not be taken for want of a descriptor.
+  [[nodiscard]] std::uint64_t failed_accepts() const;
   /// How many did not show the secret.
   [[nodiscard]] std::uint64_t refused() const;
 

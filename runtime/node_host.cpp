@@ -147,7 +147,7 @@ class NodeHost::Impl {
       }
     };
     if (leased()) {
-      seams.longest_pause = config_.lease;  // else nobody could free a daemon that stands still
+      seams.longest_pause = config_.lease;  // a daemon that stands still frees itself no sooner
     }
     faults_ = std::make_unique<NodeFaults>(loop_, *context_, config_.self, directory_, std::move(seams));
     for (const FaultOrder& order : config_.faults) {

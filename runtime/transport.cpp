@@ -6,6 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
 #include <set>
 #include <utility>
 #include <vector>
@@ -23,7 +26,6 @@ constexpr std::size_t kFlushItems = 1'024;
 constexpr int kFramesPerStep = 256;
 constexpr int kPatienceMs = 60'000;  // where silence does not mean a cut
 constexpr Duration kHousekeeping = 1s;
-constexpr Duration kDoorWatch = 250ms;
 constexpr Duration kLogInterval = 10s;  // at most one line per cause in this time
 
 template <class Option, class Value>
@@ -75,7 +77,6 @@ class Transport::Impl {
       loop_.remove_hook(hook_);
     }
     loop_.cancel(housekeeping_);
-    loop_.cancel(door_watch_);
   }
 
   Result<void> open() {
@@ -111,7 +112,6 @@ class Transport::Impl {
       return !local_.empty();
     });
     keep_house();
-    watch_door();
     return {};
   }
 
@@ -169,27 +169,16 @@ class Transport::Impl {
     if (barrier_in_) {
       return {};
     }
-    try {
-      // Abstract: no file, and of no meaning outside this process.
-      const std::string address = "ipc://@geocommit-" + std::to_string(::getpid()) + "-" +
-                                  std::to_string(reinterpret_cast<std::uintptr_t>(this));
-      auto out = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::pair);
-      auto in = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::pair);
-      out->set(zmq::sockopt::linger, 0);
-      in->set(zmq::sockopt::linger, 0);
-      out->set(zmq::sockopt::sndtimeo, 200);  // ms: also until the two have met
-      out->bind(address);
-      in->connect(address);
-      barrier_out_ = std::move(out);
-      barrier_in_ = std::move(in);
-    } catch (const zmq::error_t& problem) {
-      return Error{std::string{"cannot make a barrier behind what is sent: "} + problem.what()};
+    // In a folder that nobody else may enter; gone as soon as the two have met.
+    std::error_code problem;
+    std::string folder = (std::filesystem::temp_directory_path(problem) / "geocommit-barrier-XXXXXX").string();
+    if (problem || ::mkdtemp(folder.data()) == nullptr) {
+      return Error{folder + ": cannot make a folder for the barrier behind what is sent: " + std::strerror(errno) +
+                   "; set TMPDIR to one that can be written to"};
     }
-    if (!pass_barrier()) {
-      barrier_in_.reset();
-      return Error{"no message comes through the barrier behind what is sent"};
-    }
-    return {};
+    Result<void> made = connect_barrier("ipc://" + folder + "/socket");
+    std::filesystem::remove_all(folder, problem);
+    return made;
   }
 
   bool flush_out() {
@@ -220,6 +209,27 @@ class Transport::Impl {
     const bool client = self.kind == NodeKind::client || peer.kind == NodeKind::client;
     const bool coordinator = self.kind == NodeKind::coordinator || peer.kind == NodeKind::coordinator;
     return client ? coordinator && self.region == peer.region : true;
+  }
+
+  Result<void> connect_barrier(const std::string& address) {
+    try {
+      auto out = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::pair);
+      auto in = std::make_unique<zmq::socket_t>(context_, zmq::socket_type::pair);
+      out->set(zmq::sockopt::linger, 0);
+      in->set(zmq::sockopt::linger, 0);
+      out->set(zmq::sockopt::sndtimeo, 200);  // ms: also until the two have met
+      out->bind(address);
+      in->connect(address);
+      barrier_out_ = std::move(out);
+      barrier_in_ = std::move(in);
+    } catch (const zmq::error_t& problem) {
+      return Error{std::string{"cannot make a barrier behind what is sent: "} + problem.what()};
+    }
+    if (!pass_barrier()) {
+      barrier_in_.reset();
+      return Error{"no message comes through the barrier behind what is sent"};
+    }
+    return {};
   }
 
   bool pass_barrier() {
@@ -403,15 +413,11 @@ class Transport::Impl {
   /// Sockets that only send learn of connections made and lost when they are next used: use them now and then, so that
   /// a peer that comes and goes while nothing is sent does not pile up commands.
   void keep_house() {
+    door_->watch();
     for (auto& [node, peer] : peers_) {
       (void)peer->socket.get(zmq::sockopt::events);
     }
     housekeeping_ = loop_.call_at(loop_.now() + kHousekeeping, [this] { keep_house(); });
-  }
-
-  void watch_door() {
-    door_->watch();
-    door_watch_ = loop_.call_at(loop_.now() + kDoorWatch, [this] { watch_door(); });
   }
 
   zmq::context_t& context_;
@@ -425,7 +431,7 @@ class Transport::Impl {
   int router_fd_{-1};
   EventLoop::SourceId source_{};
   EventLoop::HookId hook_{};
-  std::uint64_t housekeeping_{}, door_watch_{};
+  std::uint64_t housekeeping_{};
   std::map<NodeId, std::unique_ptr<Peer>> peers_;
   std::vector<Peer*> dirty_;
   std::vector<PeerMessage> received_, local_;

@@ -147,6 +147,11 @@ Result<void> NodeFaults::check(const FaultOrder& order) const {
   if (order.length < Duration::zero()) {
     return Error{"a fault cannot last less than no time"};
   }
+  if (order.kind == FaultKind::pause && !order.by_runner && order.length > seams_.longest_pause) {
+    return Error{"a pause of a deployed daemon may last " + std::to_string(seams_.longest_pause / 1ms) +
+                 " ms, which is its lease: whoever stands still cannot see that its runner has gone; order a shorter "
+                 "pause, or configure a longer lease"};
+  }
   const std::span<const Protocol> all = all_protocols();
   const bool known =
       order.on == kRecoveryPoint || order.on.empty() ||
@@ -269,10 +274,9 @@ void NodeFaults::stop_and_continue(const Armed& armed) {
   sigevent event{};
   event.sigev_notify = SIGEV_SIGNAL;
   event.sigev_signo = SIGCONT;
-  const Duration length = std::min(armed.order.length, seams_.longest_pause);
-  const bool bounded = length != kForever;
+  const bool bounded = armed.order.length != kForever;
   if (bounded) {
-    const std::int64_t ns = std::max<std::int64_t>(length.count(), 1);
+    const std::int64_t ns = std::max<std::int64_t>(armed.order.length.count(), 1);
     itimerspec alarm{};
     alarm.it_value = {static_cast<time_t>(ns / 1'000'000'000), static_cast<long>(ns % 1'000'000'000)};
     if (::timer_create(CLOCK_MONOTONIC, &event, &timer) != 0 || ::timer_settime(timer, 0, &alarm, nullptr) != 0) {

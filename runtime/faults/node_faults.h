@@ -34,7 +34,7 @@ class NodeFaults {
     /// Whether messages have to be shown to drops() from now on.
     std::function<void(bool)> filter_sends;
     std::function<void(Duration)> step_wall_clock;
-    /// After this the kernel wakes a pausing node, whatever the order says.
+    /// A longer one is refused.
     Duration longest_pause{kForever};
   };
   /// All outlive this.

@@ -7,14 +7,12 @@ GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one fail
 import os
 import signal
 import socket
-import subprocess
 import sys
 import time
-import traceback
 import urllib.request
 
-from harness import (BUILD, HOME, PATIENCE, QUICK, RUNNER, SKIPPED, Running, Skip, check, equal, folder, gone, need_tun,
-                     run, series, summary, write)
+from harness import (HOME, PATIENCE, QUICK, Daemons, Running, check, equal, folder, gone, need_tun, run, run_tests,
+                     summary, write)
 
 
 def one_protocol(protocol, messages, forced_writes, extra=""):
@@ -194,47 +192,22 @@ def taken_port():
 
 
 def deployed():
-    """Daemons started by hand on several loopback addresses, used for two cells, and idle again afterwards. One of them
-    is commanded over TCP, which it must be permitted, and which the results say."""
-    daemons = []
-    with folder() as place:
-        try:
-            text = QUICK.replace("emulation: loopback", "emulation: deployed").replace("[2pc]", "[2pc, home-region]")
-            text += "deployed:\n  nodes:\n"
-            for i, region in enumerate(("rack-1", "rack-2", "rack-3")):
-                for kind, base in (("agent", 7100), ("coordinator", 7200)):
-                    host = f"127.0.0.{i + 2}"
-                    data = place / f"{kind}-{i}"
-                    data.mkdir(mode=0o700)
-                    is_open = (kind, i) == ("agent", 0)
-                    listen, metrics = f"tcp://{host}:{base + 1}", f"{host}:{base + 3}"
-                    control = f"tcp://{host}:{base + 2}" if is_open else f"ipc://{data}/control"
-                    text += f'    {kind}@{region}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
-                    words = [str(BUILD / kind / f"geocommit-{kind}"), "--listen", listen, "--control", control,
-                             "--metrics", metrics, "--data-dir", str(data)]
-                    if is_open:
-                        refused = subprocess.run(words, capture_output=True, text=True, timeout=60)
-                        check(refused.returncode == 1 and "refusing to be commanded on tcp://" in refused.stderr, refused.stderr)
-                        words.append("--insecure")
-                    log = open(place / f"{kind}-{i}.log", "w")
-                    daemons.append(subprocess.Popen(words, stdout=log, stderr=log))
-            file = write(place / "deployed.yaml", text)
-            for attempt in ("first", "second"):
-                status, out, err = run("run", file, "--output", place / attempt, cwd=place)
-                check(status == 0, f"exit status {status}\n{out}\n{err}")
-                cells = summary(place / attempt)["cells"]
-                equal([c["verdict"] for c in cells], ["pass", "pass"], "verdicts")
-                insecure = summary(place / attempt)["insecure"]
-                check(len(insecure) == 1 and "agent@rack-1 is commanded at tcp://" in insecure[0], insecure)
-                check("insecure: agent@rack-1" in err, err)
-                check(all(c["transactions"]["committed"] > 50 for c in cells), "commits")
-                equal(cells[0]["costs_per_commit"]["messages"], 12, "messages a commit")
-            check(all(d.poll() is None for d in daemons), "the daemons are still there")
-        finally:
-            for daemon in daemons:
-                daemon.terminate()
-            for daemon in daemons:
-                daemon.wait(timeout=10)
+    """Daemons started by hand, used for two cells, and idle again afterwards. One of them is commanded over TCP, which it
+    must be permitted, and which the results say."""
+    with folder() as place, Daemons(place, ("rack-1", "rack-2", "rack-3"), insecure=("agent@rack-1",)) as daemons:
+        text = QUICK.replace("emulation: loopback", "emulation: deployed").replace("[2pc]", "[2pc, home-region]")
+        file = write(place / "deployed.yaml", text + daemons.nodes)
+        for attempt in ("first", "second"):
+            status, out, err = run("run", file, "--output", place / attempt, cwd=place)
+            check(status == 0, f"exit status {status}\n{out}\n{err}\n{daemons.logs()}")
+            cells = summary(place / attempt)["cells"]
+            equal([c["verdict"] for c in cells], ["pass", "pass"], "verdicts")
+            insecure = summary(place / attempt)["insecure"]
+            check(len(insecure) == 1 and "agent@rack-1 is commanded at tcp://" in insecure[0], insecure)
+            check("insecure: agent@rack-1" in err, err)
+            check(all(c["transactions"]["committed"] > 50 for c in cells), "commits")
+            equal(cells[0]["costs_per_commit"]["messages"], 12, "messages a commit")
+        check(daemons.all_live(), "the daemons are still there")
 
 
 def command_line():
@@ -325,30 +298,11 @@ def tun_router_stops():
     router_fails(signal.SIGSTOP, ("stopped", "hang", "respond", "answer", "heartbeat", "alive"))
 
 
-TESTS = {f.__name__: f for f in (
+TESTS = [
     loopback_2pc, loopback_3pc, loopback_home_region, loopback_replicated, sweep_and_repetitions, closed_loop, daemon_dies,
     interrupt, interrupt_twice, wrong_file, taken_port, deployed, command_line, shipped_experiments, tun_low_load,
-    tun_metrics, tun_router_dies, tun_router_stops)}
-
-
-def main():
-    names = sys.argv[1:] or list(TESTS)
-    if not RUNNER.exists():
-        sys.exit(f"no {RUNNER}: build first")
-    failed = skipped = 0
-    for name in names:
-        try:
-            TESTS[name]()
-            print(f"ok       {name}", flush=True)
-        except Skip as why:
-            skipped += 1
-            print(f"skipped  {name}: {why}", flush=True)
-        except Exception:  # noqa: BLE001: a test runner reports whatever came
-            failed += 1
-            print(f"FAILED   {name}", flush=True)
-            traceback.print_exc()
-    sys.exit(1 if failed else SKIPPED if skipped == len(names) else 0)
+    tun_metrics, tun_router_dies, tun_router_stops]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_tests(TESTS))

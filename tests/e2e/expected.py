@@ -8,10 +8,8 @@ one. GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one
 """
 import subprocess
 import sys
-import time
-import traceback
 
-from harness import BUILD, HOME, RUNNER, SKIPPED, Skip, check, equal, folder, need_tun, summary
+from harness import BUILD, HOME, RUNNER, check, equal, folder, need_tun, run_tests, summary
 
 WORLD = "sim"
 EXPERIMENTS = HOME / "experiments"
@@ -204,30 +202,22 @@ def home_region_unfenced():
 TESTS = [home_region_cut, home_region_failover, home_region_unfenced, coordinator_crash, three_phase_points, participant_crash, partition_in_doubt, pauses, disks]
 
 
+def on_tun(test):
+    def needs_tun():
+        need_tun()
+        test()
+
+    needs_tun.__name__ = test.__name__
+    return needs_tun
+
+
 def main():
     global WORLD
     if len(sys.argv) < 2 or sys.argv[1] not in ("sim", "tun"):
         print(__doc__, file=sys.stderr)
         return 1
     WORLD = sys.argv[1]
-    by_name = {test.__name__: test for test in TESTS}
-    chosen = sys.argv[2:] or list(by_name)
-    failed = skipped = 0
-    for name in chosen:
-        began = time.monotonic()
-        try:
-            if WORLD == "tun":
-                need_tun()
-            by_name[name]()
-            print(f"pass  {WORLD}  {name}  {time.monotonic() - began:.1f} s", flush=True)
-        except Skip as why:
-            skipped += 1
-            print(f"skip  {name}  {why}")
-        except Exception:
-            failed += 1
-            traceback.print_exc()
-            print(f"FAIL  {WORLD}  {name}", flush=True)
-    return 1 if failed else SKIPPED if skipped == len(chosen) else 0
+    return run_tests(TESTS if WORLD == "sim" else [on_tun(test) for test in TESTS], sys.argv[2:], world=f"{WORLD}  ")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,10 @@ import contextlib
 import json
 import signal
 import socket
-import subprocess
 import sys
 import time
-import traceback
 
-from harness import BUILD, SKIPPED, Running, Skip, check, equal, folder, gone, need_tun, run, series, summary, write
+from harness import Daemons, Running, check, equal, folder, gone, need_tun, run, run_tests, series, summary, write
 
 BASE = """name: faults
 topology: lan
@@ -285,40 +283,21 @@ def port_taken_meanwhile():
 
 def deployed():
     """Daemons that somebody else started: what they do to themselves can be ordered, a crash is refused."""
-    daemons = []
-    with folder() as place:
-        try:
-            nodes = "deployed:\n  nodes:\n"
-            for i, region in enumerate(("rack-1", "rack-2", "rack-3")):
-                for kind, base in (("agent", 7300), ("coordinator", 7400)):
-                    host = f"127.0.0.{i + 12}"
-                    data = place / f"{kind}-{i}"
-                    data.mkdir(mode=0o700)
-                    listen, control, metrics = f"tcp://{host}:{base + 1}", f"ipc://{data}/control", f"{host}:{base + 3}"
-                    nodes += f'    {kind}@{region}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
-                    with open(place / f"{kind}-{i}.log", "w") as log:
-                        daemons.append(subprocess.Popen(
-                            [str(BUILD / kind / f"geocommit-{kind}"), "--listen", listen, "--control", control,
-                             "--metrics", metrics, "--data-dir", str(data)], stdout=log, stderr=log))
-            faults = ["at: 1s, for: 500ms, pause: agent@rack-1",
-                      "at: 2s, for: 500ms, drop: {from: rack-1, to: rack-2, kinds: [decision]}",
-                      "at: 3s, on: vote-forced, node: agent@rack-2, disk: {node: agent@rack-2, stall: true}, for: 300ms",
-                      "at: 4s, for: 500ms, partition: [[rack-1], [rack-2]]"]
-            file = write(place / "deployed.yaml", experiment(faults, emulation="deployed") + nodes)
-            status, out, err = run("run", file, "--output", place / "results", cwd=place)
-            equal(status, 0, f"exit status\n{out}\n{err}")
-            cell = summary(place / "results")["cells"][0]
-            sound(cell)
-            happened(cell)
-            check(all(d.poll() is None for d in daemons), "the daemons are still there")
-            file = write(place / "crash.yaml", experiment(["at: 1s, for: 1s, crash: agent@rack-1"], emulation="deployed") + nodes)
-            status, _, err = run("run", file, "--output", place / "refused", cwd=place)
-            check(status == 1 and "those daemons are not the runner's to start again" in err, err)
-        finally:
-            for daemon in daemons:
-                daemon.terminate()
-            for daemon in daemons:
-                daemon.wait(timeout=10)
+    with folder() as place, Daemons(place, ("rack-1", "rack-2", "rack-3")) as daemons:
+        faults = ["at: 1s, for: 500ms, pause: agent@rack-1",
+                  "at: 2s, for: 500ms, drop: {from: rack-1, to: rack-2, kinds: [decision]}",
+                  "at: 3s, on: vote-forced, node: agent@rack-2, disk: {node: agent@rack-2, stall: true}, for: 300ms",
+                  "at: 4s, for: 500ms, partition: [[rack-1], [rack-2]]"]
+        file = write(place / "deployed.yaml", experiment(faults, emulation="deployed") + daemons.nodes)
+        status, out, err = run("run", file, "--output", place / "results", cwd=place)
+        equal(status, 0, f"exit status\n{out}\n{err}\n{daemons.logs()}")
+        cell = summary(place / "results")["cells"][0]
+        sound(cell)
+        happened(cell)
+        check(daemons.all_live(), "the daemons are still there")
+        file = write(place / "crash.yaml", experiment(["at: 1s, for: 1s, crash: agent@rack-1"], emulation="deployed") + daemons.nodes)
+        status, _, err = run("run", file, "--output", place / "refused", cwd=place)
+        check(status == 1 and "those daemons are not the runner's to start again" in err, err)
 
 
 TESTS = [crash, crash_at_a_point, pause, partition_without_links, disk, drop_and_clock, forever, nemesis, links,
@@ -326,24 +305,5 @@ TESTS = [crash, crash_at_a_point, pause, partition_without_links, disk, drop_and
          deployed]
 
 
-def main():
-    by_name = {test.__name__: test for test in TESTS}
-    chosen = sys.argv[1:] or list(by_name)
-    failed = skipped = 0
-    for name in chosen:
-        began = time.monotonic()
-        try:
-            by_name[name]()
-            print(f"pass  {name}  {time.monotonic() - began:.1f} s")
-        except Skip as why:
-            skipped += 1
-            print(f"skip  {name}  {why}")
-        except Exception:
-            failed += 1
-            traceback.print_exc()
-            print(f"FAIL  {name}")
-    return 1 if failed else SKIPPED if skipped == len(chosen) else 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_tests(TESTS))

@@ -4,16 +4,16 @@
 Usage: tests/e2e/harm.py [NAME ...]     all of them if none is named
 GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one fails, 77 if all were skipped.
 """
+import contextlib
 import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import traceback
 
-from harness import BUILD, HOME, PATIENCE, QUICK, RUNNER, SKIPPED, Running, Skip, check, equal, folder, run, series, summary, write
+from harness import (BUILD, PATIENCE, QUICK, RUNNER, Daemons, Running, check, equal, folder, run, run_tests, series,
+                     summary, write)
 
 SIM = BUILD / "sim" / "geocommit-sim"
 
@@ -91,81 +91,66 @@ def output_of_any_bytes():
             shutil.rmtree(results)
 
 
-def free_ports(count):
-    """Ports of 127.0.0.1 that nobody has at the moment."""
-    sockets = [socket.socket() for _ in range(count)]
-    for one in sockets:
-        one.bind(("127.0.0.1", 0))
-    ports = [one.getsockname()[1] for one in sockets]
-    for one in sockets:
-        one.close()
-    return ports
-
-
 def daemons_outlive_their_runner():
     """Killed in the middle of a run, the runner leaves daemons that are idle again when their lease is over."""
-    daemons = []
+    with folder() as place, Daemons(place, ("a",), lease="2s") as daemons:
+        topology = write(place / "t.yaml", "name: t\nregions: [a]\n")
+        text = QUICK.replace("topology: lan", f"topology: {topology}").replace("[rack-1]", "[a]")
+        text = text.replace("emulation: loopback", "emulation: deployed").replace("participants: 3", "participants: 1")
+        long = write(place / "long.yaml", text.replace("duration: 2s", "duration: 60s") + daemons.nodes)
+        with Running("run", long, "--output", place / "killed", cwd=place) as going:
+            going.wait_until_measuring(place / "killed")
+            # Far beyond the lease they are held while the runner lives.
+            going.wait_for(lambda: any(float(row["elapsed_s"]) > 5 for row in series(place / "killed")), "five seconds")
+            check(all(int(row["committed"]) > 0 for row in series(place / "killed")[-2:]), "it goes on")
+            going.signal(signal.SIGKILL)
+            going.end()
+        file = write(place / "short.yaml", text + daemons.nodes)
+        status, out, err = 1, "", ""
+        for attempt in range(3):  # each waits ten seconds for idle daemons
+            status, out, err = run("run", file, "--output", place / f"after-{attempt}", cwd=place)
+            if status == 0:
+                break
+        equal(status, 0, f"exit status\n{out}\n{err}\n{daemons.logs()}")
+        check("has not been heard" in daemons.logs() and daemons.all_live(), f"they freed themselves: {daemons.logs()}")
+
+
+def sockets_of(pid):
+    """Names of the Unix sockets that a process has."""
+    inodes = set()
+    for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
+        with contextlib.suppress(OSError):
+            inodes.add(os.readlink(fd).removeprefix("socket:[").removesuffix("]"))
+    rows = [row.split() for row in pathlib.Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
+    return {row[7] for row in rows if len(row) > 7 and row[6] in inodes}
+
+
+def nobody_else_reaches_a_socket():
+    """Each Unix socket of a run is in a folder that no other user may enter, also those that fault points need."""
     with folder() as place:
-        try:
-            topology = write(place / "t.yaml", "name: t\nregions: [a]\n")
-            nodes = "deployed:\n  lease: 2s\n  nodes:\n"
-            for kind in ("agent", "coordinator"):
-                listen, control, metrics = (f"127.0.0.1:{port}" for port in free_ports(3))
-                nodes += f'    {kind}@a: {{data: "tcp://{listen}", control: "tcp://{control}", metrics: "{metrics}"}}\n'
-                with open(place / f"{kind}.log", "w") as log:
-                    daemons.append(subprocess.Popen(
-                        [str(BUILD / kind / f"geocommit-{kind}"), "--insecure", "--listen", f"tcp://{listen}", "--control",
-                         f"tcp://{control}", "--metrics", metrics, "--data-dir", str(place / f"{kind}-data")], stdout=log, stderr=log))
-            text = QUICK.replace("topology: lan", f"topology: {topology}").replace("[rack-1]", "[a]")
-            text = text.replace("emulation: loopback", "emulation: deployed").replace("participants: 3", "participants: 1")
-            long = write(place / "long.yaml", text.replace("duration: 2s", "duration: 60s") + nodes)
-            with Running("run", long, "--output", place / "killed", cwd=place) as going:
-                going.wait_until_measuring(place / "killed")
-                # Far beyond the lease they are held while the runner lives.
-                going.wait_for(lambda: any(float(row["elapsed_s"]) > 5 for row in series(place / "killed")), "five seconds")
-                check(all(int(row["committed"]) > 0 for row in series(place / "killed")[-2:]), "it goes on")
-                going.signal(signal.SIGKILL)
-                going.end()
-            file = write(place / "short.yaml", text + nodes)
-            status, out, err = 1, "", ""
-            for attempt in range(3):  # each waits ten seconds for idle daemons
-                status, out, err = run("run", file, "--output", place / f"after-{attempt}", cwd=place)
-                if status == 0:
-                    break
-            logs = "".join((place / f"{kind}.log").read_text() for kind in ("agent", "coordinator"))
-            equal(status, 0, f"exit status\n{out}\n{err}\n{logs}")
-            check("has not been heard" in logs and all(d.poll() is None for d in daemons), f"they freed themselves: {logs}")
-        finally:
-            for daemon in daemons:
-                daemon.terminate()
-            for daemon in daemons:
-                daemon.wait(timeout=PATIENCE)
+        faults = ("faults:\n  - {at: 200ms, on: votes-collected, node: coordinator@rack-1, pause: true, for: 100ms}\n"
+                  "  - {at: 200ms, on: vote-forced, node: agent@rack-1, pause: true, for: 100ms}\n")
+        file = write(place / "quick.yaml", QUICK.replace("duration: 2s", "duration: 60s") + faults)
+        temporary = place / "tmp"
+        temporary.mkdir()
+        with Running("run", file, "--output", place / "results", cwd=place, env={**os.environ, "TMPDIR": str(temporary)}) as going:
+            going.wait_for(lambda: any(float(row["elapsed_s"]) > 2 for row in series(place / "results")), "both faults")
+            seen = 0
+            for pid in [going.process.pid, *going.children().values()]:
+                for name in sockets_of(pid):
+                    check(name.startswith("/"), f"an abstract socket, which every user reaches: {name}")
+                    with contextlib.suppress(FileNotFoundError):  # removed when those who meet there had met
+                        equal(os.stat(os.path.dirname(name)).st_mode & 0o77, 0, f"who else may enter the folder of {name}")
+                        seen += 1
+            check(seen >= 7, f"the nodes' control sockets were looked at: {seen}")
+            equal(list(temporary.iterdir()), [], "left in the folder for temporary files")
+            going.signal(signal.SIGINT)
+            equal(going.end(), 130, "exit status")
 
 
 TESTS = [names_are_no_paths, nothing_predictable_is_written, the_disk_of_the_output_is_probed, output_of_any_bytes,
-         daemons_outlive_their_runner]
-
-
-def main():
-    wanted = sys.argv[1:]
-    unknown = set(wanted) - {t.__name__ for t in TESTS}
-    if unknown:
-        sys.exit(f"no test {unknown}; there are: {' '.join(t.__name__ for t in TESTS)}")
-    failed = skipped = 0
-    chosen = [t for t in TESTS if not wanted or t.__name__ in wanted]
-    for test in chosen:
-        try:
-            test()
-            print(f"{test.__name__}: passed")
-        except Skip as why:
-            skipped += 1
-            print(f"{test.__name__}: skipped: {why}")
-        except Exception:
-            failed += 1
-            print(f"{test.__name__}: FAILED")
-            traceback.print_exc()
-    sys.exit(1 if failed else SKIPPED if skipped == len(chosen) else 0)
+         daemons_outlive_their_runner, nobody_else_reaches_a_socket]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_tests(TESTS))

@@ -2,6 +2,7 @@
 import contextlib
 import csv
 import json
+import itertools
 import os
 import pathlib
 import shutil
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 HOME = pathlib.Path(os.environ.get("GEOCOMMIT_HOME", pathlib.Path(__file__).resolve().parents[2]))
 BUILD = pathlib.Path(os.environ.get("GEOCOMMIT_BUILD", HOME / "build" / "dev"))
@@ -70,11 +72,11 @@ def run(*words, cwd=None):
 class Running:
     """A run under way; killed with all its children if a test fails."""
 
-    def __init__(self, *words, cwd):
+    def __init__(self, *words, cwd, env=None):
         self.out = open(cwd / "stdout.txt", "w+")
         self.err = open(cwd / "stderr.txt", "w+")
         self.process = subprocess.Popen([str(RUNNER), *map(str, words)], cwd=cwd, stdout=self.out, stderr=self.err,
-                                        stdin=subprocess.DEVNULL)
+                                        stdin=subprocess.DEVNULL, env=env)
 
     def __enter__(self):
         return self
@@ -133,6 +135,63 @@ class Running:
         return self.process.wait(timeout=PATIENCE)
 
 
+PORTS = itertools.count(20_001)
+
+
+def own_address():
+    """"127.x.y.z:PORT", nobody else's while this process lives, however late it is bound: the loopback address is made of the
+    process's id, and no connection has it as its source."""
+    pid = os.getpid() & 0x3fffff
+    return f"127.{64 | pid >> 16}.{pid >> 8 & 255}.{pid & 255}:{next(PORTS)}"
+
+
+class Daemons:
+    """An agent and a coordinator in each region, started as by hand. `nodes`: what an experiment says of them. Those in
+    `insecure` are commanded over TCP; that they must be permitted is looked at first."""
+
+    def __init__(self, place, regions, lease=None, insecure=()):
+        self.started = []
+        self.nodes = "deployed:\n" + (f"  lease: {lease}\n" if lease else "") + "  nodes:\n"
+        self.place = place
+        try:
+            for region in regions:
+                for kind in ("agent", "coordinator"):
+                    self.start(kind, f"{kind}@{region}", f"{kind}@{region}" in insecure)
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def start(self, kind, name, insecure):
+        data = self.place / name
+        data.mkdir(mode=0o700)
+        listen, metrics = f"tcp://{own_address()}", own_address()
+        control = f"tcp://{own_address()}" if insecure else f"ipc://{data}/control"
+        self.nodes += f'    {name}: {{data: "{listen}", control: "{control}", metrics: "{metrics}"}}\n'
+        words = [str(BUILD / kind / f"geocommit-{kind}"), "--listen", listen, "--control", control, "--metrics", metrics,
+                 "--data-dir", str(data)]
+        if insecure:
+            refused = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE)
+            check(refused.returncode == 1 and "refusing to be commanded on tcp://" in refused.stderr, refused.stderr)
+            words.append("--insecure")
+        with open(self.place / f"{name}.log", "w") as log:
+            self.started.append(subprocess.Popen(words, stdout=log, stderr=log))
+
+    def all_live(self):
+        return all(daemon.poll() is None for daemon in self.started)
+
+    def logs(self):
+        return "".join(path.read_text() for path in sorted(self.place.glob("*@*.log")))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        for daemon in self.started:
+            daemon.terminate()
+        for daemon in self.started:
+            daemon.wait(timeout=PATIENCE)
+
+
 def series(results):
     path = results / "timeseries.csv"
     if not path.exists():
@@ -159,3 +218,28 @@ def need_tun():
     if probe.returncode != 0:
         raise Skip("cannot make a network namespace here")
     return signal
+
+
+def run_tests(tests, names=None, world=""):
+    """Runs those of `tests` that are named (default: on the command line), or all. The exit status: 1 if one fails, 77 if
+    all were skipped."""
+    by_name = {test.__name__: test for test in tests}
+    names = sys.argv[1:] if names is None else names
+    unknown = set(names) - set(by_name)
+    if unknown:
+        print(f"no test {' '.join(sorted(unknown))}; there are: {' '.join(by_name)}", file=sys.stderr)
+        return 1
+    failed = skipped = 0
+    for name in names or by_name:
+        began = time.monotonic()
+        try:
+            by_name[name]()
+            print(f"pass  {world}{name}  {time.monotonic() - began:.1f} s", flush=True)
+        except Skip as why:
+            skipped += 1
+            print(f"skip  {world}{name}  {why}", flush=True)
+        except Exception:  # noqa: BLE001: a test runner reports whatever came
+            failed += 1
+            traceback.print_exc()
+            print(f"FAIL  {world}{name}", flush=True)
+    return 1 if failed else SKIPPED if skipped == len(names or by_name) else 0

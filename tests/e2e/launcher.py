@@ -5,7 +5,6 @@ apt-get, dpkg-query and cmake are scripts that write down how they were called. 
 Usage: tests/e2e/launcher.py [NAME ...]     all of them if none is named. Exits 1 if one fails, 77 if all were skipped.
 """
 import os
-import pathlib
 import pty
 import pwd
 import select
@@ -14,9 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-import traceback
 
-from harness import HOME, PATIENCE, SKIPPED, Skip, check, equal, folder, write
+from harness import HOME, PATIENCE, Skip, check, equal, folder, run_tests, write
 
 NOBODY = pwd.getpwnam("nobody")
 
@@ -266,27 +264,10 @@ def clone_built_by_root():
         check("not yours to write to" in err and "root" in err and "chown" in err and "git clone" in err, f"what to do: {err}")
 
 
-TESTS = {f.__name__: f for f in (
+TESTS = [
     asks_before_sudo, yes_does_not_ask, without_terminal_goes_on, root_goes_on, help_and_clean_install_nothing,
-    killed_while_installing, policies_of_others_stay, clone_built_by_root)}
-
-
-def main():
-    names = sys.argv[1:] or list(TESTS)
-    failed = skipped = 0
-    for name in names:
-        try:
-            TESTS[name]()
-            print(f"ok       {name}", flush=True)
-        except Skip as why:
-            skipped += 1
-            print(f"skipped  {name}: {why}", flush=True)
-        except Exception:  # noqa: BLE001: a test runner reports whatever came
-            failed += 1
-            print(f"FAILED   {name}", flush=True)
-            traceback.print_exc()
-    sys.exit(1 if failed else SKIPPED if skipped == len(names) else 0)
+    killed_while_installing, policies_of_others_stay, clone_built_by_root]
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run_tests(TESTS))

@@ -9,7 +9,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "e2e"))
-from harness import BUILD, Skip, check, folder, need_tun, summary, write  # noqa: E402
+from harness import BUILD, check, folder, need_tun, run_tests, summary, write  # noqa: E402
 
 # Far apart, so that transactions from different regions reach their sites in different orders. Few keys, half of the transactions read at two sites; a site of many transactions in doubt crashes, and is told no outcome for a while.
 EXPERIMENT = """name: crowded
@@ -56,7 +56,7 @@ def run(build, planted, text):
         return cell["verdict"], cell["violations"]["isolation_anomaly"], whats
 
 
-def main():
+def planted_agents_are_caught():
     need_tun()
     planted_agent = pathlib.Path(sys.argv[1])
     with folder() as here:
@@ -72,8 +72,5 @@ def main():
     check(verdict == "pass", f"the product's own: {verdict} {whats[:3]}")
 
 
-try:
-    main()
-except Skip as why:
-    print("skipped:", why)
-    sys.exit(77)
+if __name__ == "__main__":
+    sys.exit(run_tests([planted_agents_are_caught], []))

@@ -291,7 +291,7 @@ TEST_CASE("two daemons never share a data directory, and who has it is named") {
   CHECK(by_file.status_when([](const NodeStatus&) { return true; }).ok());
 }
 
-TEST_CASE("a daemon whose runner has gone frees itself, also out of a pause for ever") {
+TEST_CASE("a daemon whose runner has gone frees itself, also out of the longest pause that it takes") {
   for (const bool pausing : {false, true}) {
     Daemon daemon;
     daemon.command_privately();
@@ -315,7 +315,14 @@ TEST_CASE("a daemon whose runner has gone frees itself, also out of a pause for 
       FaultOrder pause;
       pause.id = 1;
       pause.kind = FaultKind::pause;
-      pause.length = kForever;
+      for (const Duration length : {kForever, config.lease + 1ns}) {
+        pause.length = length;
+        const Result<void> refused = daemon.control.arm(daemon.node, pause, 60s);
+        REQUIRE_FALSE(refused.ok());
+        CHECK(refused.error().message.find("3000 ms, which is its lease") != std::string::npos);
+        CHECK(refused.error().message.find("a longer lease") != std::string::npos);
+      }
+      pause.length = config.lease;
       (void)daemon.control.arm(daemon.node, pause, 100ms);  // it answers when it is awake again
     }
     bool idle = false;

@@ -1,5 +1,6 @@
 // Strangers at a node's data socket: without the run's secret nothing gets through, a message without end does not fill
 // its memory, and connections do not use up its descriptors.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -7,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <string_view>
+#include <utility>
 
 #include "runtime/bind_policy.h"
 #include "runtime/door.h"
@@ -188,6 +190,95 @@ TEST_CASE(
   silent.fds.clear();
   CHECK(cell.logged(kCoordinator, "door: open again"));
   CHECK(cell.transfer(cell.client));
+}
+
+/// A process that makes connections and says nothing. In a test with threads: system calls only.
+struct Crowd {
+  pid_t pid;
+  Crowd(const std::string& address, int many) : pid(connect(address_of(address), many)) {}
+  ~Crowd() {
+    (void)::kill(pid, SIGKILL);
+    (void)::waitpid(pid, nullptr, 0);
+  }
+  static pid_t connect(const sockaddr_in& to, int many) {
+    const pid_t child = ::fork();
+    REQUIRE(child >= 0);
+    if (child != 0) {
+      return child;
+    }
+    rlimit limit{};
+    (void)::getrlimit(RLIMIT_NOFILE, &limit);
+    limit.rlim_cur = limit.rlim_max;
+    (void)::setrlimit(RLIMIT_NOFILE, &limit);
+    for (int i = 0; i < many; ++i) {
+      (void)!::connect(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), reinterpret_cast<const sockaddr*>(&to),
+                       sizeof to);
+    }
+    while (true) {
+      (void)::pause();
+    }
+  }
+};
+
+struct FewDescriptors {
+  rlimit before{};
+  FewDescriptors() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before) == 0);
+    const rlimit few{128, before.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  }
+  ~FewDescriptors() { (void)::setrlimit(RLIMIT_NOFILE, &before); }
+};
+
+// A handshake may last for ever here, so who stands before the door stays there until somebody sends him away.
+TEST_CASE("a flood that has taken every descriptor before the node could look: accept() is not tried for ever") {
+  auto loop = EventLoop::create();
+  REQUIRE(loop.ok());
+  const auto context = make_zmq_context();
+  zmq::socket_t router{*context, zmq::socket_type::router};
+  router.set(zmq::sockopt::handshake_ivl, 0);
+  const std::string address = "tcp://" + free_port();
+  auto door = Door::open(*context, *loop.value(), router, address, "");
+  REQUIRE(door.ok());
+  const FewDescriptors few;
+  const auto run_until = [&](const auto& done) {
+    for (const Instant until = steady_now() + kPatience; steady_now() < until;) {
+      loop.value()->run_once(5ms);
+      if (done()) {
+        return true;
+      }
+    }
+    return false;
+  };
+  {
+    const Crowd crowd(address, 300);
+    for (const Instant until = steady_now() + kPatience; steady_now() < until;) {
+      if (!UniqueFd{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)}.valid()) {
+        break;
+      }
+      std::this_thread::sleep_for(1ms);
+    }
+    REQUIRE(run_until([&] { return door.value()->failed_accepts() > 0; }));
+    std::uint64_t failed = 0;
+    Instant since{};
+    CHECK(run_until([&] {
+      if (std::exchange(failed, door.value()->failed_accepts()) != door.value()->failed_accepts()) {
+        since = steady_now();
+      }
+      return steady_now() >= since + 1s;
+    }));
+  }
+  CHECK(run_until([] {
+    const UniqueFd lowest{::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0)};
+    return lowest.valid() && lowest.get() < 60;
+  }));
+  Knocking welcome(address, "");
+  CHECK(run_until([&] {
+    door.value()->watch();
+    zmq::message_t part;
+    (void)welcome.socket.send(zmq::message_t{1}, zmq::send_flags::dontwait);
+    return router.recv(part, zmq::recv_flags::dontwait).has_value();
+  }));
 }
 
 TEST_CASE("a daemon is commanded only where no other user of the machine can") {
