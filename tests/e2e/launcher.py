@@ -4,6 +4,7 @@ apt-get, dpkg-query and cmake are scripts that write down how they were called. 
 
 Usage: tests/e2e/launcher.py [NAME ...]     all of them if none is named. Exits 1 if one fails, 77 if all were skipped.
 """
+import contextlib
 import os
 import pty
 import pwd
@@ -30,15 +31,17 @@ class Machine:
     def __init__(self, place, missing=True, prometheus=False):
         place.chmod(0o755)
         self.place, self.clone, self.bin, self.calls = place, place / "clone", place / "bin", place / "calls"
-        self.policy = place / "policy-rc.d"
+        self.policy, self.unfinished = place / "policy-rc.d", place / "unfinished"
         (self.clone / "scripts").mkdir(parents=True)
         self.bin.mkdir()
         write(self.calls, "")
         self.calls.chmod(0o666)
         shutil.copy(HOME / "geocommit", self.clone)
         text = (HOME / "scripts" / "install-deps").read_text()
-        equal(text.count("policy=/usr/sbin/policy-rc.d"), 1, "the place of the policy")
-        write(self.clone / "scripts" / "install-deps", text.replace("/usr/sbin/policy-rc.d", str(self.policy)))
+        for real, here in (("/usr/sbin/policy-rc.d", self.policy), ("/var/lib/geocommit-prometheus-unfinished", self.unfinished)):
+            equal(text.count(real), 1, f"where {real} is named")
+            text = text.replace(real, str(here))
+        write(self.clone / "scripts" / "install-deps", text)
         (self.clone / "scripts" / "install-deps").chmod(0o755)
         note = f'echo "$(basename "$0") $*" >>{self.calls}\n'
         installed = place / "installed"
@@ -50,7 +53,7 @@ class Machine:
         program(self.bin / "sudo", note + '[ "$1" != -n ] || shift\nexec "$@"\n')
         program(self.bin / "apt-get", note + f'while [ -e {place}/hold ] && [ "$1" = install ]; do sleep 0.05; done\n'
                                              f'[ "$1" != install ] || touch {installed}\n')
-        program(self.bin / "systemctl", note)
+        program(self.bin / "systemctl", note + f'while [ -e {place}/hold-systemctl ]; do sleep 0.05; done\n')
         program(self.bin / "update-rc.d", note)
         # The build: a tree of its own, so that ninja is the real one.
         program(self.bin / "cmake", note + f'mkdir -p build/release; cp {place}/build.ninja build/release/\n')
@@ -200,35 +203,80 @@ def verdict(policy):
     return subprocess.run([str(policy), "prometheus", "start"], timeout=PATIENCE).returncode
 
 
+@contextlib.contextmanager
+def installing(machine):
+    """scripts/install-deps --prometheus under way, with all that it starts in a process group of its own."""
+    machine.give_to(ordinary())
+    going = subprocess.Popen([str(machine.clone / "scripts" / "install-deps"), "--prometheus"], env=machine.environment,
+                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    try:
+        yield going
+    finally:
+        for hold in machine.place.glob("hold*"):
+            hold.unlink()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(going.pid, signal.SIGKILL)
+        going.wait()
+
+
+def wait_for(fact, what):
+    until = time.monotonic() + PATIENCE
+    while not fact():
+        check(time.monotonic() < until, f"waited in vain for {what}")
+        time.sleep(0.02)
+
+
+def called(machine, words):
+    return any(words in call for call in machine.calls.read_text().splitlines())
+
+
 def killed_while_installing():
-    """The file that keeps services from starting counts only while the installer lives, and goes by itself."""
+    """The installer alone is killed: what it started ends what was begun. Services stay down for as long as that takes."""
     for number in (signal.SIGKILL, signal.SIGTERM):
         with folder() as place:
             machine = Machine(place, prometheus=True)
-            machine.give_to(ordinary())
             write(place / "hold", "")
-            user = None if os.geteuid() == 0 else ordinary()
-            going = subprocess.Popen([str(machine.clone / "scripts" / "install-deps"), "--prometheus"], env=machine.environment,
-                                     stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                     start_new_session=True)
-            try:
-                until = time.monotonic() + PATIENCE
-                while not any(call.startswith("apt-get install") for call in machine.called("apt-get")):
-                    check(time.monotonic() < until and going.poll() is None, "waited in vain for the installation")
-                    time.sleep(0.02)
+            with installing(machine) as going:
+                wait_for(lambda: called(machine, "apt-get install"), "the installation")
                 equal(verdict(machine.policy), 101, "services stay down while it installs")
+                equal(machine.unfinished.stat().st_mode & 0o77, 0, "nobody else can hold the lock")
                 going.send_signal(number)
-                if number == signal.SIGTERM:
-                    (place / "hold").unlink()  # bash takes the signal when apt-get has ended
+                if number == signal.SIGKILL:
+                    going.wait(timeout=PATIENCE)
+                    equal(verdict(machine.policy), 101, "services stay down while apt-get is there")
+                (place / "hold").unlink()
                 going.wait(timeout=PATIENCE)
-                if machine.policy.exists():
-                    check(number == signal.SIGKILL, "only SIGKILL leaves the file")
-                    equal(verdict(machine.policy), 0, "services may start again")
+                wait_for(lambda: not machine.unfinished.exists(), "the end of the installation")
                 check(not machine.policy.exists(), "nothing is left behind")
-            finally:
-                (place / "hold").unlink(missing_ok=True)
-                going.kill()
-                going.wait()
+                check(called(machine, "systemctl disable --now prometheus"), "the service is disabled")
+
+
+def killed_with_all_that_it_started():
+    """As by a loss of power: no service is kept from starting, and the next start disables Debian's prometheus, and says so."""
+    for hold, moment in (("hold", "apt-get install"), ("hold-systemctl", "systemctl disable")):
+        with folder() as place:
+            machine = Machine(place, prometheus=True)
+            write(place / hold, "")
+            with installing(machine) as going:
+                wait_for(lambda moment=moment: called(machine, moment), moment)
+                os.killpg(going.pid, signal.SIGKILL)
+                going.wait(timeout=PATIENCE)
+            check(machine.unfinished.exists(), "it is known that this is not done")
+            if machine.policy.exists():
+                equal(verdict(machine.policy), 0, "services may start again")
+            check(not machine.policy.exists(), "the policy is gone")
+            write(machine.calls, "")
+            status, _, err = machine.run("--help")
+            equal((status, machine.called("systemctl"), machine.unfinished.exists()), (0, [], True), "who asks for help changes nothing")
+            status, _, err = machine.run("version")
+            equal(status, 0, err)
+            check("cut short" in err and "systemctl disable --now prometheus" in err, f"it says what it does: {err}")
+            # Killed before the package was there, there was nothing to disable.
+            equal(called(machine, "systemctl disable --now prometheus"), hold == "hold-systemctl", "disabled")
+            check(not machine.unfinished.exists(), "made up for")
+            write(machine.calls, "")
+            status, _, err = machine.run("version")
+            equal((status, err, machine.called("systemctl")), (0, "", []), "the time after that")
 
 
 def policies_of_others_stay():
@@ -266,7 +314,7 @@ def clone_built_by_root():
 
 TESTS = [
     asks_before_sudo, yes_does_not_ask, without_terminal_goes_on, root_goes_on, help_and_clean_install_nothing,
-    killed_while_installing, policies_of_others_stay, clone_built_by_root]
+    killed_while_installing, killed_with_all_that_it_started, policies_of_others_stay, clone_built_by_root]
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ class FaultyStorage final : public Storage {
     const std::lock_guard lock{mutex_};
     fail_at_ = k ? std::optional{syncs_ + *k} : std::nullopt;
   }
+  /// As a failed sync, but when a file is to have this name; also where nothing is synced.
+  void fail_rename(const std::string& to) {
+    const std::lock_guard lock{mutex_};
+    fail_rename_ = to;
+  }
   /// Syncs of files wait until it is let go.
   void stall(bool stalled) {
     {
@@ -54,7 +59,7 @@ class FaultyStorage final : public Storage {
     }
     changed_.notify_all();
   }
-  /// How often anything was written or synced since a sync failed.
+  /// How often anything was written or synced since a sync, or a rename, failed.
   [[nodiscard]] std::uint64_t used_after_failure() {
     const std::lock_guard lock{mutex_};
     return used_after_failure_;
@@ -97,6 +102,10 @@ class FaultyStorage final : public Storage {
   }
   Result<void> rename(const std::string& from, const std::string& to) override {
     const std::lock_guard lock{mutex_};
+    if (to == fail_rename_) {
+      failed_ = true;
+      return Error{"cannot rename " + from + ": Input/output error"};
+    }
     names_[to] = names_.at(from);
     names_.erase(from);
     return {};
@@ -189,6 +198,7 @@ class FaultyStorage final : public Storage {
   std::map<std::string, InodePtr> names_, durable_names_;
   std::uint64_t syncs_{};
   std::optional<std::uint64_t> fail_at_;
+  std::string fail_rename_;
   bool failed_{}, stalled_{};
   std::uint64_t used_after_failure_{}, syncs_begun_{};
 };

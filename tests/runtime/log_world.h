@@ -13,20 +13,11 @@
 #include "runtime/log/segmented_log.h"
 #include "runtime/wire/record_codec.h"
 #include "tests/runtime/faulty_storage.h"
+#include "tests/runtime/temporary_directory.h"
 
 namespace geocommit {
 
 inline const NodeId kNode{7};
-
-struct TemporaryDirectory {
-  std::filesystem::path path;
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "geocommit-log-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-};
 
 inline DurableRecord numbered(std::uint64_t n) { return ShipAckedRecord{n, {}}; }
 inline std::uint64_t number_of(const DurableRecord& record) {

@@ -24,6 +24,7 @@
 #include "runtime/transport.h"
 #include "runtime/unique_fd.h"
 #include "tests/runtime/ports.h"
+#include "tests/runtime/temporary_directory.h"
 
 namespace geocommit {
 
@@ -32,16 +33,14 @@ constexpr Duration kPatience = 120s;
 
 /// Agents and coordinators of one run, each a process.
 struct Processes {
-  std::filesystem::path directory;
+  TemporaryDirectory folder;  // outlives what runs in it
+  const std::filesystem::path& directory = folder.path;
   NodeConfig config;
   std::map<NodeId, pid_t> pids;
   ControlClient control;
 
   Processes(const std::string& protocol, DurabilityKind durability, std::vector<std::string> regions,
             std::uint32_t sites, Placement placement) {
-    std::string name = (std::filesystem::temp_directory_path() / "geocommit-faults-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    directory = name;
     config.run_id = "test-run";
     config.cell = protocol;
     config.protocol = protocol;
@@ -63,7 +62,6 @@ struct Processes {
       (void)::kill(pid, SIGKILL);
       (void)::waitpid(pid, nullptr, 0);
     }
-    std::filesystem::remove_all(directory);
   }
   Processes(const Processes&) = delete;
   Processes& operator=(const Processes&) = delete;

@@ -172,6 +172,32 @@ TEST_CASE("after a failed sync nothing more is written, also with a checkpoint a
   CHECK(storage.used_after_failure() == 0);
 }
 
+// The files of the log remember that one of them failed; a checkpoint has a file of its own.
+TEST_CASE(
+    "after a checkpoint that could not be stored nothing more is written, whoever was waiting for the modelled disk") {
+  FaultyStorage storage;
+  CommitLog::Options options = commit_options(storage, DurabilityKind::fixed);
+  options.durability.fixed_force = 500ms;
+  Node node;
+  Result<CommitLog::Opened> opened = CommitLog::open(*node.loop, options);
+  REQUIRE(opened.ok());
+  CommitLog& log = *opened.value().log;
+  log.start({[&](WriteToken token) { node.forced.push_back(token); },
+             {},
+             [&](const std::string& why) { node.failure = why; }});  // the loop goes on
+  log.append(numbered(1), 1);
+  node.loop->run_once(0ms);
+  storage.fail_rename("/log/" + std::string{kCheckpointName});
+  log.checkpoint(samples::checkpoint());
+  REQUIRE(node.run_until([&] { return !node.failure.empty(); }));
+  log.append(numbered(2), 2);
+  const Instant due = steady_now() + 2 * options.durability.fixed_force;
+  REQUIRE(node.run_until([&] { return steady_now() > due; }));
+  CHECK_FALSE(log.close().ok());
+  CHECK(storage.used_after_failure() == 0);
+  CHECK(node.forced.empty());
+}
+
 TEST_CASE("what gathers behind a sync is forced if any of it is, also when a lazy batch comes last") {
   FaultyStorage storage;
   Node node;

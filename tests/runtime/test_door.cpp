@@ -147,7 +147,7 @@ TEST_CASE("who does not show the run's secret gets no further than the handshake
   // A client of the run but for its secret: it never hears a word.
   NodeConfig other = cell.nodes.config;
   other.secret = "fedcba9876543210";
-  other.addresses[cell.client.directory.client(RegionId{0})].data = "tcp://" + free_port();
+  other.addresses[cell.client.directory.client(RegionId{0})].data = "tcp://" + own_port();
   ProcessClient stranger(other);
   CHECK_FALSE(stranger.run_until(
       [&] {
@@ -237,7 +237,7 @@ TEST_CASE("a flood that has taken every descriptor before the node could look: a
   const auto context = make_zmq_context();
   zmq::socket_t router{*context, zmq::socket_type::router};
   router.set(zmq::sockopt::handshake_ivl, 0);
-  const std::string address = "tcp://" + free_port();
+  const std::string address = "tcp://" + own_port();
   auto door = Door::open(*context, *loop.value(), router, address, "");
   REQUIRE(door.ok());
   const FewDescriptors few;
@@ -288,8 +288,8 @@ TEST_CASE("a daemon is commanded only where no other user of the machine can") {
   };
   CHECK(refusal("tcp://127.0.0.2:7002").find("--insecure") != std::string::npos);
   CHECK(refusal("tcp://127.0.0.2:7002", true).empty());
-  std::string name = (std::filesystem::temp_directory_path() / "geocommit-door-XXXXXX").string();
-  REQUIRE(::mkdtemp(name.data()) != nullptr);
+  const TemporaryDirectory folder;
+  const std::string name = folder.path.string();
   const std::string address = "ipc://" + name + "/control";
   CHECK(refusal(address).empty());
   REQUIRE(::chmod(name.c_str(), 0710) == 0);
@@ -299,7 +299,6 @@ TEST_CASE("a daemon is commanded only where no other user of the machine can") {
   CHECK(refusal("ipc://" + name + "/" + std::string(200, 'x')).find("107 characters") != std::string::npos);
   CHECK(refusal("ipc://" + name + "/none/control").find("No such file") != std::string::npos);
   CHECK(refusal("ipc://@geocommit").find("absolute path") != std::string::npos);
-  std::filesystem::remove_all(name);
 }
 
 }  // namespace

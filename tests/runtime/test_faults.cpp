@@ -165,7 +165,7 @@ TEST_CASE("a fault that is the runner's: the node stands at the point until the 
 TEST_CASE("nobody listens: the node goes on, and says so") {
   Cell cell("2pc");
   FaultOrder order = cell.order(FaultKind::cut, "votes-collected");
-  order.listener = "tcp://" + free_port();
+  order.listener = "tcp://" + own_port();
   cell.arm(kCoordinator, order);
   cell.transfer(1);
   REQUIRE(cell.client.run_until([&] { return cell.client.replies.contains(1); }));

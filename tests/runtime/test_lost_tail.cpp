@@ -15,22 +15,13 @@
 #include "runtime/log/commit_log.h"
 #include "runtime/log/segmented_log.h"
 #include "runtime/log/synced_mark.h"
+#include "tests/runtime/temporary_directory.h"
 
 namespace geocommit {
 namespace {
 
 const NodeId kNode{7};
 constexpr std::size_t kSegment = 2'048;
-
-struct TemporaryDirectory {
-  std::filesystem::path path;
-  TemporaryDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "geocommit-lost-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    path = name;
-  }
-  ~TemporaryDirectory() { std::filesystem::remove_all(path); }
-};
 
 DurableRecord numbered(std::uint64_t n) {
   ShipAckedRecord record;

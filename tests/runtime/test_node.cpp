@@ -18,21 +18,20 @@
 #include "runtime/log/segmented_log.h"
 #include "runtime/node_runtime.h"
 #include "tests/runtime/ports.h"
+#include "tests/runtime/temporary_directory.h"
 
 namespace geocommit {
 namespace {
 
 struct Cluster {
-  std::filesystem::path directory;
+  TemporaryDirectory folder;  // outlives what runs in it
+  const std::filesystem::path& directory = folder.path;
   NodeConfig config;
   std::map<NodeId, std::thread> threads;
   std::map<NodeId, std::shared_ptr<Result<int>>> ends;
   ControlClient control;
 
   explicit Cluster(const std::string& protocol, DurabilityKind durability) {
-    std::string name = (std::filesystem::temp_directory_path() / "geocommit-node-XXXXXX").string();
-    REQUIRE(::mkdtemp(name.data()) != nullptr);
-    directory = name;
     (void)spdlog::default_logger();  // made before there are threads, as in the programs
     config.run_id = "test-run";
     config.cell = "cell";
@@ -46,7 +45,7 @@ struct Cluster {
     config.durability = {durability, 1ms};
     const Directory nodes = config.directory();
     for (const NodeInfo& node : nodes.nodes()) {
-      config.addresses[node.id] = {"tcp://" + free_port(), "tcp://" + free_port(), free_port()};
+      config.addresses[node.id] = {"tcp://" + own_port(), "tcp://" + own_port(), own_port()};
     }
   }
   ~Cluster() {
@@ -54,7 +53,6 @@ struct Cluster {
       (void)control.command(ControlVerb::shutdown, {node}, 5s);
       thread.join();
     }
-    std::filesystem::remove_all(directory);
   }
   NodeConfig config_of(NodeId node) const {
     NodeConfig own = config;

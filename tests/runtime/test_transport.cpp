@@ -23,7 +23,7 @@ const Directory& directory() {
   return two;
 }
 
-std::string free_address() { return "tcp://" + free_port(); }
+std::string own_address() { return "tcp://" + own_port(); }
 
 UniqueFd connect_raw(const std::string& address) {
   UniqueFd fd{::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
@@ -36,7 +36,7 @@ struct World {
   std::unique_ptr<zmq::context_t> context = make_zmq_context();
   std::unique_ptr<EventLoop> loop = EventLoop::create().value();
   std::map<NodeId, std::string> addresses{
-      {NodeId{1}, free_address()}, {NodeId{1001}, free_address()}, {NodeId{2001}, free_address()}};
+      {NodeId{1}, own_address()}, {NodeId{1001}, own_address()}, {NodeId{2001}, own_address()}};
   std::size_t frame_bytes_max = TransportOptions{}.frame_bytes_max;
 
   std::unique_ptr<Transport> open(NodeId self, const Transport::Handler& handler, const std::string& run = "run",
