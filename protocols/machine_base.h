@@ -11,7 +11,7 @@
 
 namespace geocommit {
 
-/// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (PITFALLS 18). Zero stays zero
+/// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (pitfall 18). Zero stays zero
 /// and counts nothing: without a clock, a machine that only asks again is in the same state again. `most` bounds the
 /// interval further, never below the first.
 class Backoff {

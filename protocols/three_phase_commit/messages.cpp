@@ -47,10 +47,10 @@ OrphanRule orphan_prepare(const Remembered& remembered) {
     return ignore();
   }
   if (remembered.state == SiteState::aborted) {
-    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (PITFALLS 4, 5).
+    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (pitfalls 4, 5).
   }
   if (!remembered.same_epoch) {
-    return vote(Vote::no, Reason::stale_epoch);  // PITFALLS 34
+    return vote(Vote::no, Reason::stale_epoch);  // pitfall 34
   }
   return remembered.voted_read_only ? vote(Vote::read_only, Reason::none) : make_machine();
 }
@@ -81,7 +81,7 @@ OrphanRule orphan_decision(const Message& message, const Remembered& remembered)
     // A leader does not wait for acknowledgements.
     return from_coordinator ? OrphanRule{OrphanAction::reply, reply_of(Kind::ack, Role::coordinator), {}} : ignore();
   }
-  return ignore("decision-for-unknown-transaction");  // "Not found" is not "done" (PITFALLS 3).
+  return ignore("decision-for-unknown-transaction");  // "Not found" is not "done" (pitfall 3).
 }
 
 /// INQUIRY, and STATE_REQUEST of a leader.

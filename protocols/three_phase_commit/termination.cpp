@@ -1,4 +1,4 @@
-// The termination protocol (Skeen 1981, section 6; PROTOCOLS section 2): a site in doubt leads, the live one with the
+// The termination protocol (Skeen 1981, section 6): a site in doubt leads, the live one with the
 // lowest node id wins, and what the live sites know decides. README.md argues why restarted sites do not count.
 #include "protocols/three_phase_commit/participant.h"
 

@@ -9,7 +9,7 @@ constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(rec
 constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
 
 /// Invariants: nothing is told to anybody as committed before `commit` is durable; Forget after a commit only when
-/// every YES voter has really acknowledged (PITFALLS 2).
+/// every YES voter has really acknowledged (pitfall 2).
 class Coordinator final : public MachineBase {
  public:
   explicit Coordinator(const TxnContext& context)

@@ -36,10 +36,10 @@ OrphanRule orphan_prepare(const Remembered& remembered) {
     return ignore();
   }
   if (remembered.state == SiteState::aborted) {
-    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (PITFALLS 4, 5).
+    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (pitfalls 4, 5).
   }
   if (!remembered.same_epoch) {
-    return vote(Vote::no, Reason::stale_epoch);  // PITFALLS 34
+    return vote(Vote::no, Reason::stale_epoch);  // pitfall 34
   }
   return remembered.voted_read_only ? vote(Vote::read_only, Reason::none) : make_machine();
 }
@@ -54,7 +54,7 @@ OrphanRule orphan_decision(const Message& message, const Remembered& remembered)
   if (remembered.state == SiteState::committed || remembered.below_watermark || remembered.voted_read_only) {
     return {OrphanAction::reply, reply_of(Kind::ack, Role::coordinator), {}};
   }
-  // "Not found" is not "done" (PITFALLS 3): this site voted YES and has lost it. The coordinator keeps asking.
+  // "Not found" is not "done" (pitfall 3): this site voted YES and has lost it. The coordinator keeps asking.
   return ignore("decision-for-unknown-transaction");
 }
 

@@ -227,7 +227,7 @@ class Participant final : public MachineBase {
     adopt(in.outcome, in.reason);
   }
 
-  /// Commit: applied and unlocked at once, acknowledged after the force (DESIGN section 4, "Settled").
+  /// Commit: applied and unlocked at once, acknowledged after the force (README.md, Cost: why it may).
   void adopt(Outcome outcome, Reason reason) {
     if (outcome == Outcome::commit) {
       if (state_ != State::prepared) {
@@ -266,7 +266,7 @@ class Participant final : public MachineBase {
       case State::initial:
       case State::executing:
       case State::preparing:
-        // Has not voted YES, so it may abort alone; durably, before it says so (PROTOCOLS section 1, CTP).
+        // Has not voted YES, so it may abort alone; durably, before it says so (README.md: when something is late).
         state_ = State::aborting;
         askers_.push_back(in.from);
         return force(make_record(raw(Record::abort), Outcome::abort, Reason::terminated));
