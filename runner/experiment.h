@@ -1,6 +1,6 @@
-// The experiment file: everything that a run is, strictly read. The keys, plus a few of our own
-// (docs/results.md lists all). A mistake reads `file:line:column: key path: what was expected`, and one pass reports
-// all that it can see.
+// The experiment file: everything that a run is, strictly read (docs/results.md lists the keys). A mistake reads
+// `file:line:column: key path: what was expected`, and one pass
+// reports all that it can see.
 #pragma once
 
 #include <cstdint>
