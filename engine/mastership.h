@@ -128,8 +128,9 @@ class Mastership {
   [[nodiscard]] bool is_backed() const;
   /// When it next wants tick(); nullopt: never.
   [[nodiscard]] std::optional<Instant> deadline() const;
-  /// Appends a canonical encoding, with all times relative to `now` (an explorer's key).
-  void hash_state(Instant now, std::string& out) const;
+  /// Appends a canonical encoding, with all times relative to `now` (an explorer's key). There is no input after
+  /// `horizon`, so times after it are all alike.
+  void hash_state(Instant now, Instant horizon, std::string& out) const;
 
  private:
   [[nodiscard]] std::uint32_t regions() const { return static_cast<std::uint32_t>(sites_.size()); }

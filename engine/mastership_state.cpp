@@ -53,15 +53,16 @@ std::string_view name_of(HomeMessageKind kind) {
   return "?";
 }
 
-void Mastership::hash_state(Instant now, std::string& out) const {
+void Mastership::hash_state(Instant now, Instant horizon, std::string& out) const {
   const auto put = [&](std::uint64_t value) {
     for (int shift = 0; shift < 64; shift += 8) {
       out.push_back(static_cast<char>((value >> shift) & 0xffU));
     }
   };
-  // What lies in the past is all the same.
+  // What lies in the past is all the same, and so is what nobody will live to see.
+  constexpr std::uint64_t kNever = ~std::uint64_t{0};
   const auto put_time = [&](Instant at) {
-    put(static_cast<std::uint64_t>(std::max<Duration>(at - now, Duration::zero()).count()));
+    put(at > horizon ? kNever : static_cast<std::uint64_t>(std::max<Duration>(at - now, Duration::zero()).count()));
   };
   // Nor is what a role has no use for: it is set anew before it has.
   put(static_cast<std::uint64_t>(role_) << 1U | (had_lease_ ? 1U : 0U));
@@ -74,7 +75,7 @@ void Mastership::hash_state(Instant now, std::string& out) const {
   put(log_.end);
   put_time(granted_until_);
   if (is_master()) {
-    put_time(lease_until_);
+    put_time(lease_until_ - rules_.guard);  // Until then it serves.
     put_time(next_renewal_);
     put_time(role_ == HomeRole::fencing ? give_up_at_ : now);
   } else if (takes_over() || role_ == HomeRole::handing_over) {
@@ -99,7 +100,9 @@ void Mastership::hash_state(Instant now, std::string& out) const {
   }
   for (const auto& [number, renewal] : renewals_) {
     put(renewal_ - number + 1);
-    put(static_cast<std::uint64_t>((now - renewal.first).count()));
+    put(renewal.first + rules_.lease - rules_.guard > horizon
+            ? kNever
+            : static_cast<std::uint64_t>((now - renewal.first).count()));
     for (const NodeId node : renewal.second) {
       put(node.value);
     }

@@ -57,13 +57,14 @@ TEST_CASE("3PC, three sites: the split under one partition, and under one early 
   }
 }
 
-TEST_CASE("failover: three sites, a failover, a write and a crash: exhausted, no violation") {
+TEST_CASE("failover: three sites, a failover, a write, and a crash or a transfer: exhausted, no violation") {
   FailoverOptions options;
-  options.crashes = 1;
+  SECTION("a crash") { options.crashes = 1; }
+  SECTION("a transfer") { options.transfers = 1; }
   const FailoverReport report = explore_failover(options);
   CHECK(report.ending == Ending::exhausted);
   CHECK(report.violation == "");
-  CHECK(report.states > 1'000'000);
+  CHECK(report.together > 100'000);
 }
 
 TEST_CASE("shipping: one write with a crash, a drop and a round too many") {

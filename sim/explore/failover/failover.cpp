@@ -1,12 +1,10 @@
 #include "sim/explore/failover/failover.h"
 
 #include <algorithm>
-#include <cstring>
-#include <functional>
-#include <ostream>
-#include <string_view>
+#include <optional>
 
 #include "sim/explore/failover/model.h"
+#include "sim/explore/failover/visited.h"
 
 namespace geocommit::explore {
 namespace {
@@ -14,88 +12,9 @@ namespace {
 using failover::Model;
 using failover::State;
 using failover::Step;
+using failover::Visited;
 
 constexpr std::uint64_t kStopEvery = 1024;  // states between two questions whether to give up
-
-/// Whole states, not hashes of them: no collision can hide one. Numbered as they are met.
-class Visited {
- public:
-  explicit Visited(std::size_t sites) : sites_(sites), table_(1U << 16U, kNone) {}
-
-  /// True: it is new.
-  bool insert(const State& state) {
-    append(state);
-    const std::string_view key(bytes_.data() + starts_.back(), bytes_.size() - starts_.back());
-    std::uint32_t& place = table_[find(key)];
-    if (place != kNone) {
-      bytes_.resize(starts_.back());
-      return false;
-    }
-    place = static_cast<std::uint32_t>(size());
-    starts_.push_back(bytes_.size());
-    if (2 * size() > table_.size()) {
-      grow();
-    }
-    return true;
-  }
-  [[nodiscard]] State at(std::size_t index) const {
-    const std::string_view key = view(index);
-    State state;
-    const char* from = key.data();
-    const auto take = [&](void* into, std::size_t size) {
-      std::memcpy(into, from, size);
-      from += size;
-    };
-    take(state.site.data(), sizeof(std::uint32_t) * sites_);
-    for (std::uint8_t* count : {&state.failovers, &state.transfers, &state.crashes, &state.renewals, &state.hours,
-                                &state.writes, &state.in_flight}) {
-      take(count, 1);
-    }
-    take(state.message.data(), sizeof(std::uint16_t) * state.in_flight);
-    return state;
-  }
-  [[nodiscard]] std::size_t size() const { return starts_.size() - 1; }
-  [[nodiscard]] std::size_t bytes() const {
-    return bytes_.capacity() + sizeof(std::size_t) * starts_.capacity() + sizeof(std::uint32_t) * table_.capacity();
-  }
-
- private:
-  static constexpr std::uint32_t kNone = 0xffffffffU;
-
-  void append(const State& state) {
-    const auto put = [&](const void* from, std::size_t size) {
-      const auto* bytes = static_cast<const char*>(from);
-      bytes_.insert(bytes_.end(), bytes, bytes + size);
-    };
-    put(state.site.data(), sizeof(std::uint32_t) * sites_);
-    for (const std::uint8_t count : {state.failovers, state.transfers, state.crashes, state.renewals, state.hours,
-                                     state.writes, state.in_flight}) {
-      put(&count, 1);
-    }
-    put(state.message.data(), sizeof(std::uint16_t) * state.in_flight);
-  }
-  [[nodiscard]] std::string_view view(std::size_t index) const {
-    return {bytes_.data() + starts_[index], starts_[index + 1] - starts_[index]};
-  }
-  [[nodiscard]] std::size_t find(std::string_view key) const {
-    std::size_t at = std::hash<std::string_view>{}(key) & (table_.size() - 1);
-    while (table_[at] != kNone && view(table_[at]) != key) {
-      at = (at + 1) & (table_.size() - 1);
-    }
-    return at;
-  }
-  void grow() {
-    table_.assign(2 * table_.size(), kNone);
-    for (std::size_t i = 0; i < size(); ++i) {
-      table_[find(view(i))] = static_cast<std::uint32_t>(i);
-    }
-  }
-
-  std::size_t sites_;
-  std::vector<char> bytes_;
-  std::vector<std::size_t> starts_{0};  ///< Of each state in bytes_, and the end of the last.
-  std::vector<std::uint32_t> table_;
-};
 
 struct Came {
   std::uint32_t from{};
@@ -112,12 +31,10 @@ std::vector<std::string> way_to(const Model& model, const Visited& visited, cons
   return way;
 }
 
-}  // namespace
-
-FailoverReport explore_failover(const FailoverOptions& options, const Stop& stop) {
+FailoverReport search(const FailoverOptions& options, const Stop& stop, FailoverEnds* ends) {
   FailoverReport report;
   Model model(options);
-  Visited visited(model.sites());
+  Visited visited(model.sites(), options.reductions.covered);
   std::vector<Came> came{{}};
   std::vector<Step> steps;
   (void)visited.insert(model.initial());
@@ -147,32 +64,50 @@ FailoverReport explore_failover(const FailoverOptions& options, const Stop& stop
       report.ending = *ending;
       break;
     }
+    report.expanded = at + 1;
+    if (visited.covered(at)) {
+      continue;
+    }
     const State state = visited.at(at);
+    if (ends != nullptr) {
+      ends->sites.insert(model.sites_of(state));
+      ends->shown.insert(model.shown(state));
+    }
     model.steps(state, steps);
     for (const Step& step : steps) {
       ++report.transitions;
       const State next = model.after(state, step);
-      if (!visited.insert(next)) {
-        continue;
-      }
-      came.push_back({static_cast<std::uint32_t>(at), step});
       if (std::string wrong = model.violation(state, step, next); !wrong.empty()) {
         report.ending = Ending::violation;
         report.violation = std::move(wrong);
-        report.steps = way_to(model, visited, came, visited.size() - 1);
+        report.steps = way_to(model, visited, came, at);
+        report.steps.push_back(model.label(state, step));
         break;
       }
+      if (visited.insert(next)) {
+        came.push_back({static_cast<std::uint32_t>(at), step});
+      }
     }
-    report.expanded = at + 1;
   }
   report.complete = report.depth;
   if (report.ending == Ending::exhausted && model.overflowed()) {
     report.ending = Ending::states;
   }
   report.states = visited.size();
+  report.together = visited.together();
   report.site_states = model.site_states();
   report.messages = model.messages();
   return report;
+}
+
+}  // namespace
+
+FailoverReport explore_failover(const FailoverOptions& options, const Stop& stop) {
+  return search(options, stop, nullptr);
+}
+
+FailoverReport explore_failover_ends(const FailoverOptions& options, FailoverEnds& ends) {
+  return search(options, {}, &ends);
 }
 
 Replayed replay_failover(const FailoverOptions& options, const std::vector<std::string>& steps) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +24,18 @@ struct FailoverFilter {
   bool skips_fetch{};  ///< A successor takes what it asks for as if it had come.
 };
 
+/// What makes a search small and leaves nothing out. All are on; tests search without them, too
+/// (docs/adr/0012-shipping-explored.md argues each).
+struct FailoverReductions {
+  bool horizon{true};  ///< Times that the search does not come to are all alike.
+  bool covered{true};  ///< Of two states that differ only in messages, only the one with all of the other's is searched
+                       ///< on.
+  bool dead{true};     ///< A message that its receiver can never act on again is dropped.
+  bool ignored{
+      true};         ///< One that it would ignore now stays in flight, where it can do all that it could do otherwise.
+  bool alike{true};  ///< Of three sites two are alike until an order names one.
+};
+
 struct FailoverOptions {
   std::uint32_t sites{3};      ///< 2 to 5.
   std::uint32_t failovers{1};  ///< Ordered at any site, at any time.
@@ -34,11 +47,13 @@ struct FailoverOptions {
   bool fencing{true};
   Limits limits;
   FailoverFilter filter;
+  FailoverReductions reductions;
 };
 
 struct FailoverReport {
   Ending ending{Ending::exhausted};
   std::uint64_t states{}, transitions{}, expanded{};
+  std::uint64_t together{};  ///< States of all sites together, whatever is in flight.
   std::uint32_t depth{}, complete{};
   std::size_t bytes{};
   std::uint64_t site_states{}, messages{};
@@ -47,6 +62,12 @@ struct FailoverReport {
 };
 
 [[nodiscard]] FailoverReport explore_failover(const FailoverOptions& options, const Stop& stop = {});
+/// What the sites have been, all together: what the reductions must not change. For tests.
+struct FailoverEnds {
+  std::set<std::size_t> sites;  ///< By content.
+  std::set<std::string> shown;  ///< As people see it, without which of those that are alike is which.
+};
+[[nodiscard]] FailoverReport explore_failover_ends(const FailoverOptions& options, FailoverEnds& ends);
 /// Runs labelled steps again.
 [[nodiscard]] Replayed replay_failover(const FailoverOptions& options, const std::vector<std::string>& steps);
 /// Explores and prints; exit codes as of run_explore.

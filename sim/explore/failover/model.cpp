@@ -1,6 +1,7 @@
 #include "sim/explore/failover/model.h"
 
 #include <algorithm>
+#include <functional>
 
 #include "base/check.h"
 
@@ -8,6 +9,15 @@ namespace geocommit::explore::failover {
 namespace {
 
 std::string number(std::uint64_t value) { return std::to_string(value); }
+
+std::string counts_of(const State& state) {
+  std::string text;
+  for (const std::uint8_t count :
+       {state.failovers, state.transfers, state.crashes, state.renewals, state.hours, state.writes}) {
+    text += number(count) + " ";
+  }
+  return text;
+}
 
 /// Failovers, and changes of masters.
 std::string number(HomeEpoch epoch, std::size_t sites) {
@@ -38,7 +48,7 @@ State Model::initial() {
   return state;
 }
 
-std::uint32_t Model::intern(std::size_t i, Site site) {
+std::string Model::key_of(std::size_t i, Site& site, Instant horizon) {
   std::string key;
   const auto put = [&](std::uint64_t value) {
     for (int shift = 0; shift < 64; shift += 8) {
@@ -68,10 +78,17 @@ std::uint32_t Model::intern(std::size_t i, Site site) {
       put_history(held.history, held.end);
     }
     site.machine.set_log(site.log.position());
-    site.machine.hash_state(time_of(site.hours), key);
+    site.machine.hash_state(time_of(site.hours), horizon, key);
   }
-  const auto [at, made] = site_ids_.try_emplace(std::move(key), static_cast<std::uint32_t>(sites_.size()));
+  return key;
+}
+
+std::uint32_t Model::intern(std::size_t i, Site site) {
+  const Instant end = time_of(options_.hours);
+  const auto [at, made] = site_ids_.try_emplace(key_of(i, site, options_.reductions.horizon ? end : Instant::max()),
+                                                static_cast<std::uint32_t>(sites_.size()));
   if (made) {
+    site.content = std::hash<std::string>{}(key_of(i, site, end));
     site.serves = site.up && site.machine.may_serve(time_of(site.hours));
     sites_.push_back(std::move(site));
   }
@@ -135,7 +152,7 @@ void Model::local_steps(const State& state, std::uint8_t i, std::vector<Step>& o
   }
   // All but the first site are alike until an order names one of them. (Of more than two it would not be all: who is
   // asked first goes by number.)
-  const bool alike = state.failovers + state.transfers == 0 && nodes_.size() == 3;
+  const bool alike = options_.reductions.alike && state.failovers + state.transfers == 0 && nodes_.size() == 3;
   if (state.failovers < options_.failovers && site.machine.role() == HomeRole::replica && !(alike && i == 2)) {
     out.push_back({Act::failover, i, 0});
   }
@@ -172,7 +189,7 @@ void Model::steps(const State& state, std::vector<Step>& out) {
     const std::uint32_t id = state.site[to];
     if (sites_[id].up) {
       const Effect& effect = this->effect(to, id, Act::deliver, state.message[m]);
-      if (effect.site != id || !effect.sent.empty() || !effect.wrong.empty()) {
+      if (!options_.reductions.ignored || effect.site != id || !effect.sent.empty() || !effect.wrong.empty()) {
         out.push_back({Act::deliver, to, state.message[m]});
       }
     }
@@ -218,7 +235,8 @@ State Model::after(const State& state, const Step& step) {
     ++end;
     ++next.in_flight;
   }
-  const auto live = std::remove_if(next.message.begin(), end, [&](std::uint16_t m) { return dead(next, m); });
+  const auto live = std::remove_if(next.message.begin(), end,
+                                   [&](std::uint16_t m) { return options_.reductions.dead && dead(next, m); });
   next.in_flight = static_cast<std::uint8_t>(live - next.message.begin());
   std::fill(live, next.message.end(), std::uint16_t{0});
   return next;
@@ -230,30 +248,32 @@ bool Model::dead(const State& state, std::uint16_t message) const {
   const HomeMessage& m = one.message;
   const Mastership& machine = site.machine;
   const bool waits = site.up && collects(machine) && machine.promised() == m.epoch;
+  const bool stays_up = site.up && state.crashes == options_.crashes;  // It forgets nothing.
   if (one.ship) {
-    return m.epoch != HomeEpoch{} ? !waits
-                                  : site.up && site.pending.empty() &&
-                                        (m.log.epoch < site.log.epoch() ||
-                                         (m.log.epoch == site.log.epoch() && m.log.end <= site.log.durable()));
+    const bool keeps = site.up && (stays_up || site.pending.empty());
+    const std::uint64_t has = stays_up ? site.log.last() : site.log.durable();
+    return m.epoch != HomeEpoch{}
+               ? !waits
+               : keeps && (m.log.epoch < site.log.epoch() || (m.log.epoch == site.log.epoch() && m.log.end <= has));
   }
   switch (m.kind) {
     case HomeMessageKind::grant:  // Renewals of a later start are numbered after it.
       return !site.up || !machine.is_master() || machine.epoch() != m.epoch || !machine.awaits_grant(m.number);
     case HomeMessageKind::promise:  // What a restarted site claims has another epoch.
       return !waits;
+    case HomeMessageKind::open:
+      return stays_up && m.epoch <= machine.epoch();
     case HomeMessageKind::refuse:
-      return m.opened ? false : state.failovers == options_.failovers && !(site.up && collects(machine));
+      return m.opened ? stays_up && m.epoch <= machine.epoch()
+                      : state.failovers == options_.failovers && !(site.up && collects(machine));
     default:
       return false;
   }
 }
 
 std::string Model::violation(const State& state, const Step& step, const State& next) {
-  if (step.act != Act::later) {
-    const std::string& wrong = effect(step.site, state.site[step.site], step.act, step.arg).wrong;
-    if (!wrong.empty()) {
-      return wrong;
-    }
+  if (const std::string& wrong = effect(step.site, state.site[step.site], step.act, step.arg).wrong; !wrong.empty()) {
+    return wrong;
   }
   std::size_t masters = 0;
   HomeEpoch newest, oldest{~std::uint64_t{0}};
@@ -271,6 +291,27 @@ std::string Model::violation(const State& state, const Step& step, const State& 
     return "two masters at once";
   }
   return oldest < newest ? "a master accepts writes while its successor is open" : "";
+}
+
+std::size_t Model::sites_of(const State& state) const {
+  std::string all;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    all += std::to_string(sites_[state.site[i]].content) + " ";
+  }
+  return std::hash<std::string>{}(all + counts_of(state));
+}
+
+std::string Model::shown(const State& state) const {
+  std::vector<std::string> each;
+  for (std::size_t i = 0; i < nodes_.size(); ++i) {
+    each.push_back(describe(state, i) + "\n");
+  }
+  std::sort(each.begin() + 1, each.end());
+  std::string all = counts_of(state);
+  for (const std::string& one : each) {
+    all += one;
+  }
+  return all;
 }
 
 std::string Model::label(const State& state, const Step& step) const {

@@ -61,8 +61,7 @@ class Model {
   explicit Model(const FailoverOptions& options);
 
   [[nodiscard]] State initial();
-  /// All that can happen next, but for what would change nothing: a message that its receiver ignores now may as well
-  /// stay in flight, where it can do all that it could do otherwise.
+  /// All that can happen next, but for what would change nothing (FailoverReductions::ignored).
   void steps(const State& state, std::vector<Step>& out);
   [[nodiscard]] State after(const State& state, const Step& step);
   /// What is wrong with the state that a step leads to; empty: nothing.
@@ -72,6 +71,10 @@ class Model {
 
   [[nodiscard]] std::string label(const State& state, const Step& step) const;
   [[nodiscard]] std::string describe(const State& state, std::size_t site) const;
+  /// The sites and what is left of the bounds, by content: the same number in every search.
+  [[nodiscard]] std::size_t sites_of(const State& state) const;
+  /// The same as people see it; of all but the first site in any order.
+  [[nodiscard]] std::string shown(const State& state) const;
   [[nodiscard]] std::size_t sites() const { return nodes_.size(); }
   [[nodiscard]] std::size_t site_states() const { return sites_.size(); }
   [[nodiscard]] std::size_t messages() const { return messages_.size(); }
@@ -100,6 +103,7 @@ class Model {
     bool up{true};
     std::uint32_t starts{1}, renewals{}, hours{};
     bool serves{};
+    std::size_t content{};  // Of its key.
   };
   struct Flying {
     NodeId from, to;
@@ -124,6 +128,7 @@ class Model {
     const HomeEpoch first = machine.epoch();
     return {std::move(machine), HomeLog(first)};
   }
+  [[nodiscard]] static std::string key_of(std::size_t i, Site& site, Instant horizon);
   [[nodiscard]] std::uint32_t intern(std::size_t i, Site site);
   [[nodiscard]] std::uint16_t intern(Flying flying);
   /// What a step does at site `i`, which is in state `id`.

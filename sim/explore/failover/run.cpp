@@ -96,7 +96,8 @@ int run_explore_failover(const FailoverOptions& options, const Host& host) {
   print_search_line(
       {report.ending, report.states, report.transitions, report.expanded, report.depth, report.complete, report.bytes},
       took, host);
-  host.out << "  " << report.site_states << " states of single sites, " << report.messages << " distinct messages\n";
+  host.out << "  " << report.site_states << " states of single sites, " << report.messages << " distinct messages; "
+           << report.together << " states of all sites together,\n  each searched with most of what can be in flight\n";
   if (!report.steps.empty()) {
     const std::string trace = golden_failover_trace(options, report);
     host.out << "\nVIOLATION: " << report.violation << " (" << report.steps.size() << " steps)\n"
