@@ -19,7 +19,7 @@ using Epoch = Id<struct EpochTag, std::uint32_t>;      ///< How often a node has
 using Ballot = Id<struct BallotTag, std::uint32_t>;    ///< Leadership attempt; 0: the original coordinator.
 using Entity = Id<struct EntityTag, std::uint64_t>;    ///< A logical record (a bank account), 0-based.
 
-/// Unique for ever: the coordinator's epoch is forced before it hands out a counter (DESIGN section 4).
+/// Unique for ever: the coordinator's epoch is forced before it hands out a counter (pitfall 7).
 struct TxnId {
   NodeId coordinator;
   Epoch epoch;

@@ -87,7 +87,7 @@ class NodeEngine {
   NodeEngine& operator=(const NodeEngine&) = delete;
 
   /// Before anything else: rebuilds balances, memory and machines, and re-instates the locks of in-doubt transactions,
-  /// so that nothing slips under them (PITFALLS 8). Sends nothing.
+  /// so that nothing slips under them (pitfall 8). Sends nothing.
   void recover(DurableState state);
   /// After recover, sockets open: says hello to every peer and lets recovered machines act.
   void start();

@@ -47,8 +47,8 @@ class LockManager {
 
   /// Asks for all of `requests` at once (one entity may occur more than once: the strongest mode counts). An owner asks
   /// once. denied (no-wait only): nothing is held or queued. A request waits behind every incompatible holder and every
-  /// incompatible request queued before it, and wounds those that are younger (DESIGN section 4: queued conflicting
-  /// requests count as holders). So nobody ever waits for a younger one that is not wounded: no deadlock.
+  /// incompatible request queued before it, and wounds those that are younger (queued conflicting requests count as
+  /// holders). So nobody ever waits for a younger one that is not wounded: no deadlock.
   [[nodiscard]] virtual LockAnswer acquire(const LockAge& owner, std::vector<LockRequest> requests, Instant now,
                                            Effects& effects);
 

@@ -1,5 +1,5 @@
 // What a node remembers of transactions and requests that have no machine any more: enough to answer inquiries and to
-// refuse the past (PITFALLS 4, 6, 11, 12), bounded by watermarks and counts.
+// refuse the past (pitfalls 4, 6, 11, 12), bounded by watermarks and counts.
 #pragma once
 
 #include <cstddef>

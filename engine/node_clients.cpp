@@ -33,7 +33,7 @@ void NodeEngine::Impl::take_request(const Request& request, NodeId reply_to, boo
   }
   if (open_requests_.contains(request.id) || forwarded_.contains(request.id) || parked_.contains(request.id) ||
       asked_.contains(request.id)) {
-    return;  // Asked twice: the answer is on its way (PITFALLS 12). Or asked about: too late to begin.
+    return;  // Asked twice: the answer is on its way (pitfall 12). Or asked about: too late to begin.
   }
   if (!request_is_valid(request)) {
     reply(reply_to, forwarded, {request.id, {}, Outcome::abort, Reason::invalid_request});

@@ -228,12 +228,12 @@ void NodeEngine::Impl::receive_prepare(const ProtocolMessage& wire, const Protoc
     }
   }
   if (finished != nullptr) {            // Aborted, or voted read-only.
-    receive_orphan(message, protocol);  // A repetition: the same answer again, and no second record (PITFALLS 4, 12).
+    receive_orphan(message, protocol);  // A repetition: the same answer again, and no second record (pitfalls 4, 12).
     return;
   }
   TxnEntry& entry = add_entry(*wire.descriptor, Role::participant, protocol);
   if (message.to_epoch != options_.epoch) {
-    entry.refused = Reason::stale_epoch;  // PITFALLS 6, 34: addressed to an earlier start of this site.
+    entry.refused = Reason::stale_epoch;  // pitfalls 6, 34: addressed to an earlier start of this site.
   } else if (quiesced_) {
     entry.refused = Reason::unavailable;
   }
@@ -259,7 +259,7 @@ void NodeEngine::Impl::receive_orphan(const Message& message, const Protocol& pr
     case OrphanAction::ignore:
       if (message.to_role == Role::participant && message.outcome == Outcome::abort && !remembered.below_watermark &&
           remembered.state == SiteState::unknown && protocol.kind_class(message.kind) == MessageClass::decision) {
-        memory_.remember({message.txn, Outcome::abort, false});  // A late PREPARE is refused (PITFALLS 4).
+        memory_.remember({message.txn, Outcome::abort, false});  // A late PREPARE is refused (pitfall 4).
       }
       break;
     case OrphanAction::reply: {

@@ -12,7 +12,7 @@
 
 namespace geocommit {
 
-/// Which plane a message belongs to: the protocol's cost proper, or what is counted apart (DESIGN section 4).
+/// Which plane a message belongs to: the protocol's cost proper (as its paper counts it), or what is counted apart.
 enum class Traffic : std::uint8_t { protocol, retry, client, forward, wound, ship, heartbeat, hello };
 
 /// What one transaction cost at one node, reported when its machine is forgotten.

@@ -48,7 +48,7 @@ struct ClientReply {
   Reason reason{Reason::none};
   std::vector<ReadValue> reads{};  ///< commit: what it has read. Not repeated in the answer to an OutcomeQuery.
 };
-/// A client with an unknown outcome asks again (DESIGN section 4). Answered by ClientReply. With the request itself,
+/// A client with an unknown outcome asks again (pitfall 11). Answered by ClientReply. With the request itself,
 /// the coordinator that is responsible for it can be found, and answers for good: what it does not know, it refuses for
 /// ever.
 struct OutcomeQuery {

@@ -1,5 +1,5 @@
 // Home region: ordered asynchronous replication from a home's master to the same site of the other regions, and the
-// measurement of how far behind they are. A node service, not a per-transaction machine (DESIGN section 2).
+// measurement of how far behind they are. A node service, not a per-transaction machine (docs/home-region.md).
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,4 @@
-// What theory says a run should measure: the closed forms of PROTOCOLS section 12, mixed over the origins and cohorts
+// What theory says a run should measure: the closed forms at `Prediction` below, mixed over the origins and cohorts
 // that the workload draws.
 #pragma once
 

@@ -34,7 +34,7 @@ enum class Reason : std::uint8_t {
   invalid_request,  ///< Malformed request: unknown entity, empty transaction.
 };
 
-/// A site's local state of one transaction as told to others (PROTOCOLS section 0: q, W, PC, C, A).
+/// A site's local state of one transaction as told to others (Skeen 1981: q, w, p, c, a).
 enum class SiteState : std::uint8_t { unknown, working, prepared, precommitted, committed, aborted };
 
 /// Classes that protocols share: metric labels, cost counting and `drop.kinds` use them.
@@ -138,7 +138,7 @@ using Outbox = std::vector<Output>;
 struct Timeouts {
   Duration vote{};      ///< Coordinator: all votes must be in by then. 3PC: also for the ACKs of PRECOMMIT.
   Duration decision{};  ///< Participant: in doubt for longer than this is blocked; termination starts.
-  Duration resend{};    ///< First interval of a resend; doubles up to 16x (PITFALLS 18).
+  Duration resend{};    ///< First interval of a resend; doubles up to 16x (pitfall 18).
 };
 
 struct TxnContext {

@@ -38,11 +38,11 @@ bool MachineBase::is_member(NodeId node) const {
   return std::any_of(context_.cohort.begin(), context_.cohort.end(), [&](const Member& m) { return m.node == node; });
 }
 
-Message MachineBase::message(NodeId to, Role to_role, std::uint8_t kind) const {
+Message Effects::message(NodeId to, Role to_role, std::uint8_t kind) const {
   Message m;
-  m.from = context_.self;
+  m.from = context_->self;
   m.to = to;
-  m.txn = context_.txn;
+  m.txn = context_->txn;
   m.kind = kind;
   m.to_role = to_role;
   return m;
@@ -50,7 +50,7 @@ Message MachineBase::message(NodeId to, Role to_role, std::uint8_t kind) const {
 
 void MachineBase::forget() {
   forgotten_ = true;
-  out_->emplace_back(Forget{});
+  effects().forget();
 }
 
 LogRecord make_record(std::uint8_t kind, Outcome outcome, Reason reason) {

@@ -1,4 +1,5 @@
-// What every machine is made of: one handler per input, one helper per output. Holds no protocol rule.
+// What every machine is made of: one handler per input, one helper per output. Holds no protocol rule; those are in the
+// machines and in the parts that they share (protocols/parts).
 #pragma once
 
 #include <algorithm>
@@ -11,7 +12,7 @@
 
 namespace geocommit {
 
-/// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (PITFALLS 18). Zero stays zero
+/// Intervals of a resend: first, 2x, 4x, ... up to 16x the first, and 16x from then on (pitfall 18). Zero stays zero
 /// and counts nothing: without a clock, a machine that only asks again is in the same state again. `most` bounds the
 /// interval further, never below the first.
 class Backoff {
@@ -30,6 +31,33 @@ class Backoff {
   static constexpr int kMostFactor = 16;
   Duration first_, most_;
   int factor_{1};
+};
+
+/// What a machine, or a part of one, asks for within one step.
+class Effects {
+ public:
+  /// Both outlive it.
+  Effects(const TxnContext& context, Outbox& out) : context_(&context), out_(&out) {}
+
+  [[nodiscard]] const TxnContext& context() const { return *context_; }
+  /// A message of this transaction from this node.
+  [[nodiscard]] Message message(NodeId to, Role to_role, std::uint8_t kind) const;
+
+  void send(Message message) { out_->emplace_back(Send{message}); }
+  void force(LogRecord record) { out_->emplace_back(ForceLog{std::move(record)}); }
+  void append(LogRecord record) { out_->emplace_back(AppendLog{std::move(record)}); }
+  void arm(std::uint8_t timer, Duration after) { out_->emplace_back(SetTimer{timer, after}); }
+  void cancel(std::uint8_t timer) { out_->emplace_back(CancelTimer{timer}); }
+  void execute() { out_->emplace_back(Execute{}); }
+  void release() { out_->emplace_back(ReleaseLocks{}); }
+  void decide(Outcome outcome, Reason reason = Reason::none) { out_->emplace_back(Decide{outcome, reason}); }
+  void forget() { out_->emplace_back(Forget{}); }
+  void note(std::string_view event) { out_->emplace_back(Note{event}); }
+  void ignored() { note("ignored"); }
+
+ private:
+  const TxnContext* context_;
+  Outbox* out_;
 };
 
 /// Dispatches inputs to handlers. An input without a handler, or one that a handler does not want, is ignored() with a
@@ -56,20 +84,21 @@ class MachineBase : public CommitMachine {
   [[nodiscard]] bool is_member(NodeId node) const;
   [[nodiscard]] bool forgotten() const { return forgotten_; }
 
-  /// A message of this transaction from this node.
-  [[nodiscard]] Message message(NodeId to, Role to_role, std::uint8_t kind) const;
-
-  void send(Message message) { out_->emplace_back(Send{message}); }
-  void force(LogRecord record) { out_->emplace_back(ForceLog{std::move(record)}); }
-  void append(LogRecord record) { out_->emplace_back(AppendLog{std::move(record)}); }
-  void arm(std::uint8_t timer, Duration after) { out_->emplace_back(SetTimer{timer, after}); }
-  void cancel(std::uint8_t timer) { out_->emplace_back(CancelTimer{timer}); }
-  void execute() { out_->emplace_back(Execute{}); }
-  void release() { out_->emplace_back(ReleaseLocks{}); }
-  void decide(Outcome outcome, Reason reason = Reason::none) { out_->emplace_back(Decide{outcome, reason}); }
+  /// Only within step().
+  [[nodiscard]] Effects effects() { return {context_, *out_}; }
+  [[nodiscard]] Message message(NodeId to, Role to_role, std::uint8_t kind) {
+    return effects().message(to, to_role, kind);
+  }
+  void send(Message message) { effects().send(message); }
+  void force(LogRecord record) { effects().force(std::move(record)); }
+  void append(LogRecord record) { effects().append(std::move(record)); }
+  void arm(std::uint8_t timer, Duration after) { effects().arm(timer, after); }
+  void cancel(std::uint8_t timer) { effects().cancel(timer); }
+  void release() { effects().release(); }
+  void decide(Outcome outcome, Reason reason = Reason::none) { effects().decide(outcome, reason); }
   void forget();
-  void note(std::string_view event) { out_->emplace_back(Note{event}); }
-  void ignored() { note("ignored"); }
+  void note(std::string_view event) { effects().note(event); }
+  void ignored() { effects().ignored(); }
 
  private:
   TxnContext context_;

@@ -38,8 +38,8 @@ struct OrphanRule {
 enum class Guarantee : std::uint8_t { atomic, compensated };
 enum class FaultModel : std::uint8_t { crashes, crashes_and_partitions };  ///< Under what it never splits.
 
-/// The closed-form cost of one fault-free commit with n participants (PROTOCOLS section 10), held by tests to what
-/// runs.
+/// The closed-form cost of one fault-free commit with n participants (its README, Cost), held by tests to what runs.
+/// The coordinator is not counted in n.
 struct CostRow {
   std::uint32_t messages{};
   std::uint32_t forced_writes{};

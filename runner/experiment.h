@@ -1,6 +1,6 @@
-// The experiment file: everything that a run is, strictly read. The keys, plus a few of our own
-// (docs/results.md lists all). A mistake reads `file:line:column: key path: what was expected`, and one pass reports
-// all that it can see.
+// The experiment file: everything that a run is, strictly read (docs/results.md lists the keys). A mistake reads
+// `file:line:column: key path: what was expected`, and one pass
+// reports all that it can see.
 #pragma once
 
 #include <cstdint>
@@ -89,7 +89,7 @@ struct Override {
                                          const std::vector<std::vector<std::string>>& regions_by_point);
 
 /// A duration for each `auto`: 4 x the largest RTT + 20 forced writes + 200 ms, the same for every protocol
-/// (DESIGN section 4). `resend` is half of that: no fault-free run resends.
+/// of a run, so that their times compare. `resend` is half of that: no fault-free run resends.
 struct ResolvedTimeouts {
   Timeouts protocol;
   Duration lock_wait{};

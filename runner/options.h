@@ -42,7 +42,7 @@ struct ParsedCommandLine {
 };
 [[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
 
-/// Exit statuses (DESIGN section 4).
+/// Exit statuses (README.md, How to read it).
 inline constexpr int kPass = 0, kFailed = 1, kViolation = 2, kUnknown = 3, kInterrupted = 130;
 
 }  // namespace geocommit

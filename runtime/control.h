@@ -1,5 +1,5 @@
 // The control plane: one request, one reply, between the runner and a daemon, on a socket of its own. Verbs are a
-// closed enum with typed parameters (control.proto): no shell, no path, no URL (PITFALLS, the fleet for rent).
+// closed enum with typed parameters (control.proto): no shell, no path, no URL (docs/pitfalls.md, at its end).
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // One thread, one epoll: file descriptors, ZeroMQ sockets, timers of nanosecond precision, work posted by other
-// threads. Nothing spins: without work the loop sleeps in epoll_wait. Reads CLOCK_MONOTONIC only (PITFALLS 24).
+// threads. Nothing spins: without work the loop sleeps in epoll_wait. Reads CLOCK_MONOTONIC only (pitfall 24).
 #pragma once
 
 #include <cstdint>
@@ -19,8 +19,8 @@ namespace geocommit {
 
 /// CLOCK_MONOTONIC: the only clock of runtime/.
 [[nodiscard]] Instant steady_now();
-/// Names this boot of this machine, hence what steady_now() counts from: it goes on while a process restarts, and begins
-/// anew with a reboot. Never 0; 1 where the kernel does not say.
+/// Names this boot of this machine, hence what steady_now() counts from: it goes on while a process restarts, and
+/// begins anew with a reboot. Never 0; 1 where the kernel does not say.
 [[nodiscard]] std::uint64_t steady_clock_id();
 
 /// Deadlines by token. Cancelling is lazy, so both operations are cheap. Setting a token again replaces its deadline.

@@ -1,7 +1,7 @@
 // The data plane between nodes: one bound ROUTER to receive, one DEALER per peer to send. Items to the same peer are
 // collected into one frame and leave at the end of the event loop's step. Never blocks; what cannot leave is dropped
 // and counted (the engine owns retries). No socket identities: the sender is named in the envelope, and checked against
-// the run and the directory (PITFALLS 25-28).
+// the run and the directory (pitfalls 25, 26, 28).
 #pragma once
 
 #include <array>

@@ -182,7 +182,7 @@ void World::Impl::disk_works(Node& node) {
   }
 }
 
-// A node never tries a failed write again, nor goes on without it: it ends itself (PITFALLS 19).
+// A node never tries a failed write again, nor goes on without it: it ends itself (pitfall 19).
 void World::Impl::disk_failed(Node& node, const Event& event) {
   if (event.life == node.life && node.engine) {
     die(node, spec_.faults[event.arg].tail);

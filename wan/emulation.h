@@ -59,7 +59,7 @@ struct BackendChoice {
 /// loopback. Must be called once, before threads exist. Children inherit it.
 [[nodiscard]] Result<void> enter_private_namespace();
 
-/// TCP settings of every node, because they change results (EMULATION.md). What is in force is in describe().
+/// TCP settings of every node, because they change results. What is in force is in describe().
 struct TcpProfile {
   std::string congestion_control = "cubic";
   bool slow_start_after_idle = false;

@@ -36,7 +36,7 @@ inline constexpr Duration kNetemMaxJitter = 2147ms;
 
 /// The request for one device. `handle` is the qdisc's major number. The link's rate is always set, to kOrderingRate
 /// where the link has none: netem then never lets a packet overtake another, neither under jitter nor when the delay
-/// is lowered (EMULATION.md). A link that is down is a loss of all packets. Kernels from 6.6 seed their randomness
+/// is lowered (measured). A link that is down is a loss of all packets. Kernels from 6.6 seed their randomness
 /// with `seed`; older ones ignore it.
 [[nodiscard]] NetlinkMessage netem_request(QdiscAction action, int device_index, std::uint16_t handle,
                                            const LinkSpec& link, std::uint64_t seed, JitterTables& tables);

@@ -44,7 +44,7 @@ struct LinkSpec {
 };
 
 /// Packets that a link with this spec may hold: its own limit, or 1.5 x rate x (delay + jitter) / 1500 B plus 100 ms of
-/// queue at that rate (1 Gbit/s assumed where unlimited), at least 1000. Both backends use it (PITFALLS 32).
+/// queue at that rate (1 Gbit/s assumed where unlimited), at least 1000. Both backends use it (pitfall 32).
 [[nodiscard]] std::uint32_t queue_limit(const LinkSpec& link);
 
 /// Where the numbers are from; printed with every result.

@@ -25,8 +25,8 @@ struct WorkloadSpec {
   double zipf_theta{0.99};                ///< zipfian(theta), 0 < theta < 2, theta != 1 handled.
   double hot_keys{0.01};                  ///< hotspot(keys, share): this share of the keys ...
   double hot_share{0.9};                  ///< ... takes this share of the accesses.
-  double local{0.8};                      ///< DESIGN section 4, Placement.
-  double reads{0.0};                      ///< Share of transactions that only read (an addition to the issue's keys).
+  double local{0.8};                      ///< Share of what is near (docs/results.md).
+  double reads{0.0};                      ///< Share of transactions that only read.
   std::int64_t amount_max{10};            ///< A transfer moves 1 .. amount_max.
   std::uint32_t outstanding_max{10'000};  ///< Per client process; more is shed and counted.
 };

@@ -1,4 +1,7 @@
 #include "protocols/machine_base.h"
+#include "protocols/parts/announcement.h"
+#include "protocols/parts/ballot_box.h"
+#include "protocols/parts/recovered.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 
 namespace geocommit::three_phase_commit {
@@ -14,14 +17,17 @@ constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer
 class Coordinator final : public MachineBase {
  public:
   explicit Coordinator(const TxnContext& context)
-      : MachineBase(context), votes_(context.cohort.size(), Vote::none), resend_(context.timeouts.resend) {}
+      : MachineBase(context),
+        votes_(context),
+        announcement_(raw(Kind::decision), raw(Timer::resend), context.timeouts.resend),
+        inquiry_(context.timeouts.resend) {}
 
   [[nodiscard]] std::string describe() const override {
     switch (state_) {
       case State::initial:
         return "initial";
       case State::collecting:
-        return "collecting votes=" + std::to_string(context().cohort.size() - missing());
+        return "collecting votes=" + std::to_string(votes_.counted());
       case State::forcing_precommit:
         return "forcing precommit";
       case State::precommitting:
@@ -29,7 +35,7 @@ class Coordinator final : public MachineBase {
       case State::forcing_commit:
         return "forcing commit";
       case State::announcing:
-        return "announcing commit unacknowledged=" + std::to_string(waiting_.size());
+        return "announcing commit unacknowledged=" + std::to_string(announcement_.unacknowledged());
       case State::uncertain:
         return "restarted in doubt";
       case State::forcing_abort:
@@ -67,13 +73,12 @@ class Coordinator final : public MachineBase {
  protected:
   void encode(std::string& out) const override {
     put(out, state_);
-    for (const Vote vote : votes_) {
-      put(out, vote);
-    }
+    votes_.encode(out);
     put(out, voters_);
     put(out, waiting_);
     put(out, in_doubt_);
-    put(out, static_cast<std::uint32_t>(resend_.factor()));
+    announcement_.encode(out);
+    put(out, static_cast<std::uint32_t>(inquiry_.factor()));
   }
 
   void on_begin() override {
@@ -85,11 +90,7 @@ class Coordinator final : public MachineBase {
     }
     state_ = State::collecting;
     arm(raw(Timer::vote), context().timeouts.vote);
-    for (const Member& member : context().cohort) {
-      Message prepare = message(member.node, Role::participant, raw(Kind::prepare));
-      prepare.to_epoch = member.epoch;
-      send(prepare);
-    }
+    send_prepares(effects(), raw(Kind::prepare));
     note("prepare-sent");
   }
 
@@ -129,8 +130,7 @@ class Coordinator final : public MachineBase {
       return choose_commit();
     }
     if (timer == raw(Timer::resend) && state_ == State::announcing) {
-      send_to_waiting(Outcome::commit, Reason::none, true);
-      return arm(raw(Timer::resend), resend_.next());
+      return announcement_.again(effects());
     }
     if (timer == raw(Timer::inquiry) && state_ == State::uncertain) {
       return inquire();
@@ -158,8 +158,7 @@ class Coordinator final : public MachineBase {
     if (kind == raw(Record::abort_learnt) && state_ == State::forcing_abort) {
       state_ = State::aborted;
       decide(Outcome::abort, Reason::terminated);
-      waiting_ = voters_;
-      send_to_waiting(Outcome::abort, Reason::terminated, true);
+      send_decisions(effects(), raw(Kind::decision), voters_, Outcome::abort, Reason::terminated, true);
       return forget();
     }
     ignored();
@@ -176,32 +175,20 @@ class Coordinator final : public MachineBase {
     if (state_ != State::initial) {
       return ignored();
     }
-    bool committed = false;
-    bool aborted = false;
-    bool ended = false;
-    bool known = false;
-    for (const LogRecord& record : durable) {
-      known = known || record.kind == raw(Record::precommit_chosen);
-      committed = committed || record.kind == raw(Record::commit_chosen);
-      aborted = aborted || record.kind == raw(Record::abort_learnt);
-      ended = ended || record.kind == raw(Record::end);
-      voters_ = record.with_descriptor ? record.sites : voters_;
-    }
-    if (voters_.empty()) {
-      for (const Member& member : context().cohort) {
-        voters_.push_back(member.node);
-      }
-    }
-    if (aborted) {
+    const bool ended = has_record(durable, raw(Record::end));
+    voters_ = sites_in(durable, context());
+    if (has_record(durable, raw(Record::abort_learnt))) {
       state_ = State::aborted;
       decide(Outcome::abort, Reason::terminated);
       return forget();
     }
-    if (!known || ended) {  // Without a precommit record: presumed abort answers for it.
+    if (ended ||
+        !has_record(durable,
+                    raw(Record::precommit_chosen))) {  // Without a precommit record: presumed abort answers for it.
       state_ = ended ? State::committed : State::aborted;
       return forget();
     }
-    if (committed) {
+    if (has_record(durable, raw(Record::commit_chosen))) {
       return announce(true);
     }
     note("recovered-in-doubt");
@@ -223,36 +210,26 @@ class Coordinator final : public MachineBase {
     aborted,
   };
 
-  [[nodiscard]] std::size_t missing() const {
-    return static_cast<std::size_t>(std::count(votes_.begin(), votes_.end(), Vote::none));
-  }
-
   void on_vote(const Message& in) {
-    if (state_ != State::collecting || in.vote == Vote::none) {
+    if (state_ != State::collecting) {
       return ignored();
     }
-    Vote& vote = vote_of(in.from);
-    if (in.vote == Vote::no) {
-      vote = Vote::no;
-      return abort(in.reason == Reason::none ? Reason::constraint : in.reason);
-    }
-    if (vote == in.vote || vote == Vote::yes) {
-      return ignored();  // A duplicate. YES after read-only counts as YES: that site holds a prepared record.
-    }
-    vote = in.vote;
-    if (missing() == 0) {
-      all_votes_in();
+    switch (votes_.count(context(), in.from, in.vote)) {
+      case BallotBox::Tally::ignored:
+        return ignored();
+      case BallotBox::Tally::counted:
+        return;
+      case BallotBox::Tally::complete:
+        return all_votes_in();
+      case BallotBox::Tally::refused:
+        return abort(in.reason == Reason::none ? Reason::constraint : in.reason);
     }
   }
 
   void all_votes_in() {
     note("votes-collected");
     cancel(raw(Timer::vote));
-    for (std::size_t i = 0; i < votes_.size(); ++i) {
-      if (votes_[i] == Vote::yes) {
-        voters_.push_back(context().cohort[i].node);
-      }
-    }
+    voters_ = votes_.yes(context());
     if (voters_.empty()) {  // All read-only: nothing to make durable, nobody to tell.
       state_ = State::committed;
       decide(Outcome::commit);
@@ -261,7 +238,7 @@ class Coordinator final : public MachineBase {
     state_ = State::forcing_precommit;
     LogRecord record = make_record(raw(Record::precommit_chosen));
     record.with_descriptor = true;
-    if (voters_.size() < votes_.size()) {
+    if (voters_.size() < context().cohort.size()) {
       record.sites = voters_;
     }
     force(std::move(record));
@@ -290,23 +267,16 @@ class Coordinator final : public MachineBase {
 
   void announce(bool retry) {
     state_ = State::announcing;
-    waiting_ = voters_;
-    resend_ = Backoff(context().timeouts.resend);
+    waiting_.clear();
     decide(Outcome::commit);
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      send_decision(waiting_[i], Outcome::commit, Reason::none, retry);
-      if (i == 0) {
-        note("decision-sent-to-one");
-      }
-    }
-    arm(raw(Timer::resend), resend_.next());
+    announcement_.begin(effects(), voters_, Outcome::commit, "decision-sent-to-one", retry);
   }
 
   void on_ack(const Message& in) {
     if (state_ == State::precommitting || state_ == State::uncertain) {
       return learn(Outcome::commit);  // From a site that a leader told.
     }
-    if (state_ != State::announcing || std::erase(waiting_, in.from) == 0) {
+    if (state_ != State::announcing || !announcement_.acknowledged(in.from)) {
       return ignored();
     }
     finish_if_all_know();
@@ -327,7 +297,7 @@ class Coordinator final : public MachineBase {
     }
     if (state_ == State::announcing && in.outcome == Outcome::abort) {
       note("split-outcome");  // Beyond the fault model: the site has aborted for good; asking again changes nothing.
-      if (std::erase(waiting_, in.from) > 0) {
+      if (announcement_.acknowledged(in.from)) {
         finish_if_all_know();
       }
       return;
@@ -356,7 +326,7 @@ class Coordinator final : public MachineBase {
   }
 
   void finish_if_all_know() {
-    if (waiting_.empty()) {
+    if (announcement_.is_over()) {
       state_ = State::committed;
       cancel(raw(Timer::resend));
       append(make_record(raw(Record::end)));
@@ -384,7 +354,7 @@ class Coordinator final : public MachineBase {
         send(inquiry);
       }
     }
-    arm(raw(Timer::inquiry), resend_.next());
+    arm(raw(Timer::inquiry), inquiry_.next());
   }
 
   /// Only while collecting: no site can be in PC. Nothing is logged.
@@ -394,41 +364,17 @@ class Coordinator final : public MachineBase {
     }
     state_ = State::aborted;
     decide(Outcome::abort, reason);
-    for (std::size_t i = 0; i < votes_.size(); ++i) {
-      if (votes_[i] == Vote::yes || votes_[i] == Vote::none) {
-        waiting_.push_back(context().cohort[i].node);
-      }
-    }
-    send_to_waiting(Outcome::abort, reason, false);
+    send_decisions(effects(), raw(Kind::decision), votes_.yes_or_silent(context()), Outcome::abort, reason, false);
     forget();
   }
 
-  void send_to_waiting(Outcome outcome, Reason reason, bool retry) {
-    for (const NodeId site : waiting_) {
-      send_decision(site, outcome, reason, retry);
-    }
-  }
-
-  void send_decision(NodeId site, Outcome outcome, Reason reason, bool retry) {
-    Message decision = message(site, Role::participant, raw(Kind::decision));
-    decision.outcome = outcome;
-    decision.reason = reason;
-    decision.retry = retry;
-    send(decision);
-  }
-
-  Vote& vote_of(NodeId site) {
-    const auto& cohort = context().cohort;
-    const auto found = std::find_if(cohort.begin(), cohort.end(), [&](const Member& m) { return m.node == site; });
-    return votes_[static_cast<std::size_t>(found - cohort.begin())];
-  }
-
   State state_{State::initial};
-  std::vector<Vote> votes_;       ///< By place in the cohort.
+  BallotBox votes_;
   std::vector<NodeId> voters_;    ///< YES voters; known once all votes are in.
-  std::vector<NodeId> waiting_;   ///< Voters that have not acknowledged the current phase.
+  std::vector<NodeId> waiting_;   ///< Voters that have not acknowledged PRECOMMIT.
   std::vector<NodeId> in_doubt_;  ///< Uncertain: voters known to have restarted in doubt.
-  Backoff resend_;                ///< Also of inquiries.
+  Announcement announcement_;
+  Backoff inquiry_;
 };
 
 }  // namespace

@@ -1,58 +1,35 @@
 // Names, costs and the rules for messages about transactions that have no machine.
 #include "protocols/machine_base.h"
+#include "protocols/parts/orphans.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 
 namespace geocommit::three_phase_commit {
 namespace {
 
-OrphanRule ignore(std::string_view note = {}) { return {OrphanAction::ignore, {}, note}; }
-OrphanRule make_machine() { return {OrphanAction::make_machine, {}, {}}; }
+using orphans::ignore;
+using orphans::make_machine;
+using orphans::reply;
+using orphans::reply_of;
 
-Message reply_of(Kind kind, Role to_role) {
-  Message reply;
-  reply.kind = static_cast<std::uint8_t>(kind);
-  reply.to_role = to_role;
-  reply.retry = true;
-  return reply;
-}
+constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
 
 /// The coordinator is a node of its own, so the sender's id tells its role.
 Role role_of_sender(const Message& message) {
   return message.from == message.txn.coordinator ? Role::coordinator : Role::participant;
 }
 
-OrphanRule vote(Vote vote, Reason reason) {
-  Message reply = reply_of(Kind::vote, Role::coordinator);
-  reply.vote = vote;
-  reply.reason = reason;
-  return {OrphanAction::reply, reply, {}};
-}
-
 OrphanRule answer(const Message& message, SiteState state, std::string_view note = {}) {
   const bool to_leader = static_cast<Kind>(message.kind) == Kind::state_request;
-  Message reply = reply_of(to_leader ? Kind::state_answer : Kind::answer, role_of_sender(message));
-  reply.ballot = message.ballot;
-  reply.state = state;
+  Message answer = reply_of(raw(to_leader ? Kind::state_answer : Kind::answer), role_of_sender(message));
+  answer.ballot = message.ballot;
+  answer.state = state;
   if (state == SiteState::committed) {
-    reply.outcome = Outcome::commit;
+    answer.outcome = Outcome::commit;
   } else if (state == SiteState::aborted) {
-    reply.outcome = Outcome::abort;
-    reply.reason = Reason::terminated;
+    answer.outcome = Outcome::abort;
+    answer.reason = Reason::terminated;
   }
-  return {OrphanAction::reply, reply, note};
-}
-
-OrphanRule orphan_prepare(const Remembered& remembered) {
-  if (remembered.state == SiteState::committed || remembered.below_watermark) {
-    return ignore();
-  }
-  if (remembered.state == SiteState::aborted) {
-    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (PITFALLS 4, 5).
-  }
-  if (!remembered.same_epoch) {
-    return vote(Vote::no, Reason::stale_epoch);  // PITFALLS 34
-  }
-  return remembered.voted_read_only ? vote(Vote::read_only, Reason::none) : make_machine();
+  return reply(answer, note);
 }
 
 /// Its sender does not know the outcome yet, or it would not send it: a site that does, says so.
@@ -79,9 +56,9 @@ OrphanRule orphan_decision(const Message& message, const Remembered& remembered)
   }
   if (remembered.state == SiteState::committed || remembered.below_watermark || remembered.voted_read_only) {
     // A leader does not wait for acknowledgements.
-    return from_coordinator ? OrphanRule{OrphanAction::reply, reply_of(Kind::ack, Role::coordinator), {}} : ignore();
+    return from_coordinator ? reply(reply_of(raw(Kind::ack), Role::coordinator)) : ignore();
   }
-  return ignore("decision-for-unknown-transaction");  // "Not found" is not "done" (PITFALLS 3).
+  return ignore("decision-for-unknown-transaction");  // "Not found" is not "done" (pitfall 3).
 }
 
 /// INQUIRY, and STATE_REQUEST of a leader.
@@ -201,7 +178,7 @@ OrphanRule orphan(const Message& message, const Remembered& remembered) {
   const bool to_participant = message.to_role == Role::participant;
   switch (static_cast<Kind>(message.kind)) {
     case Kind::prepare:
-      return to_participant ? orphan_prepare(remembered) : ignore();
+      return to_participant ? orphans::prepare(remembered, raw(Kind::vote)) : ignore();
     case Kind::precommit:
       return to_participant ? orphan_precommit(message, remembered) : ignore();
     case Kind::decision:

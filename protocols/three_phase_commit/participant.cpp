@@ -1,5 +1,7 @@
 #include "protocols/three_phase_commit/participant.h"
 
+#include "protocols/parts/recovered.h"
+
 namespace geocommit::three_phase_commit {
 namespace {
 
@@ -8,6 +10,12 @@ constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(rec
 constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
 
 }  // namespace
+
+Participant::Participant(const TxnContext& context)
+    : MachineBase(context),
+      voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::abort)}),
+      promised_{Ballot{0}, context.coordinator},
+      inquiry_(raw(Kind::inquiry), raw(Timer::inquiry), context.timeouts.resend) {}
 
 std::string Participant::describe() const {
   const auto with_ballot = [this](std::string_view state) {
@@ -20,12 +28,8 @@ std::string Participant::describe() const {
     return text;
   };
   switch (state_) {
-    case State::initial:
-      return "initial";
-    case State::executing:
-      return "executing";
-    case State::preparing:
-      return "forcing prepared";
+    case State::voting:
+      return std::string(voter_.describe());
     case State::prepared:
       return with_ballot("prepared");
     case State::precommitting:
@@ -36,8 +40,6 @@ std::string Participant::describe() const {
       return decision_ == Outcome::commit ? "leader forcing commit" : "leader forcing abort";
     case State::committing:
       return "forcing commit";
-    case State::aborting:
-      return "forcing abort";
     case State::committed:
       return "committed";
     case State::aborted:
@@ -50,10 +52,7 @@ std::string Participant::describe() const {
 
 SiteState Participant::site_state() const {
   switch (state_) {
-    case State::initial:
-    case State::executing:
-    case State::preparing:
-    case State::aborting:
+    case State::voting:
       return SiteState::working;
     case State::prepared:
     case State::precommitting:
@@ -75,21 +74,16 @@ SiteState Participant::site_state() const {
 
 void Participant::encode(std::string& out) const {
   put(out, state_);
+  voter_.encode(out);
   put(out, promised_.ballot.value);
   put(out, promised_.leader.value);
-  put(out, (prepare_seen_ ? 1U : 0U) | (restarted_ ? 2U : 0U) | (entered_termination_ ? 4U : 0U) |
-               (precommit_seen_ ? 8U : 0U) | (deferred_ ? 16U : 0U));
-  put(out, static_cast<std::uint32_t>(askers_.size()));
-  for (const Asker& asker : askers_) {
-    put(out, asker.node.value);
-    put(out, asker.kind);
-    put(out, asker.ballot.value);
-  }
+  put(out,
+      (restarted_ ? 2U : 0U) | (entered_termination_ ? 4U : 0U) | (precommit_seen_ ? 8U : 0U) | (deferred_ ? 16U : 0U));
   if (deferred_) {
     put(out, deferred_->from.value);
     put(out, deferred_->ballot.value);
   }
-  put(out, static_cast<std::uint32_t>(inquiry_.factor()));
+  inquiry_.encode(out);
   put(out, lead_);
   put(out, awaited_);
   put(out, prepared_);
@@ -129,53 +123,37 @@ void Participant::on_message(const Message& in) {
 }
 
 void Participant::on_prepare() {
-  if (state_ == State::initial) {
-    state_ = State::executing;
-    prepare_seen_ = true;
-    note("prepare-received");
-    return execute();
+  if (state_ == State::voting) {
+    return voter_.prepare(effects());
   }
   if (state_ == State::prepared && promised_.ballot.value == 0) {
-    return send_vote(Vote::yes, Reason::none, true);
+    return voter_.send_vote(effects(), Vote::yes, Reason::none, true);
   }
-  prepare_seen_ = true;  // Aborting: the NO follows the force.
   ignored();
 }
 
-void Participant::on_executed(Vote vote, Reason reason) {
-  if (state_ != State::executing) {
-    return ignored();  // Aborted meanwhile.
-  }
-  switch (vote) {
-    case Vote::yes: {
-      state_ = State::preparing;
-      LogRecord record = make_record(raw(Record::prepared));
-      record.with_descriptor = true;
-      return force(std::move(record));
-    }
-    case Vote::no:
+void Participant::on_executed(Vote vote, Reason reason) { go_on(voter_.executed(effects(), vote, reason)); }
+
+void Participant::go_on(Voter::End end) {
+  switch (end) {
+    case Voter::End::none:
+      return;
+    case Voter::End::prepared:
+      state_ = State::prepared;
+      return wait_for_decision();
+    case Voter::End::aborted:
       state_ = State::aborted;
-      append(make_record(raw(Record::abort), Outcome::abort, reason));
-      decide(Outcome::abort, reason);
-      release();
-      send_vote(Vote::no, reason, false);
+      answer_askers();
       return forget();
-    case Vote::read_only:
+    case Voter::End::read_only:
       state_ = State::read_only;
-      send_vote(Vote::read_only, Reason::none, false);
-      release();
       return forget();
-    case Vote::none:
-      return ignored();
   }
 }
 
 void Participant::on_forced(std::uint8_t kind) {
-  if (kind == raw(Record::prepared) && state_ == State::preparing) {
-    state_ = State::prepared;
-    note("vote-forced");
-    send_vote(Vote::yes, Reason::none, false);
-    return wait_for_decision();
+  if (state_ == State::voting) {
+    return go_on(voter_.forced(effects(), kind));
   }
   if (kind == raw(Record::precommit) && state_ == State::precommitting) {
     return precommit_forced();
@@ -184,9 +162,6 @@ void Participant::on_forced(std::uint8_t kind) {
     state_ = State::committed;
     acknowledge(false);
     return forget();
-  }
-  if (kind == raw(Record::abort) && state_ == State::aborting) {
-    return abort_forced();
   }
   if (state_ == State::deciding && kind == raw(decision_ == Outcome::commit ? Record::commit : Record::abort)) {
     return leader_decision_forced();
@@ -204,7 +179,7 @@ void Participant::on_timer(std::uint8_t timer) {
     return lead(Ballot{promised_.ballot.value + 1});
   }
   if (timer == raw(Timer::inquiry) && waits && restarted_) {
-    return inquire();
+    return inquiry_.ask(effects(), true);  // Asks everybody, decides nothing.
   }
   if (timer == raw(Timer::termination) && waits && leads()) {
     note("silent-sites-presumed-dead");
@@ -271,28 +246,24 @@ void Participant::adopt(Outcome outcome, Reason reason) {
     const Outcome own = state_ == State::committing ? Outcome::commit : decision_;
     return outcome == own ? ignored() : note("split-outcome");
   }
-  if (outcome == Outcome::commit && !in_doubt()) {
-    return ignored();  // This site has not voted YES: nonsense.
-  }
-  if (outcome == Outcome::abort && state_ == State::initial) {
+  if (state_ == State::voting) {  // A commit is nonsense: this site has not voted YES.
+    if (outcome == Outcome::commit) {
+      return ignored();
+    }
+    if (!voter_.told_abort(effects(), reason)) {
+      return;
+    }
+  } else if (in_doubt()) {
+    outcome == Outcome::commit ? force(make_record(raw(Record::commit), Outcome::commit))
+                               : append(make_record(raw(Record::abort), Outcome::abort, reason));
+    decide(outcome, outcome == Outcome::commit ? Reason::none : reason);
+    release();
+  } else {
     return ignored();
   }
   const bool relay = leads();
-  const bool holds_locks = prepare_seen_ || in_doubt();
-  if (outcome == Outcome::commit) {
-    state_ = State::committing;
-    force(make_record(raw(Record::commit), Outcome::commit));
-    decide(Outcome::commit);
-    release();
-  } else {
-    if (state_ != State::aborting) {
-      append(make_record(raw(Record::abort), Outcome::abort, reason));
-    }
-    state_ = State::aborted;
-    decide(Outcome::abort, reason);
-    if (holds_locks) {
-      release();
-    }
+  state_ = outcome == Outcome::commit ? State::committing : State::aborted;
+  if (outcome == Outcome::abort) {
     answer_askers();
   }
   for (const Timer timer : {Timer::decision, Timer::termination, Timer::inquiry}) {
@@ -308,13 +279,10 @@ void Participant::adopt(Outcome outcome, Reason reason) {
 }
 
 void Participant::on_inquiry(const Message& in) {
-  const Asker asker{in.from, Kind::inquiry, {}};
+  const Asker asker{in.from, in.kind, {}};
   switch (state_) {
-    case State::initial:
-    case State::executing:
-    case State::preparing:
-    case State::aborting:
-      return abort_before_voting(in);
+    case State::voting:
+      return voter_.asked(effects(), asker);
     case State::prepared:
     case State::precommitting:
     case State::precommitted:
@@ -329,51 +297,17 @@ void Participant::on_inquiry(const Message& in) {
   }
 }
 
-/// Has not voted YES, so it may abort alone; durably, before it says so.
-void Participant::abort_before_voting(const Message& in) {
-  const bool known = std::any_of(askers_.begin(), askers_.end(), [&](const Asker& asker) {
-    return asker.node == in.from && raw(asker.kind) == in.kind && asker.ballot == in.ballot;
-  });
-  if (!known) {
-    askers_.push_back({in.from, static_cast<Kind>(in.kind), in.ballot});
-  }
-  if (state_ != State::aborting) {
-    state_ = State::aborting;
-    force(make_record(raw(Record::abort), Outcome::abort, Reason::terminated));
-  }
-}
-
-void Participant::abort_forced() {
-  state_ = State::aborted;
-  decide(Outcome::abort, Reason::terminated);
-  if (prepare_seen_) {
-    release();
-    send_vote(Vote::no, Reason::terminated, false);
-  }
-  answer_askers();
-  forget();
-}
-
 void Participant::answer_askers() {
-  for (const Asker& asker : askers_) {
+  for (const Asker& asker : voter_.askers()) {
     send_state(asker, SiteState::aborted, Outcome::abort, false);
   }
 }
 
 void Participant::on_recovered(const std::vector<LogRecord>& durable) {
-  if (state_ != State::initial || durable.empty()) {
+  if (state_ != State::voting || durable.empty()) {
     return ignored();
   }
-  Outcome outcome = Outcome::undecided;
-  Reason reason = Reason::none;
-  bool precommitted = false;
-  for (const LogRecord& record : durable) {
-    precommitted = precommitted || record.kind == raw(Record::precommit);
-    if (record.outcome != Outcome::undecided) {
-      outcome = record.outcome;
-      reason = record.reason;
-    }
-  }
+  const auto [outcome, reason] = outcome_in(durable);
   switch (outcome) {
     case Outcome::commit:
       state_ = State::committed;
@@ -386,38 +320,14 @@ void Participant::on_recovered(const std::vector<LogRecord>& durable) {
       return forget();
     case Outcome::undecided:  // The engine has taken the locks again before anything was served.
       restarted_ = true;
-      state_ = precommitted ? State::precommitted : State::prepared;
+      state_ = has_record(durable, raw(Record::precommit)) ? State::precommitted : State::prepared;
       note("recovered-in-doubt");
-      return inquire();
+      return inquiry_.ask(effects(), true);
   }
-}
-
-/// Restarted: asks everybody, decides nothing.
-void Participant::inquire() {
-  Message inquiry = message(context().coordinator, Role::coordinator, raw(Kind::inquiry));
-  inquiry.retry = true;
-  send(inquiry);
-  for (const Member& member : context().cohort) {
-    if (member.node != context().self) {
-      Message to_peer = message(member.node, Role::participant, raw(Kind::inquiry));
-      to_peer.to_epoch = member.epoch;
-      to_peer.retry = true;
-      send(to_peer);
-    }
-  }
-  arm(raw(Timer::inquiry), inquiry_.next());
-}
-
-void Participant::send_vote(Vote vote, Reason reason, bool retry) {
-  Message m = message(context().coordinator, Role::coordinator, raw(Kind::vote));
-  m.vote = vote;
-  m.reason = reason;
-  m.retry = retry;
-  send(m);
 }
 
 void Participant::send_state(const Asker& to, SiteState state, Outcome outcome, bool retry) {
-  const Kind kind = to.kind == Kind::state_request ? Kind::state_answer : Kind::answer;
+  const Kind kind = to.kind == raw(Kind::state_request) ? Kind::state_answer : Kind::answer;
   Message m = message(to.node, role_of(to.node), raw(kind));
   m.ballot = to.ballot;
   m.state = state;

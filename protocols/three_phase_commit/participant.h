@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "protocols/machine_base.h"
+#include "protocols/parts/inquiry.h"
+#include "protocols/parts/voter.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 
 namespace geocommit::three_phase_commit {
@@ -29,8 +31,7 @@ struct Leadership {
 /// in doubt never leads and its state never counts.
 class Participant final : public MachineBase {
  public:
-  explicit Participant(const TxnContext& context)
-      : MachineBase(context), promised_{Ballot{0}, context.coordinator}, inquiry_(context.timeouts.resend) {}
+  explicit Participant(const TxnContext& context);
 
   [[nodiscard]] std::string describe() const override;
   [[nodiscard]] SiteState site_state() const override;
@@ -46,15 +47,12 @@ class Participant final : public MachineBase {
 
  private:
   enum class State : std::uint8_t {
-    initial,
-    executing,
-    preparing,      ///< `prepared` is being forced.
+    voting,         ///< voter_ says how far.
     prepared,       ///< W
     precommitting,  ///< W; `precommit` is being forced.
     precommitted,   ///< PC
     deciding,       ///< Leader: its own decision is being forced.
     committing,     ///< Told commit; `commit` is being forced.
-    aborting,       ///< Had not voted YES; somebody asked; `abort` is being forced.
     committed,
     aborted,
     read_only,
@@ -64,11 +62,6 @@ class Participant final : public MachineBase {
     collecting,  ///< States of the other sites.
     moving,      ///< W sites to PC, itself first.
   };
-  struct Asker {
-    NodeId node;
-    Kind kind{};  ///< inquiry or state_request
-    Ballot ballot;
-  };
 
   // The fault-free path and recovery (participant.cpp).
   void on_prepare();
@@ -77,10 +70,8 @@ class Participant final : public MachineBase {
   void on_decision(const Message& in);
   void adopt(Outcome outcome, Reason reason);
   void on_inquiry(const Message& in);
-  void abort_before_voting(const Message& in);
-  void abort_forced();
+  void go_on(Voter::End end);
   void answer_askers();
-  void inquire();
 
   // Termination (termination.cpp).
   void lead(Ballot ballot);
@@ -102,19 +93,17 @@ class Participant final : public MachineBase {
   [[nodiscard]] Role role_of(NodeId node) const {
     return node == context().coordinator ? Role::coordinator : Role::participant;
   }
-  void send_vote(Vote vote, Reason reason, bool retry);
   void send_state(const Asker& to, SiteState state, Outcome outcome, bool retry);
   void send_in_doubt(NodeId to, Ballot ballot);
   void send_precommit_ack(bool retry);
   void acknowledge(bool retry);
 
-  State state_{State::initial};
+  State state_{State::voting};
+  Voter voter_;
   Leadership promised_;  ///< Volatile: a restarted site's state does not count, so it need not be durable.
-  bool prepare_seen_{};
   bool restarted_{};
-  std::vector<Asker> askers_;        ///< Aborting: to be answered after the force.
   std::optional<Message> deferred_;  ///< Precommitting: the highest STATE_REQUEST, to be answered after the force.
-  Backoff inquiry_;
+  Inquiry inquiry_;                  ///< Restarted.
 
   // Leading.
   Lead lead_{Lead::none};

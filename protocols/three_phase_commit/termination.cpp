@@ -1,4 +1,4 @@
-// The termination protocol (Skeen 1981, section 6; PROTOCOLS section 2): a site in doubt leads, the live one with the
+// The termination protocol (Skeen 1981, section 6): a site in doubt leads, the live one with the
 // lowest node id wins, and what the live sites know decides. README.md argues why restarted sites do not count.
 #include "protocols/three_phase_commit/participant.h"
 
@@ -41,14 +41,11 @@ void Participant::lead(Ballot ballot) {
 }
 
 void Participant::on_state_request(const Message& in) {
-  const Asker asker{in.from, Kind::state_request, in.ballot};
+  const Asker asker{in.from, in.kind, in.ballot};
   const Leadership sender{in.ballot, in.from};
   switch (state_) {
-    case State::initial:
-    case State::executing:
-    case State::preparing:
-    case State::aborting:
-      return abort_before_voting(in);
+    case State::voting:
+      return voter_.asked(effects(), asker);
     case State::committing:
       return send_state(asker, SiteState::committed, Outcome::commit, false);
     case State::deciding:  // Everybody hears the decision once it is durable.
@@ -183,13 +180,13 @@ void Participant::tell_others(Outcome outcome) {
     send(decision);
   }
   if (outcome == Outcome::abort) {  // A coordinator that was slow, not dead, hears it before it commits.
-    send_state({context().coordinator, Kind::inquiry, {}}, SiteState::aborted, outcome, false);
+    send_state({context().coordinator, raw(Kind::inquiry), {}}, SiteState::aborted, outcome, false);
   }
 }
 
 void Participant::wait_for_decision() {
   if (restarted_) {
-    return arm(raw(Timer::inquiry), inquiry_.next());
+    return inquiry_.wait(effects());
   }
   int patience = 1;
   if (promised_.ballot.value > 0) {

@@ -1,4 +1,7 @@
 #include "protocols/machine_base.h"
+#include "protocols/parts/announcement.h"
+#include "protocols/parts/ballot_box.h"
+#include "protocols/parts/recovered.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 
 namespace geocommit::two_phase_commit {
@@ -9,22 +12,24 @@ constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(rec
 constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
 
 /// Invariants: nothing is told to anybody as committed before `commit` is durable; Forget after a commit only when
-/// every YES voter has really acknowledged (PITFALLS 2).
+/// every YES voter has really acknowledged (pitfall 2).
 class Coordinator final : public MachineBase {
  public:
   explicit Coordinator(const TxnContext& context)
-      : MachineBase(context), votes_(context.cohort.size(), Vote::none), resend_(context.timeouts.resend) {}
+      : MachineBase(context),
+        votes_(context),
+        announcement_(raw(Kind::decision), raw(Timer::resend), context.timeouts.resend) {}
 
   [[nodiscard]] std::string describe() const override {
     switch (state_) {
       case State::initial:
         return "initial";
       case State::collecting:
-        return "collecting votes=" + std::to_string(context().cohort.size() - missing());
+        return "collecting votes=" + std::to_string(votes_.counted());
       case State::forcing_commit:
         return "forcing commit";
       case State::announcing:
-        return "announcing commit unacknowledged=" + std::to_string(waiting_.size());
+        return "announcing commit unacknowledged=" + std::to_string(announcement_.unacknowledged());
       case State::committed:
         return "committed";
       case State::aborted:
@@ -53,11 +58,8 @@ class Coordinator final : public MachineBase {
  protected:
   void encode(std::string& out) const override {
     put(out, state_);
-    for (const Vote vote : votes_) {
-      put(out, vote);
-    }
-    put(out, waiting_);
-    put(out, static_cast<std::uint32_t>(resend_.factor()));
+    votes_.encode(out);
+    announcement_.encode(out);
   }
 
   void on_begin() override {
@@ -69,11 +71,7 @@ class Coordinator final : public MachineBase {
     }
     state_ = State::collecting;
     arm(raw(Timer::vote), context().timeouts.vote);
-    for (const Member& member : context().cohort) {
-      Message prepare = message(member.node, Role::participant, raw(Kind::prepare));
-      prepare.to_epoch = member.epoch;
-      send(prepare);
-    }
+    send_prepares(effects(), raw(Kind::prepare));
     note("prepare-sent");
   }
 
@@ -101,10 +99,7 @@ class Coordinator final : public MachineBase {
       return abort(Reason::vote_timeout);
     }
     if (timer == raw(Timer::resend) && state_ == State::announcing) {
-      for (const NodeId site : waiting_) {
-        send_decision(site, Outcome::commit, Reason::none, true);
-      }
-      return arm(raw(Timer::resend), resend_.next());
+      return announcement_.again(effects());
     }
     ignored();
   }
@@ -114,7 +109,7 @@ class Coordinator final : public MachineBase {
       return ignored();
     }
     note("decision-forced");
-    announce(false);
+    announce(votes_.yes(context()), false);
   }
 
   void on_wounded() override {
@@ -128,63 +123,41 @@ class Coordinator final : public MachineBase {
     if (state_ != State::initial) {
       return ignored();
     }
-    const LogRecord* commit = nullptr;
-    bool ended = false;
-    for (const LogRecord& record : durable) {
-      commit = record.kind == raw(Record::commit_chosen) ? &record : commit;
-      ended = ended || record.kind == raw(Record::end);
-    }
-    if (commit == nullptr) {  // Nothing that says commit: presumed abort answers for it.
+    if (!has_record(durable, raw(Record::commit_chosen))) {  // Presumed abort answers for it.
       state_ = State::aborted;
       return forget();
     }
-    if (ended) {
+    if (has_record(durable, raw(Record::end))) {
       state_ = State::committed;
       return forget();
     }
-    waiting_ = commit->sites;
-    if (waiting_.empty()) {
-      for (const Member& member : context().cohort) {
-        waiting_.push_back(member.node);
-      }
-    }
-    announce(true);
+    announce(sites_in(durable, context()), true);
   }
 
  private:
   enum class State : std::uint8_t { initial, collecting, forcing_commit, announcing, committed, aborted };
 
-  [[nodiscard]] std::size_t missing() const {
-    return static_cast<std::size_t>(std::count(votes_.begin(), votes_.end(), Vote::none));
-  }
-
   void on_vote(const Message& in) {
-    if (state_ != State::collecting || in.vote == Vote::none) {
+    if (state_ != State::collecting) {
       return ignored();
     }
-    if (in.vote == Vote::no) {
-      vote_of(in.from) = Vote::no;
-      return abort(in.reason == Reason::none ? Reason::constraint : in.reason);
-    }
-    Vote& vote = vote_of(in.from);
-    if (vote == in.vote || vote == Vote::yes) {
-      return ignored();  // A duplicate. YES after read-only counts as YES: that site holds a prepared record.
-    }
-    vote = in.vote;
-    if (missing() == 0) {
-      all_votes_in();
+    switch (votes_.count(context(), in.from, in.vote)) {
+      case BallotBox::Tally::ignored:
+        return ignored();
+      case BallotBox::Tally::counted:
+        return;
+      case BallotBox::Tally::complete:
+        return all_votes_in();
+      case BallotBox::Tally::refused:
+        return abort(in.reason == Reason::none ? Reason::constraint : in.reason);
     }
   }
 
   void all_votes_in() {
     note("votes-collected");
     cancel(raw(Timer::vote));
-    for (std::size_t i = 0; i < votes_.size(); ++i) {
-      if (votes_[i] == Vote::yes) {
-        waiting_.push_back(context().cohort[i].node);
-      }
-    }
-    if (waiting_.empty()) {  // All read-only: nothing to make durable, nobody to tell.
+    std::vector<NodeId> voters = votes_.yes(context());
+    if (voters.empty()) {  // All read-only: nothing to make durable, nobody to tell.
       state_ = State::committed;
       decide(Outcome::commit);
       return forget();
@@ -192,29 +165,23 @@ class Coordinator final : public MachineBase {
     state_ = State::forcing_commit;
     LogRecord record = make_record(raw(Record::commit_chosen), Outcome::commit);
     record.with_descriptor = true;
-    if (waiting_.size() < votes_.size()) {
-      record.sites = waiting_;
+    if (voters.size() < context().cohort.size()) {
+      record.sites = std::move(voters);
     }
     force(std::move(record));
   }
 
-  void announce(bool retry) {
+  void announce(std::vector<NodeId> voters, bool retry) {
     state_ = State::announcing;
     decide(Outcome::commit);
-    for (std::size_t i = 0; i < waiting_.size(); ++i) {
-      send_decision(waiting_[i], Outcome::commit, Reason::none, retry);
-      if (i == 0) {
-        note("decision-sent-to-one");
-      }
-    }
-    arm(raw(Timer::resend), resend_.next());
+    announcement_.begin(effects(), std::move(voters), Outcome::commit, "decision-sent-to-one", retry);
   }
 
   void on_ack(const Message& in) {
-    if (state_ != State::announcing || std::erase(waiting_, in.from) == 0) {
+    if (state_ != State::announcing || !announcement_.acknowledged(in.from)) {
       return ignored();
     }
-    if (waiting_.empty()) {
+    if (announcement_.is_over()) {
       state_ = State::committed;
       cancel(raw(Timer::resend));
       append(make_record(raw(Record::end)));
@@ -240,32 +207,13 @@ class Coordinator final : public MachineBase {
     }
     state_ = State::aborted;
     decide(Outcome::abort, reason);
-    for (std::size_t i = 0; i < votes_.size(); ++i) {
-      if (votes_[i] == Vote::yes || votes_[i] == Vote::none) {
-        send_decision(context().cohort[i].node, Outcome::abort, reason, false);
-      }
-    }
+    send_decisions(effects(), raw(Kind::decision), votes_.yes_or_silent(context()), Outcome::abort, reason, false);
     forget();
   }
 
-  void send_decision(NodeId site, Outcome outcome, Reason reason, bool retry) {
-    Message decision = message(site, Role::participant, raw(Kind::decision));
-    decision.outcome = outcome;
-    decision.reason = reason;
-    decision.retry = retry;
-    send(decision);
-  }
-
-  Vote& vote_of(NodeId site) {
-    const auto& cohort = context().cohort;
-    const auto found = std::find_if(cohort.begin(), cohort.end(), [&](const Member& m) { return m.node == site; });
-    return votes_[static_cast<std::size_t>(found - cohort.begin())];
-  }
-
   State state_{State::initial};
-  std::vector<Vote> votes_;      ///< By place in the cohort.
-  std::vector<NodeId> waiting_;  ///< Announcing: YES voters that have not acknowledged.
-  Backoff resend_;
+  BallotBox votes_;
+  Announcement announcement_;
 };
 
 }  // namespace

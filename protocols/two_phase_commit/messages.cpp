@@ -1,47 +1,24 @@
 // Names, costs and the rules for messages about transactions that have no machine.
 #include "protocols/machine_base.h"
+#include "protocols/parts/orphans.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 
 namespace geocommit::two_phase_commit {
 namespace {
 
-OrphanRule ignore(std::string_view note = {}) { return {OrphanAction::ignore, {}, note}; }
-OrphanRule make_machine() { return {OrphanAction::make_machine, {}, {}}; }
+using orphans::ignore;
+using orphans::make_machine;
+using orphans::reply;
+using orphans::reply_of;
 
-Message reply_of(Kind kind, Role to_role) {
-  Message reply;
-  reply.kind = static_cast<std::uint8_t>(kind);
-  reply.to_role = to_role;
-  reply.retry = true;
-  return reply;
-}
-
-OrphanRule vote(Vote vote, Reason reason) {
-  Message reply = reply_of(Kind::vote, Role::coordinator);
-  reply.vote = vote;
-  reply.reason = reason;
-  return {OrphanAction::reply, reply, {}};
-}
+constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
 
 OrphanRule answer(Outcome outcome) {
-  Message reply = reply_of(Kind::answer, Role::participant);
-  reply.outcome = outcome;
-  reply.state = state_of(outcome);
-  reply.reason = outcome == Outcome::abort ? Reason::terminated : Reason::none;
-  return {OrphanAction::reply, reply, {}};
-}
-
-OrphanRule orphan_prepare(const Remembered& remembered) {
-  if (remembered.state == SiteState::committed || remembered.below_watermark) {
-    return ignore();
-  }
-  if (remembered.state == SiteState::aborted) {
-    return vote(Vote::no, Reason::terminated);  // A late PREPARE never resurrects (PITFALLS 4, 5).
-  }
-  if (!remembered.same_epoch) {
-    return vote(Vote::no, Reason::stale_epoch);  // PITFALLS 34
-  }
-  return remembered.voted_read_only ? vote(Vote::read_only, Reason::none) : make_machine();
+  Message message = reply_of(raw(Kind::answer), Role::participant);
+  message.outcome = outcome;
+  message.state = state_of(outcome);
+  message.reason = outcome == Outcome::abort ? Reason::terminated : Reason::none;
+  return reply(message);
 }
 
 OrphanRule orphan_decision(const Message& message, const Remembered& remembered) {
@@ -52,9 +29,9 @@ OrphanRule orphan_decision(const Message& message, const Remembered& remembered)
     return ignore("commit-for-aborted-transaction");
   }
   if (remembered.state == SiteState::committed || remembered.below_watermark || remembered.voted_read_only) {
-    return {OrphanAction::reply, reply_of(Kind::ack, Role::coordinator), {}};
+    return reply(reply_of(raw(Kind::ack), Role::coordinator));
   }
-  // "Not found" is not "done" (PITFALLS 3): this site voted YES and has lost it. The coordinator keeps asking.
+  // "Not found" is not "done" (pitfall 3): this site voted YES and has lost it. The coordinator keeps asking.
   return ignore("decision-for-unknown-transaction");
 }
 
@@ -149,7 +126,7 @@ std::string_view timer_name(std::uint8_t timer) {
 OrphanRule orphan(const Message& message, const Remembered& remembered) {
   switch (static_cast<Kind>(message.kind)) {
     case Kind::prepare:
-      return message.to_role == Role::participant ? orphan_prepare(remembered) : ignore();
+      return message.to_role == Role::participant ? orphans::prepare(remembered, raw(Kind::vote)) : ignore();
     case Kind::decision:
       return message.to_role == Role::participant ? orphan_decision(message, remembered) : ignore();
     case Kind::inquiry:

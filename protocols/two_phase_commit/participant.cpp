@@ -1,4 +1,7 @@
 #include "protocols/machine_base.h"
+#include "protocols/parts/inquiry.h"
+#include "protocols/parts/recovered.h"
+#include "protocols/parts/voter.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 
 namespace geocommit::two_phase_commit {
@@ -15,22 +18,18 @@ class Participant final : public MachineBase {
   /// Inquiries never come rarer than the decision timeout: whoever could answer is back or reachable again at some
   /// moment, and from then on the site stays blocked for at most so long.
   explicit Participant(const TxnContext& context)
-      : MachineBase(context), inquiry_(context.timeouts.resend, context.timeouts.decision) {}
+      : MachineBase(context),
+        voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::abort)}),
+        inquiry_(raw(Kind::inquiry), raw(Timer::decision), context.timeouts.resend, context.timeouts.decision) {}
 
   [[nodiscard]] std::string describe() const override {
     switch (state_) {
-      case State::initial:
-        return "initial";
-      case State::executing:
-        return "executing";
-      case State::preparing:
-        return "forcing prepared";
+      case State::voting:
+        return std::string(voter_.describe());
       case State::prepared:
-        return "in-doubt inquiries=" + std::to_string(rounds_);
+        return "in-doubt inquiries=" + std::to_string(inquiry_.rounds());
       case State::committing:
         return "forcing commit";
-      case State::aborting:
-        return "forcing abort";
       case State::committed:
         return "committed";
       case State::aborted:
@@ -43,10 +42,7 @@ class Participant final : public MachineBase {
 
   [[nodiscard]] SiteState site_state() const override {
     switch (state_) {
-      case State::initial:
-      case State::executing:
-      case State::preparing:
-      case State::aborting:
+      case State::voting:
         return SiteState::working;
       case State::prepared:
         return SiteState::prepared;
@@ -66,10 +62,8 @@ class Participant final : public MachineBase {
  protected:
   void encode(std::string& out) const override {
     put(out, state_);
-    put(out, prepare_seen_ ? 1U : 0U);
-    put(out, rounds_ > 0 ? 1U : 0U);
-    put(out, static_cast<std::uint32_t>(inquiry_.factor()));
-    put(out, askers_);
+    voter_.encode(out);
+    inquiry_.encode(out);
   }
 
   void on_message(const Message& in) override {
@@ -92,74 +86,35 @@ class Participant final : public MachineBase {
     ignored();
   }
 
-  void on_executed(Vote vote, Reason reason) override {
-    if (state_ != State::executing) {
-      return ignored();  // Aborted meanwhile.
-    }
-    switch (vote) {
-      case Vote::yes: {
-        state_ = State::preparing;
-        LogRecord record = make_record(raw(Record::prepared));
-        record.with_descriptor = true;
-        return force(std::move(record));
-      }
-      case Vote::no:
-        state_ = State::aborted;
-        append(make_record(raw(Record::abort), Outcome::abort, reason));
-        decide(Outcome::abort, reason);
-        release();
-        send_vote(Vote::no, reason, false);
-        return forget();
-      case Vote::read_only:
-        state_ = State::read_only;
-        send_vote(Vote::read_only, Reason::none, false);
-        release();
-        return forget();
-      case Vote::none:
-        return ignored();
-    }
-  }
+  void on_executed(Vote vote, Reason reason) override { go_on(voter_.executed(effects(), vote, reason)); }
 
   void on_forced(std::uint8_t kind) override {
-    if (kind == raw(Record::prepared) && state_ == State::preparing) {
-      state_ = State::prepared;
-      note("vote-forced");
-      send_vote(Vote::yes, Reason::none, false);
-      return arm(raw(Timer::decision), context().timeouts.decision);
+    if (state_ == State::voting) {
+      return go_on(voter_.forced(effects(), kind));
     }
-    if (kind == raw(Record::commit) && state_ == State::committing) {
-      state_ = State::committed;
-      acknowledge(false);
-      return forget();
+    if (kind != raw(Record::commit) || state_ != State::committing) {
+      return ignored();
     }
-    if (kind == raw(Record::abort) && state_ == State::aborting) {
-      return abort_forced();
-    }
-    ignored();
+    state_ = State::committed;
+    acknowledge(false);
+    forget();
   }
 
   void on_timer(std::uint8_t timer) override {
     if (timer != raw(Timer::decision) || state_ != State::prepared) {
       return ignored();
     }
-    if (rounds_ == 0) {
+    if (inquiry_.rounds() == 0) {
       note("entered_termination");
     }
-    inquire(rounds_ > 0);
+    inquire(inquiry_.rounds() > 0);
   }
 
   void on_recovered(const std::vector<LogRecord>& durable) override {
-    if (state_ != State::initial || durable.empty()) {
+    if (state_ != State::voting || durable.empty()) {
       return ignored();
     }
-    Outcome outcome = Outcome::undecided;
-    Reason reason = Reason::none;
-    for (const LogRecord& record : durable) {
-      if (record.outcome != Outcome::undecided) {
-        outcome = record.outcome;
-        reason = record.reason;
-      }
-    }
+    const auto [outcome, reason] = outcome_in(durable);
     switch (outcome) {
       case Outcome::commit:
         state_ = State::committed;
@@ -179,37 +134,46 @@ class Participant final : public MachineBase {
 
  private:
   enum class State : std::uint8_t {
-    initial,
-    executing,
-    preparing,   ///< `prepared` is being forced.
+    voting,      ///< voter_ says how far.
     prepared,    ///< In doubt.
     committing,  ///< Decided; `commit` is being forced.
-    aborting,    ///< Had not voted YES; a peer asked; `abort` is being forced.
     committed,
     aborted,
     read_only,
   };
 
-  void on_prepare() {
-    switch (state_) {
-      case State::initial:
-        state_ = State::executing;
-        prepare_seen_ = true;
-        note("prepare-received");
-        return execute();
-      case State::prepared:
-        return send_vote(Vote::yes, Reason::none, true);
-      case State::aborting:
-        prepare_seen_ = true;  // The NO follows the force.
-        return ignored();
-      case State::executing:
-      case State::preparing:
-      case State::committing:
-      case State::committed:
-      case State::aborted:
-      case State::read_only:
-        return ignored();
+  void go_on(Voter::End end) {
+    switch (end) {
+      case Voter::End::none:
+        return;
+      case Voter::End::prepared:
+        state_ = State::prepared;
+        return arm(raw(Timer::decision), context().timeouts.decision);
+      case Voter::End::aborted:
+        return end_aborted();
+      case Voter::End::read_only:
+        state_ = State::read_only;
+        return forget();
     }
+  }
+
+  /// The decider, or this site's log, answers for it now.
+  void end_aborted() {
+    state_ = State::aborted;
+    for (const Asker& asker : voter_.askers()) {
+      send_answer(asker.node, SiteState::aborted, Outcome::abort, false);
+    }
+    forget();
+  }
+
+  void on_prepare() {
+    if (state_ == State::voting) {
+      return voter_.prepare(effects());
+    }
+    if (state_ == State::prepared) {
+      return voter_.send_vote(effects(), Vote::yes, Reason::none, true);
+    }
+    ignored();
   }
 
   void on_decision(const Message& in) {
@@ -227,54 +191,37 @@ class Participant final : public MachineBase {
     adopt(in.outcome, in.reason);
   }
 
-  /// Commit: applied and unlocked at once, acknowledged after the force (DESIGN section 4, "Settled").
+  /// Commit: applied and unlocked at once, acknowledged after the force (README.md, Cost: why it may).
   void adopt(Outcome outcome, Reason reason) {
-    if (outcome == Outcome::commit) {
-      if (state_ != State::prepared) {
-        return ignored();  // A repetition; or nonsense, as this site has not voted YES.
+    if (state_ == State::voting) {  // A commit is nonsense: this site has not voted YES.
+      if (outcome == Outcome::commit) {
+        return ignored();
       }
+      return voter_.told_abort(effects(), reason) ? end_aborted() : void();
+    }
+    if (state_ == State::committing && outcome == Outcome::abort) {
+      return note("abort-for-committed-transaction");
+    }
+    if (state_ != State::prepared) {
+      return ignored();  // A repetition.
+    }
+    cancel(raw(Timer::decision));
+    if (outcome == Outcome::commit) {
       state_ = State::committing;
-      cancel(raw(Timer::decision));
       force(make_record(raw(Record::commit), Outcome::commit));
       decide(Outcome::commit);
       return release();
     }
-    if (state_ == State::committing) {
-      return note("abort-for-committed-transaction");
-    }
-    if (state_ == State::initial) {
-      return ignored();
-    }
-    if (state_ == State::prepared) {
-      cancel(raw(Timer::decision));
-    }
-    if (state_ != State::aborting) {
-      append(make_record(raw(Record::abort), Outcome::abort, reason));
-    }
-    const bool holds_locks = prepare_seen_ || state_ != State::aborting;
-    state_ = State::aborted;
+    append(make_record(raw(Record::abort), Outcome::abort, reason));
     decide(Outcome::abort, reason);
-    if (holds_locks) {
-      release();
-    }
-    answer_askers();  // The decider answers for it now, so these need not wait for the force.
-    forget();
+    release();
+    end_aborted();
   }
 
   void on_inquiry(const Message& in) {
     switch (state_) {
-      case State::initial:
-      case State::executing:
-      case State::preparing:
-        // Has not voted YES, so it may abort alone; durably, before it says so (PROTOCOLS section 1, CTP).
-        state_ = State::aborting;
-        askers_.push_back(in.from);
-        return force(make_record(raw(Record::abort), Outcome::abort, Reason::terminated));
-      case State::aborting:
-        if (std::find(askers_.begin(), askers_.end(), in.from) == askers_.end()) {
-          askers_.push_back(in.from);
-        }
-        return;
+      case State::voting:
+        return voter_.asked(effects(), {in.from, in.kind, {}});
       case State::prepared:
         return send_answer(in.from, SiteState::prepared, Outcome::undecided, in.retry);
       case State::committing:  // Known from the coordinator, with whom it is durable.
@@ -286,46 +233,7 @@ class Participant final : public MachineBase {
     }
   }
 
-  void abort_forced() {
-    state_ = State::aborted;
-    decide(Outcome::abort, Reason::terminated);
-    if (prepare_seen_) {
-      release();
-      send_vote(Vote::no, Reason::terminated, false);
-    }
-    answer_askers();
-    forget();
-  }
-
-  void answer_askers() {
-    for (const NodeId asker : askers_) {
-      send_answer(asker, SiteState::aborted, Outcome::abort, false);
-    }
-  }
-
-  void inquire(bool retry) {
-    ++rounds_;
-    Message inquiry = message(context().coordinator, Role::coordinator, raw(Kind::inquiry));
-    inquiry.retry = retry;
-    send(inquiry);
-    for (const Member& member : context().cohort) {
-      if (member.node != context().self) {
-        Message to_peer = message(member.node, Role::participant, raw(Kind::inquiry));
-        to_peer.to_epoch = member.epoch;
-        to_peer.retry = retry;
-        send(to_peer);
-      }
-    }
-    arm(raw(Timer::decision), inquiry_.next());
-  }
-
-  void send_vote(Vote vote, Reason reason, bool retry) {
-    Message m = message(context().coordinator, Role::coordinator, raw(Kind::vote));
-    m.vote = vote;
-    m.reason = reason;
-    m.retry = retry;
-    send(m);
-  }
+  void inquire(bool retry) { inquiry_.ask(effects(), retry); }
 
   void send_answer(NodeId to, SiteState state, Outcome outcome, bool retry) {
     Message m = message(to, Role::participant, raw(Kind::answer));
@@ -342,11 +250,9 @@ class Participant final : public MachineBase {
     send(m);
   }
 
-  State state_{State::initial};
-  bool prepare_seen_{};
-  std::uint32_t rounds_{};  ///< Of inquiries.
-  Backoff inquiry_;
-  std::vector<NodeId> askers_;  ///< Aborting: peers to answer after the force.
+  State state_{State::voting};
+  Voter voter_;
+  Inquiry inquiry_;
 };
 
 }  // namespace

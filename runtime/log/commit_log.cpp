@@ -298,7 +298,7 @@ void CommitLog::hear() {
     failure = failure_;
   }
   if (failure) {
-    // Never retried, and nothing more is acknowledged: what the disk holds is unknown.
+    // Never retried, and nothing more is acknowledged: what the disk holds is unknown (pitfall 19).
     if (!std::exchange(failure_told_, true)) {
       events_.failed(*failure);
     }

@@ -52,7 +52,7 @@ struct SegmentEnd {
 };
 
 /// Finds the end. A bad place is the torn tail of a crash, unless a good frame behind it proves by its durable_before
-/// that the bad one had been durable (PITFALLS 21).
+/// that the bad one had been durable (pitfall 21).
 template <class Visit>
 [[nodiscard]] SegmentEnd scan_segment(std::string_view segment, std::uint64_t first_sequence, Visit visit);
 [[nodiscard]] SegmentEnd judge_end(std::string_view segment, std::size_t offset, std::uint64_t next_sequence);

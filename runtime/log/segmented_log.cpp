@@ -206,7 +206,7 @@ Result<void> SegmentedLog::start_segment(std::size_t bytes_min) {
     done = storage.rename(temporary, name);  // so a segment is never seen with half a header
   }
   if (done && options_.syncs) {
-    done = storage.sync_directory(options_.directory);  // else the whole segment may vanish (PITFALLS 23)
+    done = storage.sync_directory(options_.directory);  // else the whole segment may vanish (pitfall 23)
   }
   if (!done) {
     return done;

@@ -13,7 +13,7 @@
 namespace geocommit {
 
 /// An open file. Writes are not durable before sync(), and no attempt is made to repeat a failed sync: after one, what
-/// is on the disk is unknown (PITFALLS 19).
+/// is on the disk is unknown (pitfall 19).
 class StorageFile {
  public:
   virtual ~StorageFile() = default;

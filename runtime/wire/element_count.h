@@ -1,5 +1,5 @@
 // How many fields a protobuf message holds, counted before it is parsed: a small hostile frame of empty submessages
-// would else become a large heap (PITFALLS 28: 1 MiB of empty submessages grew to 117 MiB). Allocates nothing.
+// would else become a large heap (pitfall 28: 1 MiB of empty submessages grew to 117 MiB). Allocates nothing.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,4 @@
-// Blocking as DESIGN section 4 defines it, in virtual time, with every figure exact: one way 50 ms (250 us within a
+// Blocking as docs/GLOSSARY.md defines it, in virtual time, with every figure exact: one way 50 ms (250 us within a
 // region), a force 2 ms, decision timeout 1 s.
 #include <catch2/catch.hpp>
 

@@ -131,7 +131,7 @@ TEST_CASE("conflicting transfers from all regions at once: no deadlock, all deci
   }
 }
 
-TEST_CASE("a duplicate of every message changes nothing (PITFALLS 12)") {
+TEST_CASE("a duplicate of every message changes nothing (pitfall 12)") {
   for (const char* protocol : {"2pc", "3pc", "home-region"}) {
     World world({.protocol = protocol});
     std::vector<std::tuple<NodeId, NodeId, PeerPayload>> copies;
@@ -159,7 +159,7 @@ TEST_CASE("a duplicate of every message changes nothing (PITFALLS 12)") {
   }
 }
 
-TEST_CASE("a PREPARE that arrives after the ABORT leaves no lock (PITFALLS 4)") {
+TEST_CASE("a PREPARE that arrives after the ABORT leaves no lock (pitfall 4)") {
   World world({.protocol = "2pc"});
   const NodeId victim = world.agent(2);
   std::optional<ProtocolMessage> held;
@@ -180,7 +180,7 @@ TEST_CASE("a PREPARE that arrives after the ABORT leaves no lock (PITFALLS 4)") 
   CHECK(world.quiet());
 }
 
-TEST_CASE("PREPARE addressed to an earlier start is refused (PITFALLS 34)") {
+TEST_CASE("PREPARE addressed to an earlier start is refused (pitfall 34)") {
   World world({.protocol = "2pc"});
   const NodeId victim = world.agent(1);
   std::optional<ProtocolMessage> prepare;
@@ -205,7 +205,7 @@ TEST_CASE("PREPARE addressed to an earlier start is refused (PITFALLS 34)") {
   CHECK(world.quiet());
 }
 
-TEST_CASE("a COMMIT for a transaction that a participant has never heard of is an alarm, not an ACK (PITFALLS 3)") {
+TEST_CASE("a COMMIT for a transaction that a participant has never heard of is an alarm, not an ACK (pitfall 3)") {
   World world({.protocol = "2pc"});
   const NodeId victim = world.agent(1);
   const RequestId id = world.transfer(0, 0, 1);
@@ -222,10 +222,10 @@ TEST_CASE("a COMMIT for a transaction that a participant has never heard of is a
   world.start(victim);
   world.run_for(20s);
   CHECK(world.node(victim).seen.alarms.size() == 1);
-  CHECK_FALSE(world.quiet());  // The coordinator does not forget without a real ACK (PITFALLS 2).
+  CHECK_FALSE(world.quiet());  // The coordinator does not forget without a real ACK (pitfall 2).
 }
 
-TEST_CASE("a coordinator without ACKs resends at a capped rate (PITFALLS 18)") {
+TEST_CASE("a coordinator without ACKs resends at a capped rate (pitfall 18)") {
   World world({.protocol = "2pc"});
   world.filter = [&](NodeId from, NodeId, const PeerPayload& payload) {
     const auto* wire = std::get_if<ProtocolMessage>(&payload);

@@ -33,7 +33,7 @@ Outcome learnt_from_a_peer(std::uint64_t watermark_ahead) {
 
 }  // namespace
 
-TEST_CASE("an in-doubt participant holds its locks again before it serves (PITFALLS 8)") {
+TEST_CASE("an in-doubt participant holds its locks again before it serves (pitfall 8)") {
   World world({.protocol = "2pc"});
   const NodeId victim = world.agent(1);
   const RequestId first = world.transfer(0, 0, 1);
@@ -129,7 +129,7 @@ TEST_CASE(
   }
 }
 
-TEST_CASE("transaction ids of a thousand starts are disjoint (PITFALLS 7)") {
+TEST_CASE("transaction ids of a thousand starts are disjoint (pitfall 7)") {
   World world({.protocol = "2pc", .regions = 1});
   std::set<TxnId> ids;
   for (int i = 0; i < 1000; ++i) {
@@ -143,7 +143,7 @@ TEST_CASE("transaction ids of a thousand starts are disjoint (PITFALLS 7)") {
   }
 }
 
-TEST_CASE("a checkpoint bounds the restart and loses nothing (PITFALLS 9)") {
+TEST_CASE("a checkpoint bounds the restart and loses nothing (pitfall 9)") {
   World world({.protocol = "2pc", .checkpoint_bytes = 2000});
   for (int i = 0; i < 50; ++i) {
     world.transfer(0, static_cast<std::uint64_t>(i % 10), 50, 3);

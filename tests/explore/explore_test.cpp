@@ -112,7 +112,7 @@ TEST_CASE("every protocol: early timers split what claims crashes alone, and not
         CHECK(report.ending == Ending::exhausted);
         CHECK(report.violations.empty());
       } else {
-        REQUIRE(report.violations.size() == 1);  // PITFALLS 16: it must be found.
+        REQUIRE(report.violations.size() == 1);  // pitfall 16: it must be found.
         CHECK(report.violations[0].what == "both outcomes");
       }
     }

@@ -60,8 +60,36 @@ struct Four {
 
 }  // namespace
 
+TEST_CASE("a history of lists: each holds what its version's writer saw, and the writer") {
+  CHECK(elle_history(Four().history, ElleModel::list_append, ElleFormat::edn).value() ==
+        "{:index 0, :time 0, :type :invoke, :process 0, :f :txn, :value [[:r 3 nil] [:append 3 1] [:r 14 nil] [:append "
+        "14 1]]}\n"
+        "{:index 1, :time 5000000, :type :invoke, :process 1, :f :txn, :value [[:r 3 nil] [:append 3 2] [:r 14 nil] "
+        "[:append 14 2]]}\n"
+        "{:index 2, :time 10000000, :type :ok, :process 0, :f :txn, :value [[:r 3 []] [:append 3 1] [:r 14 []] "
+        "[:append 14 1]]}\n"
+        "{:index 3, :time 12000000, :type :invoke, :process 0, :f :txn, :value [[:r 3 nil] [:append 3 3]]}\n"
+        "{:index 4, :time 15000000, :type :fail, :process 1, :f :txn, :value [[:r 3 nil] [:append 3 2] [:r 14 nil] "
+        "[:append 14 2]]}\n"
+        "{:index 5, :time 20000000, :type :invoke, :process 1, :f :txn, :value [[:r 3 nil] [:r 14 nil]]}\n"
+        "{:index 6, :time 21000000, :type :ok, :process 1, :f :txn, :value [[:r 3 [1 3]] [:r 14 [1]]]}\n"
+        "{:index 7, :time 112000000, :type :info, :process 0, :f :txn, :value [[:r 3 nil] [:append 3 3]]}\n"
+        "{:index 8, :time 200000000, :type :invoke, :process 1, :f :txn, :value [[:r 3 nil]]}\n"
+        "{:index 9, :time 201000000, :type :ok, :process 1, :f :txn, :value [[:r 3 [1 3]]]}\n");
+}
+
+TEST_CASE("what was read and nobody names is left out: nil would be the initial version") {
+  Four four;
+  four.history.outcomes[4].reads.clear();
+  for (const ElleModel model : {ElleModel::rw_register, ElleModel::list_append}) {
+    CHECK(elle_history(four.history, model, ElleFormat::edn)
+              .value()
+              .ends_with(":type :ok, :process 1, :f :txn, :value []}\n"));
+  }
+}
+
 TEST_CASE("a history in EDN: one operation a line, in the order of time") {
-  CHECK(elle_history(Four().history, ElleFormat::edn) ==
+  CHECK(elle_history(Four().history, ElleModel::rw_register, ElleFormat::edn).value() ==
         "{:index 0, :time 0, :type :invoke, :process 0, :f :txn, :value [[:r 3 nil] [:w 3 1] [:r 14 nil] [:w 14 1]]}\n"
         "{:index 1, :time 5000000, :type :invoke, :process 1, :f :txn, :value [[:r 3 nil] [:w 3 2] [:r 14 nil] [:w 14 "
         "2]]}\n"
@@ -80,7 +108,7 @@ TEST_CASE("a history in EDN: one operation a line, in the order of time") {
 TEST_CASE("a history in JSON: the same, as one list") {
   Four four;
   four.history.outcomes.resize(1);
-  CHECK(elle_history(four.history, ElleFormat::json) ==
+  CHECK(elle_history(four.history, ElleModel::rw_register, ElleFormat::json).value() ==
         "[\n"
         R"({"index": 0, "time": 0, "type": "invoke", "process": 0, "f": "txn", "value": [["r", 3, null], ["w", 3, 1], )"
         R"(["r", 14, null], ["w", 14, 1]]},)"
@@ -89,8 +117,8 @@ TEST_CASE("a history in JSON: the same, as one list") {
         R"(["w", 3, 1], ["r", 14, null], ["w", 14, 1]]})"
         "\n]\n");
   four.history.outcomes.clear();
-  CHECK(elle_history(four.history, ElleFormat::json) == "[]\n");
-  CHECK(elle_history(four.history, ElleFormat::edn).empty());
+  CHECK(elle_history(four.history, ElleModel::rw_register, ElleFormat::json).value() == "[]\n");
+  CHECK(elle_history(four.history, ElleModel::rw_register, ElleFormat::edn).value().empty());
 }
 
 }  // namespace geocommit::verdict

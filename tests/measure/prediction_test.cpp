@@ -12,7 +12,7 @@ using namespace geocommit;
 
 namespace {
 
-/// PROTOCOLS section 2, schedule S1: RTT us-eu 70, us-ap 150, eu-ap 202, W 2.
+/// Schedule S1 of protocols/three_phase_commit/README.md: RTT us-eu 70, us-ap 150, eu-ap 202, W 2.
 const std::vector<std::string> kRegions{"us", "eu", "ap"};
 std::vector<std::vector<Duration>> s1() { return {{250us, 35ms, 75ms}, {35ms, 250us, 101ms}, {75ms, 101ms, 250us}}; }
 

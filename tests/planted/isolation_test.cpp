@@ -7,6 +7,7 @@
 #include <string>
 
 #include "sim/fuzz.h"
+#include "tests/planted/elle_reader.h"
 #include "tests/planted/parts.h"
 #include "tests/sim/three_regions.h"
 #include "verdict/check.h"
@@ -38,7 +39,8 @@ WorldSpec crowded(const std::string& protocol) {
 
 struct Judged {
   Verdict verdict;
-  std::set<std::string> names;  ///< Of the anomalies.
+  std::set<std::string> names;               ///< Of the anomalies.
+  planted::ElleReport as_register, as_list;  ///< The same history, exported.
 };
 
 Judged judge(const WorldSpec& spec) {
@@ -48,7 +50,16 @@ Judged judge(const WorldSpec& spec) {
   world.run_load();
   world.heal();
   const bool drained = world.drain(300s);
-  Judged judged{check(world.history(drained)), {}};
+  const History history = world.history(drained);
+  const auto exported = [&](verdict::ElleModel model) {
+    return planted::read_elle(elle_history(history, model, verdict::ElleFormat::edn).value(), model);
+  };
+  Judged judged{
+      check(history), {}, exported(verdict::ElleModel::rw_register), exported(verdict::ElleModel::list_append)};
+  CHECK(judged.as_register.refused.empty());
+  CHECK(judged.as_list.refused.empty());
+  CHECK(judged.as_list.ok == judged.as_register.ok);
+  CHECK(judged.as_list.reads >= judged.as_list.ok);
   for (const Violation& example : judged.verdict.examples) {
     if (example.violation == ViolationClass::isolation_anomaly) {
       judged.names.insert(example.what.substr(0, example.what.find(':')));
@@ -57,7 +68,12 @@ Judged judge(const WorldSpec& spec) {
   return judged;
 }
 
-/// What is found in the first run that has something, by protocol.
+bool clean(const Judged& judged) {
+  return judged.verdict.judgement == Judgement::pass && judged.as_register.anomalies.empty() &&
+         judged.as_list.anomalies.empty();
+}
+
+/// What is found in the first run that has something, by protocol. Elle would find something, too.
 std::map<std::string, std::set<std::string>> seen(std::string_view variant) {
   std::map<std::string, std::set<std::string>> found;
   for (const char* protocol : {"2pc", "3pc", "home-region"}) {
@@ -65,8 +81,13 @@ std::map<std::string, std::set<std::string>> seen(std::string_view variant) {
       WorldSpec spec = crowded(protocol);
       spec.seed = seed;
       spec.parts = planted::find_variant(variant)->parts;
-      if (std::set<std::string> names = judge(spec).names; !names.empty()) {
-        found.emplace(protocol, std::move(names));
+      if (Judged judged = judge(spec); !judged.names.empty()) {
+        CAPTURE(variant, protocol, seed, *judged.names.begin());
+        if (judged.names != std::set<std::string>{"G1b"}) {  // A balance that no version has: Elle is told versions.
+          CHECK_FALSE(judged.as_register.anomalies.empty());
+          CHECK_FALSE(judged.as_list.anomalies.empty());
+        }
+        found.emplace(protocol, std::move(judged.names));
       }
     }
   }
@@ -85,7 +106,7 @@ TEST_CASE("no anomaly: reads and writes of several sites on few keys, through cr
         const Judged judged = judge(spec);
         CAPTURE(protocol, static_cast<int>(locking), seed,
                 judged.verdict.examples.empty() ? "" : judged.verdict.examples.front().what);
-        CHECK(judged.verdict.judgement == Judgement::pass);
+        CHECK(clean(judged));
         CHECK(judged.verdict.committed > 100);
       }
     }
@@ -98,9 +119,42 @@ TEST_CASE("no anomaly: every copy is written, one is read") {
     spec.directory = Directory({"a", "b", "c"}, 2, Placement::replicated, 4);
     const Judged judged = judge(spec);
     CAPTURE(protocol, judged.verdict.examples.empty() ? "" : judged.verdict.examples.front().what);
-    CHECK(judged.verdict.judgement == Judgement::pass);
+    CHECK(clean(judged));
     CHECK(judged.verdict.committed > 50);
   }
+}
+
+TEST_CASE("the reader of exported histories takes none that Elle would not, and sees what is wrong in one") {
+  const auto line = [](int index, const std::string& type, int process, const std::string& value) {
+    return "{:index " + std::to_string(index) + ", :time " + std::to_string(index) + ", :type :" + type +
+           ", :process " + std::to_string(process) + ", :f :txn, :value [" + value + "]}\n";
+  };
+  const auto read = [](const std::string& text) { return planted::read_elle(text, verdict::ElleModel::list_append); };
+  const std::string good =
+      line(0, "invoke", 0, "[:r 1 nil] [:append 1 1]") + line(1, "ok", 0, "[:r 1 []] [:append 1 1]");
+  CHECK(read(good).refused.empty());
+  CHECK(read(good).anomalies.empty());
+  for (const std::string& bad :
+       {good + line(3, "invoke", 0, ""), good + line(2, "invoke", 0, ""), good + line(2, "ok", 0, ""), good + "x",
+        good + line(2, "invoke", 0, "[:append 1 1]") + line(3, "fail", 0, "[:append 1 1]"),
+        good + line(2, "invoke", 0, "[:w 1 2]"), good + line(2, "invoke", 1, "") + line(3, "invoke", 1, ""),
+        line(0, "invoke", 0, "[:append 1 1]") + line(1, "ok", 0, ""),
+        line(0, "invoke", 0, "") + line(1, "info", 0, "") + line(2, "invoke", 0, "") + line(3, "ok", 0, "")}) {
+    CAPTURE(bad);
+    CHECK_FALSE(read(bad).refused.empty());
+  }
+  const auto found = [&](const std::string& first, const std::string& second) {
+    return read(good + line(2, "invoke", 0, "[:r 1 nil] [:append 1 2]") + line(3, "ok", 0, first + " [:append 1 2]") +
+                line(4, "invoke", 0, "[:r 1 nil]") + line(5, "ok", 0, second))
+        .anomalies;
+  };
+  using Names = std::set<std::string>;
+  CHECK(found("[:r 1 [1]]", "[:r 1 [1 2]]").empty());
+  CHECK(found("[:r 1 []]", "[:r 1 [2]]") == Names{"lost-update"});
+  CHECK(found("[:r 1 [1]]", "[:r 1 [2 1]]") == Names{"cycle", "incompatible-order"});
+  CHECK(found("[:r 1 [1]]", "[:r 1 [1 7]]") == Names{"unwritten"});
+  CHECK(found("[:r 1 [1]]", "[:r 1 [1 2]] [:r 1 [1]]") == Names{"cycle", "internal"});
+  CHECK(found("[:r 1 [1]]", "[:r 1 [1 2 2]]") == Names{"cycle", "duplicate-elements"});
 }
 
 // Mutant grants-everything: a lock manager that grants whatever it is asked for. Caught by: isolation_anomaly.

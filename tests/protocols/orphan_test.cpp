@@ -67,8 +67,8 @@ TEST_CASE("PREPARE without a machine") {
     CAPTURE(name);
     const auto prepare = [&](const Memory& m) { return reply(row, ask(row, "PREPARE", Role::participant, m)); };
     CHECK(prepare(kNothing) == "machine");
-    CHECK(prepare(kAborted) == "VOTE no");    // PITFALLS 4, 5
-    CHECK(prepare(kRestarted) == "VOTE no");  // PITFALLS 34
+    CHECK(prepare(kAborted) == "VOTE no");    // pitfalls 4, 5
+    CHECK(prepare(kRestarted) == "VOTE no");  // pitfall 34
     CHECK(prepare(kReadOnly) == "VOTE read_only");
     CHECK(prepare(kCommitted) == "ignore");
     CHECK(prepare(kBelow) == "ignore");
@@ -86,7 +86,7 @@ TEST_CASE("DECISION without a machine is acknowledged only by a site that knows 
     CHECK(commit(kCommitted) == "ACK");
     CHECK(commit(kBelow) == "ACK");
     CHECK(commit(kReadOnly) == "ACK");
-    CHECK(commit(kNothing) == "alarm");  // PITFALLS 3
+    CHECK(commit(kNothing) == "alarm");  // pitfall 3
     CHECK(commit(kRestarted) == "alarm");
     CHECK(commit(kAborted) == (row.wire_id == two_phase_commit::kWireId ? "alarm" : "ANSWER abort"));
     const auto abort = [&](const Memory& m) {

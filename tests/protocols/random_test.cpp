@@ -164,7 +164,7 @@ TEST_CASE("random partitions find the split of 3PC, and nothing worse") {
     }
     splits += run.world().violations().empty() ? 0 : 1;
   }
-  CHECK(splits > 0);  // PITFALLS 16: it must be found.
+  CHECK(splits > 0);  // pitfall 16: it must be found.
 }
 
 }  // namespace geocommit::trace

@@ -332,7 +332,7 @@ TEST_CASE("a daemon whose runner has gone frees itself, also out of the longest 
   }
 }
 
-// PITFALLS 24. The logger stamps its lines with the time of day, and a fault steps it; nothing else may know it.
+// pitfall 24. The logger stamps its lines with the time of day, and a fault steps it; nothing else may know it.
 TEST_CASE("no wall clock in runtime/") {
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::recursive_directory_iterator(GEOCOMMIT_RUNTIME_SOURCES)) {

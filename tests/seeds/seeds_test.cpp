@@ -29,7 +29,7 @@ void expect_clean(std::uint64_t seed, bool twice) {
   }
 }
 
-/// Tells its machine that a record is durable as soon as it is written (PITFALLS 1).
+/// Tells its machine that a record is durable as soon as it is written (pitfall 1).
 class Hasty final : public CommitMachine {
  public:
   explicit Hasty(std::unique_ptr<CommitMachine> inner) : inner_(std::move(inner)) {}

@@ -86,7 +86,7 @@ TEST_CASE("a fault-free run costs and takes what the closed forms say") {
     const CostRow row = spec.protocol->commit_cost(3);
     CHECK(costs.messages == costs.commits * row.messages);
     CHECK(costs.forced == costs.commits * row.forced_writes);
-    // PROTOCOLS section 12: RTT 80 ms, W 2 ms.
+    // measure/prediction.h: RTT 80 ms, W 2 ms.
     const Duration expected = name == "2pc" ? Duration{80ms + 2 * 2ms} : Duration{2 * 82ms + 2 * 2ms};
     CHECK(costs.shortest == expected);
     CHECK(costs.longest == expected);

@@ -1,4 +1,4 @@
-// The measured cost of the happy path is the row's closed form, which is PROTOCOLS section 10's.
+// The measured cost of the happy path is the row's closed form, which is its README's.
 #include <catch2/catch.hpp>
 
 #include "tests/trace/world.h"

@@ -113,7 +113,7 @@ void check_end(World& world, bool blocked) {
     if (node.voted == Vote::yes && !node.decided && !blocked) {
       world.violation(node.name + " voted YES and never learnt the outcome");
     }
-    // Any commit => in the end all commit (PITFALLS 33); a site on the other side of a split is reported as such.
+    // Any commit => in the end all commit (pitfall 33); a site on the other side of a split is reported as such.
     if (committed && !still_asked && node.voted == Vote::yes && node.decided != Outcome::abort &&
         !durable_outcome(node, Outcome::commit)) {
       world.violation(node.name + " has no durable commit of a committed transaction");

@@ -1,4 +1,4 @@
-// What must hold at every step of a trace and at its end (PROTOCOLS section 0; PITFALLS 1, 3, 33).
+// What must hold at every step of a trace and at its end (docs/GLOSSARY.md, AC1 to AC5; pitfalls 1, 3, 33).
 #pragma once
 
 #include "tests/trace/world.h"

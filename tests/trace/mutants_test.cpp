@@ -1,4 +1,4 @@
-// Planted mutants: builds with a known bug must be caught, or the invariants prove nothing (PITFALLS 33).
+// Planted mutants: builds with a known bug must be caught, or the invariants prove nothing (pitfall 33).
 #include <catch2/catch.hpp>
 
 #include "protocols/three_phase_commit/three_phase_commit.h"

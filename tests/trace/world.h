@@ -74,7 +74,7 @@ class World {
   void run_events(std::size_t count);  ///< The next few things that happen, however far away in time.
   void crash(NodeId node);
   void recover(NodeId node);
-  void erase(NodeId node);  ///< Log and memory are lost (PITFALLS 3).
+  void erase(NodeId node);  ///< Log and memory are lost (pitfall 3).
   /// Everything appended so far is durable, as after another transaction's force.
   void sync(NodeId id) { node(id).durable = node(id).log.size(); }
   void cut(NodeId from, NodeId to) { cuts_.insert({from, to}); }

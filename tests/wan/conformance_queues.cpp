@@ -80,7 +80,7 @@ void case_limit(Emulation& emulation) {
   } else {
     check(arrivals.size() >= 50 && arrivals.size() < 200, "a link of 50 packets drops");
   }
-  // Its own limit (PITFALLS 32). Paced, so that the receiver's socket buffer does not decide; all are in flight at
+  // Its own limit (pitfall 32). Paced, so that the receiver's socket buffer does not decide; all are in flight at
   // once.
   require(emulation.set_link("a1", "b1", plain(600ms)), "set_link");
   send(emulation, "a1", receiver, {1500, 100us, 92});

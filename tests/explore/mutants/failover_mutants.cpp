@@ -42,7 +42,7 @@ std::vector<FailoverMutant> all_failover_mutants() {
   all.push_back({"promises-before-durable", "1",
                  "a site promises before that is durable, crashes, and lends to the old master",
                  within(1, 0, {nullptr, is_promise, false})});
-  all.push_back({"does-not-wait-for-leases", "40", "a successor opens while leases that were reported still run",
+  all.push_back({"does-not-wait-for-leases", "ADR 40", "a successor opens while leases that were reported still run",
                  within(0, 0, {without_leases, nullptr, false})});
   return all;
 }

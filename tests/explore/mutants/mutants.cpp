@@ -153,7 +153,7 @@ void add_writes_before_forces(std::vector<Mutant>& all) {
                  two_with<DoesNotWait<raw(two::Record::commit)>, kSite>(), within({})});
   all.push_back({"decision-before-force", "11", "the client is told before the decision is durable",
                  two_with<DoesNotWait<raw(two::Record::commit_chosen)>, kCoordinator>(), within({})});
-  all.push_back({"ctp-abort-not-durable", "PROTOCOLS 1", "a working site tells a peer abort before it is durable",
+  all.push_back({"ctp-abort-not-durable", "1", "a working site tells a peer abort before it is durable",
                  two_with<DoesNotWait<raw(two::Record::abort)>, kSite>(), within({.early_timers = 1})});
   all.push_back({"3pc-vote-before-force", "1", "a 3PC site votes YES without waiting for its prepared record",
                  three_with<DoesNotWait<raw(three::Record::prepared)>, kSite>(), within({})});
@@ -171,7 +171,7 @@ void add_coordinators(std::vector<Mutant>& all) {
                  two_with<GivesUpResending, kCoordinator>(), within({.drops = 1})});
   all.push_back({"never-resends", "2", "the coordinator sends DECISION once and waits for ever",
                  two_with<NeverArms<raw(two::Timer::resend)>, kCoordinator>(), within({.drops = 1})});
-  all.push_back({"presumes-abort-while-voting", "PROTOCOLS 1", "an inquiry before the decision is answered: abort",
+  all.push_back({"presumes-abort-while-voting", "presumed abort", "an inquiry before the decision is answered: abort",
                  two_with<AnswersWhileVoting, kCoordinator>(), within({.early_timers = 1})});
   all.push_back({"silence-is-consent", "AC3", "a vote that is not in at the timeout counts as YES",
                  two_with<SilenceIsConsent, kCoordinator>(), within({.drops = 1})});
@@ -189,7 +189,7 @@ void add_coordinators(std::vector<Mutant>& all) {
 
 void add_sites(std::vector<Mutant>& all) {
   constexpr Role kSite = Role::participant;
-  all.push_back({"heuristic-abort", "PROTOCOLS 1", "a site in doubt aborts alone at its timeout",
+  all.push_back({"heuristic-abort", "AC1", "a site in doubt aborts alone at its timeout",
                  two_with<AbortsAlone<raw(two::Timer::decision), raw(two::Record::abort)>, kSite>(),
                  within({.drops = 1})});
   all.push_back({"3pc-aborts-alone", "16", "a 3PC site aborts at its timeout instead of asking",

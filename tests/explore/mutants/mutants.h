@@ -1,4 +1,4 @@
-// Deliberately broken variants of the protocols and of the engine's fences (shared pitfalls of such systems). Never
+// Deliberately broken variants of the protocols and of the engine's fences (docs/pitfalls.md). Never
 // linked into the product.
 #pragma once
 
@@ -14,7 +14,7 @@ namespace geocommit::explore {
 
 struct Mutant {
   std::string name;
-  std::string pitfall;  ///< Number in the catalogue of pitfalls, or the rule that it breaks.
+  std::string pitfall;  ///< Number in docs/pitfalls.md, or the rule that it breaks.
   std::string what;
   Protocol row;
   Options options;  ///< Bounds that are enough; `protocol` is set when it runs.

@@ -96,7 +96,7 @@ ShippingOptions within(std::uint32_t crashes, std::uint32_t drops, std::uint32_t
 
 std::vector<ShippingMutant> all_shipping_mutants() {
   std::vector<ShippingMutant> all;
-  all.push_back({"replica-out-of-order", "PROTOCOLS 6", "a replica takes whatever is shipped for the next in order",
+  all.push_back({"replica-out-of-order", "commit order", "a replica takes whatever is shipped for the next in order",
                  within(0, 0, 0, {out_of_order, nullptr, nullptr})});
   all.push_back({"replica-acks-before-durable", "1", "a replica confirms a write before it is durable",
                  within(0, 0, 0, {nullptr, nullptr, is_shipped})});
@@ -106,12 +106,12 @@ std::vector<ShippingMutant> all_shipping_mutants() {
                  within(0, 1, 0, {confirmed_too_early, nullptr, nullptr})});
   all.push_back({"home-forgets-the-order", "3", "a home restarts without the places of its commits",
                  within(1, 0, 0, {nullptr, forgets_the_order, nullptr})});
-  all.push_back({"replica-skips-a-write", "PROTOCOLS 6",
+  all.push_back({"replica-skips-a-write", "commit order",
                  "a replica passes over the first of two writes that come together",
                  within(0, 0, 0, {skips_a_write, nullptr, nullptr})});
   all.push_back({"replica-forgets-a-write", "3", "a replica restarts without a write that it has confirmed",
                  within(1, 0, 0, {nullptr, forgets_a_shipped_write, nullptr})});
-  all.push_back({"heartbeat-covers-nothing", "DESIGN 4", "a heartbeat is confirmed before the writes that it covers",
+  all.push_back({"heartbeat-covers-nothing", "staleness", "a heartbeat is confirmed before the writes that it covers",
                  within(0, 1, 1, {heartbeat_covers_nothing, nullptr, nullptr})});
   all.push_back({"checkpoint-without-the-unconfirmed", "3",
                  "a checkpoint keeps no write that a replica has not confirmed",
