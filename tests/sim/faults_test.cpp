@@ -49,14 +49,7 @@ struct Scribe final : Observer {
   }
 };
 
-Verdict finish(World& world) {
-  world.run_load();
-  world.heal();
-  const bool drained = world.drain(120s);
-  INFO(world.why_not_quiet());
-  CHECK(drained);
-  return check(world.history(drained));
-}
+Verdict finish(World& world) { return check(run_to_the_end(world)); }
 
 }  // namespace
 

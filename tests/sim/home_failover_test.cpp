@@ -28,36 +28,11 @@ WorldSpec spec_of(std::uint64_t seed, bool fencing, double local, std::uint32_t 
   return spec;
 }
 
-std::vector<NodeId> nodes_of(const Directory& directory, RegionId region, bool inside) {
-  std::vector<NodeId> nodes;
-  for (const NodeInfo& node : directory.nodes()) {
-    if (node.kind != NodeKind::client && (node.region == region) == inside) {
-      nodes.push_back(node.id);
-    }
-  }
-  return nodes;
-}
-
-Fault order(FaultKind kind, RegionId home, RegionId successor, Duration at) {
-  Fault fault;
-  fault.kind = kind;
-  fault.home = home;
-  fault.successor = successor;
-  fault.at = at;
-  return fault;
-}
-
 /// Region `home` is cut off, and taken over by another while it is; sometimes one of its nodes crashes meanwhile.
 void add_failover(WorldSpec& spec, Random& random, RegionId home, Duration at) {
   const RegionId successor{static_cast<std::uint32_t>((home.value + 1 + random.below(2)) % 3)};
-  Fault cut;
-  cut.kind = FaultKind::cut;
-  cut.at = at;
-  cut.length = 1s + Duration{static_cast<std::int64_t>(random.below(5'000'000'000))};
-  cut.from = nodes_of(spec.directory, home, true);
-  cut.to = nodes_of(spec.directory, home, false);
-  cut.both_ways = true;
-  spec.faults.push_back(cut);
+  const Duration length = 1s + Duration{static_cast<std::int64_t>(random.below(5'000'000'000))};
+  spec.faults.push_back(cut_off(spec.directory, {home}, at, length));
   spec.faults.push_back(order(FaultKind::failover, home, successor,
                               at + Duration{static_cast<std::int64_t>(random.below(1'000'000'000))}));
   if (random.below(2) == 0) {
@@ -117,15 +92,8 @@ Ran run(const WorldSpec& spec) {
     observers.emplace(node.id, std::make_unique<Witness::At>(ran.witness, node.id));
   }
   World world(spec, [&](NodeId node) { return observers.at(node).get(); });
-  REQUIRE(world.become_ready());
-  world.start_load();
-  world.run_load();
-  world.heal();
-  const bool drained = world.drain(120s);
-  INFO(world.why_not_quiet());
-  CHECK(drained);
-  const History history = world.history(drained);
-  ran.verdict = check(history);
+  begin_load(world);
+  ran.verdict = check(run_to_the_end(world));
   ran.witness.directory = nullptr;
   return ran;
 }

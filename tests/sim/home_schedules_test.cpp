@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "sim/world.h"
+#include "tests/sim/three_regions.h"
 #include "verdict/check.h"
 
 using namespace geocommit;
@@ -33,40 +34,10 @@ WorldSpec aws(const std::vector<std::string>& regions, const std::vector<std::ve
   return spec;
 }
 
-Fault order(FaultKind kind, std::uint32_t home, std::uint32_t successor, Duration at) {
-  Fault fault;
-  fault.kind = kind;
-  fault.home = RegionId{home};
-  fault.successor = RegionId{successor};
-  fault.at = at;
-  return fault;
-}
-
-Fault cut(const Directory& directory, const std::vector<std::uint32_t>& away, Duration at, Duration length) {
-  Fault fault;
-  fault.kind = FaultKind::cut;
-  fault.at = at;
-  fault.length = length;
-  fault.both_ways = true;
-  for (const NodeInfo& node : directory.nodes()) {
-    const bool inside = std::find(away.begin(), away.end(), node.region.value) != away.end();
-    if (node.kind != NodeKind::client) {
-      (inside ? fault.from : fault.to).push_back(node.id);
-    }
-  }
-  return fault;
-}
-
 Verdict judged(const WorldSpec& spec) {
   World world(spec);
-  REQUIRE(world.become_ready());
-  world.start_load();
-  world.run_load();
-  world.heal();
-  const bool drained = world.drain(120s);
-  INFO(world.why_not_quiet());
-  CHECK(drained);
-  return check(world.history(drained));
+  begin_load(world);
+  return check(run_to_the_end(world));
 }
 
 }  // namespace
@@ -80,8 +51,9 @@ TEST_CASE("home region: a planned transfer that a failover has overtaken does no
                         {199.7, 141.1, 255.6, 105.8, 0}});
   spec.workload.rate_per_s = 100;
   spec.origins = {RegionId{1}, RegionId{2}, RegionId{3}};
-  spec.faults = {order(FaultKind::transfer, 0, 4, 4s), cut(spec.directory, {0, 4}, 4250ms, 16s),
-                 order(FaultKind::failover, 0, 1, 4600ms)};
+  spec.faults = {order(FaultKind::transfer, RegionId{0}, RegionId{4}, 4s),
+                 cut_off(spec.directory, {RegionId{0}, RegionId{4}}, 4250ms, 16s),
+                 order(FaultKind::failover, RegionId{0}, RegionId{1}, 4600ms)};
   const Verdict verdict = judged(spec);
   CHECK(verdict.judgement == Judgement::pass);
   CHECK(verdict.committed > 1000);
@@ -93,7 +65,8 @@ TEST_CASE("home region: a successor that was cut off fetches what the others hol
       aws({"us-east-1", "eu-west-1", "ap-northeast-1"}, {{0, 69.6, 149.7}, {69.7, 0, 202.3}, {149.5, 202.5, 0}});
   spec.workload.rate_per_s = 40;
   spec.duration = 12s;
-  spec.faults = {cut(spec.directory, {1}, 3s, 4s), order(FaultKind::failover, 0, 1, 6500ms)};
+  spec.faults = {cut_off(spec.directory, {RegionId{1}}, 3s, 4s),
+                 order(FaultKind::failover, RegionId{0}, RegionId{1}, 6500ms)};
   const Verdict verdict = judged(spec);
   CHECK(verdict.judgement == Judgement::pass);
   CHECK(verdict.committed > 300);

@@ -1,5 +1,11 @@
-// The small world of these tests: three regions, 40 ms apart each way.
+// The small world of these tests: three regions, 40 ms apart each way. What becomes of it, and how it runs to the end.
 #pragma once
+
+#include <algorithm>
+#include <catch2/catch.hpp>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "sim/world.h"
 
@@ -21,6 +27,46 @@ inline WorldSpec three_regions(const std::string& protocol, Directory directory)
   spec.lock_wait = 600ms;
   spec.workload.rate_per_s = 20;
   return spec;
+}
+
+/// That a home changes its master: by plan or by force.
+inline Fault order(FaultKind kind, RegionId home, RegionId successor, Duration at) {
+  Fault fault;
+  fault.kind = kind;
+  fault.home = home;
+  fault.successor = successor;
+  fault.at = at;
+  return fault;
+}
+
+/// The nodes of some regions on one side, all others on the other.
+inline Fault cut_off(const Directory& directory, const std::vector<RegionId>& away, Duration at, Duration length) {
+  Fault fault;
+  fault.kind = FaultKind::cut;
+  fault.at = at;
+  fault.length = length;
+  fault.both_ways = true;
+  for (const NodeInfo& node : directory.nodes()) {
+    const bool inside = std::find(away.begin(), away.end(), node.region) != away.end();
+    if (node.kind != NodeKind::client) {
+      (inside ? fault.from : fault.to).push_back(node.id);
+    }
+  }
+  return fault;
+}
+
+inline void begin_load(World& world) {
+  REQUIRE(world.become_ready());
+  world.start_load();
+}
+/// The load, that faults end, and that nothing is left to do.
+inline History run_to_the_end(World& world) {
+  world.run_load();
+  world.heal();
+  const bool drained = world.drain(120s);
+  INFO(world.why_not_quiet());
+  CHECK(drained);
+  return world.history(drained);
 }
 
 }  // namespace geocommit::sim

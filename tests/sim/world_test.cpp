@@ -30,14 +30,9 @@ struct Outcome3 {
 
 Outcome3 run(const WorldSpec& spec) {
   World world(spec);
-  REQUIRE(world.become_ready());
-  world.start_load();
-  world.run_load();
-  world.heal();
-  const bool drained = world.drain(120s);
-  INFO(world.why_not_quiet());
-  CHECK(drained);
-  return {world.trace_hash(), world.events(), world.client_counts().committed, check(world.history(drained))};
+  begin_load(world);
+  const History history = run_to_the_end(world);
+  return {world.trace_hash(), world.events(), world.client_counts().committed, check(history)};
 }
 
 Fault crash(NodeId node, Duration at, Duration length, Tail tail) {
