@@ -1,6 +1,7 @@
 // What a site of a home is, for explorers and for people.
 #include <algorithm>
 
+#include "base/canonical.h"
 #include "engine/mastership.h"
 
 namespace geocommit {
@@ -54,11 +55,7 @@ std::string_view name_of(HomeMessageKind kind) {
 }
 
 void Mastership::hash_state(Instant now, Instant horizon, std::string& out) const {
-  const auto put = [&](std::uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) {
-      out.push_back(static_cast<char>((value >> shift) & 0xffU));
-    }
-  };
+  const auto put = [&](std::uint64_t value) { canonical::put(out, value); };
   // What lies in the past is all the same, and so is what nobody will live to see.
   constexpr std::uint64_t kNever = ~std::uint64_t{0};
   const auto put_time = [&](Instant at) {

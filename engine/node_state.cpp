@@ -2,22 +2,13 @@
 #include <algorithm>
 #include <string>
 
+#include "base/canonical.h"
 #include "engine/node_engine.h"
 
 namespace geocommit {
 namespace {
 
-void put(std::string& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) {
-    out.push_back(static_cast<char>((value >> shift) & 0xffU));
-  }
-}
-
-void put(std::string& out, const TxnId& txn) {
-  put(out, txn.coordinator.value);
-  put(out, txn.epoch.value);
-  put(out, txn.counter);
-}
+using canonical::put;
 
 void put(std::string& out, const std::string& text) {
   put(out, text.size());

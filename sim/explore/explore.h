@@ -99,6 +99,11 @@ struct Progress {
 /// Asked every thousand states or so: give up (Ending::seconds)?
 using Stop = std::function<bool(const Progress&)>;
 
+/// Thrown through an engine by a check that its own GC_CHECKs would turn into an abort; caught where the step is made.
+struct Violated {
+  std::string what;
+};
+
 /// The search. `stop` may be empty.
 [[nodiscard]] Report explore(const Options& options, const Stop& stop = {});
 

@@ -10,11 +10,6 @@
 
 namespace geocommit::explore {
 
-/// Thrown through the engine by a check that its own GC_CHECKs would turn into an abort; caught in NodeModel.
-struct Violated {
-  std::string what;
-};
-
 class NodeModel::Life final : public Environment, public Observer {
  public:
   Life(NodeModel& model, std::size_t node, const State& from);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "base/canonical.h"
 #include "base/check.h"
 #include "sim/explore/life.h"
 
@@ -17,11 +18,7 @@ std::vector<std::string> region_names(std::uint32_t count) {
   return names;
 }
 
-void put(std::string& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) {
-    out.push_back(static_cast<char>((value >> shift) & 0xffU));
-  }
-}
+using canonical::put;
 
 void put(std::string& out, const std::vector<DurableRecord>& log) {
   put(out, log.size());

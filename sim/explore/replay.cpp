@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "sim/explore/diagram.h"
+#include "sim/explore/kept_trace.h"
 #include "sim/explore/world.h"
 
 namespace geocommit::explore {
@@ -129,34 +130,10 @@ std::string golden_trace(const Options& options, const Finding& finding) {
 }
 
 GoldenResult run_golden_trace(const std::string& file) {
-  GoldenResult result;
   Options options;
-  std::vector<std::string> steps;
-  std::istringstream lines(file);
-  std::string kept;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("#")) {
-      kept += line + "\n";
-    } else if (line.starts_with("explore ")) {
-      kept += line + "\n";
-      if (!parse_header(line, options)) {
-        result.error = "not understood: " + line;
-        return result;
-      }
-    } else if (line.starts_with("> ")) {
-      steps.push_back(line.substr(2));
-    }
-  }
-  if (options.protocol == nullptr) {
-    result.error = "no `explore PROTOCOL ...` line";
-    return result;
-  }
-  const Replayed replayed = replay(options, steps);
-  result.error = replayed.understood ? "" : "a step is not possible";
-  result.violation = replayed.violation;
-  result.diagram = replayed.diagram;
-  result.text = kept + replayed.transcript;
-  return result;
+  return run_kept_trace(
+      file, "explore", [&](const std::string& line) { return parse_header(line, options); },
+      [&](const std::vector<std::string>& steps) { return replay(options, steps); });
 }
 
 }  // namespace geocommit::explore

@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "sim/explore/conflict/model.h"
+#include "sim/explore/kept_trace.h"
 
 namespace geocommit::explore {
 namespace {
@@ -32,14 +33,13 @@ std::string bounds_of(const ConflictOptions& options) {
   return text + " lost-tail " + (options.lost_tail ? "1" : "0");
 }
 
-/// Empty: understood.
-std::string parse_bounds(const std::string& line, ConflictOptions& options) {
+bool parse_bounds(const std::string& line, ConflictOptions& options) {
   std::istringstream words(line);
   std::string word, value;
   words >> word >> value;
   options.protocol = find_protocol(value);
   if (options.protocol == nullptr || options.protocol->make == nullptr) {
-    return value;
+    return false;
   }
   while (words >> word >> value) {
     const auto number = static_cast<std::uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
@@ -52,10 +52,10 @@ std::string parse_bounds(const std::string& line, ConflictOptions& options) {
     } else if (setting != std::end(kSettings)) {
       options.*(setting->value) = number;
     } else {
-      return word;
+      return false;
     }
   }
-  return {};
+  return true;
 }
 
 }  // namespace
@@ -75,32 +75,10 @@ std::string golden_conflict_trace(const ConflictOptions& options, const Conflict
 }
 
 GoldenResult run_golden_conflict_trace(const std::string& file) {
-  GoldenResult result;
   ConflictOptions options;
-  std::vector<std::string> steps;
-  std::istringstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("> ")) {
-      steps.push_back(line.substr(2));
-    } else if (line.starts_with("#")) {
-      result.text += line + "\n";
-    } else if (line.starts_with("explore-conflict ")) {
-      result.text += line + "\n";
-      if (const std::string word = parse_bounds(line, options); !word.empty()) {
-        result.error = "not understood: " + word;
-        return result;
-      }
-    }
-  }
-  if (options.protocol == nullptr) {
-    result.error = "no `explore-conflict PROTOCOL ...` line";
-    return result;
-  }
-  const Replayed replayed = replay_conflict(options, steps);
-  result.error = replayed.understood ? "" : "a step is not possible";
-  result.violation = replayed.violation;
-  result.text += replayed.transcript;
-  return result;
+  return run_kept_trace(
+      file, "explore-conflict", [&](const std::string& line) { return parse_bounds(line, options); },
+      [&](const std::vector<std::string>& steps) { return replay_conflict(options, steps); });
 }
 
 int run_explore_conflict(const ConflictOptions& options, const Host& host) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/canonical.h"
+
 namespace geocommit::explore::conflict {
 namespace {
 
@@ -14,17 +16,7 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
-void put(std::string& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) {
-    out.push_back(static_cast<char>((value >> shift) & 0xffU));
-  }
-}
-
-void put(std::string& out, const TxnId& txn) {
-  put(out, txn.coordinator.value);
-  put(out, txn.epoch.value);
-  put(out, txn.counter);
-}
+using canonical::put;
 
 void put(std::string& out, const MachineRecord& machine) {
   const LogRecord& record = machine.record;

@@ -31,10 +31,6 @@ struct Input {
   auto operator<=>(const Input&) const = default;
 };
 
-struct Violated {
-  std::string what;
-};
-
 /// What the search fixes for all nodes.
 struct Setting {
   ConflictOptions options;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "base/canonical.h"
 #include "base/check.h"
 
 namespace geocommit::explore::failover {
@@ -50,11 +51,7 @@ State Model::initial() {
 
 std::string Model::key_of(std::size_t i, Site& site, Instant horizon) {
   std::string key;
-  const auto put = [&](std::uint64_t value) {
-    for (int shift = 0; shift < 64; shift += 8) {
-      key.push_back(static_cast<char>((value >> shift) & 0xffU));
-    }
-  };
+  const auto put = [&](std::uint64_t value) { canonical::put(key, value); };
   const auto put_history = [&](const HomeHistory& history, std::uint64_t end) {
     for (const HomeTerm& term : history) {
       put(term.epoch.value);

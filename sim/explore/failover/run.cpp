@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "sim/explore/failover/failover.h"
+#include "sim/explore/kept_trace.h"
 
 namespace geocommit::explore {
 namespace {
@@ -58,30 +59,14 @@ std::string golden_failover_trace(const FailoverOptions& options, const Failover
 }
 
 GoldenResult run_golden_failover_trace(const std::string& file) {
-  GoldenResult result;
   FailoverOptions options;
-  std::vector<std::string> steps;
-  std::istringstream lines(file);
-  std::string kept;
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("#")) {
-      kept += line + "\n";
-    } else if (line.starts_with(kFile)) {
-      kept += line + "\n";
-      std::istringstream words(line.substr(kFile.size()));
-      if (!parse_bounds(words, options)) {
-        result.error = "not understood: " + line;
-        return result;
-      }
-    } else if (line.starts_with("> ")) {
-      steps.push_back(line.substr(2));
-    }
-  }
-  const Replayed replayed = replay_failover(options, steps);
-  result.error = replayed.understood ? "" : "a step is not possible";
-  result.violation = replayed.violation;
-  result.text = kept + replayed.transcript;
-  return result;
+  return run_kept_trace(
+      file, kFile,
+      [&](const std::string& line) {
+        std::istringstream words(line.substr(kFile.size()));
+        return parse_bounds(words, options);
+      },
+      [&](const std::vector<std::string>& steps) { return replay_failover(options, steps); });
 }
 
 int run_explore_failover(const FailoverOptions& options, const Host& host) {

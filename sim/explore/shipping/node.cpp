@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/canonical.h"
+
 namespace geocommit::explore::shipping {
 namespace {
 
@@ -17,17 +19,7 @@ struct Overloaded : F... {
   using F::operator()...;
 };
 
-void put(std::string& out, std::uint64_t value) {
-  for (int shift = 0; shift < 64; shift += 8) {
-    out.push_back(static_cast<char>((value >> shift) & 0xffU));
-  }
-}
-
-void put(std::string& out, const TxnId& txn) {
-  put(out, txn.coordinator.value);
-  put(out, txn.epoch.value);
-  put(out, txn.counter);
-}
+using canonical::put;
 
 template <class Map>
 void put_map(std::string& out, const Map& map) {

@@ -3,6 +3,7 @@
 #include <sstream>
 
 #include "sim/explore/breadth_first.h"
+#include "sim/explore/kept_trace.h"
 #include "sim/explore/shipping/model.h"
 
 namespace geocommit::explore {
@@ -32,6 +33,24 @@ std::string bounds_of(const ShippingOptions& options) {
   return text + " lost-tail " + (options.lost_tail ? "1" : "0");
 }
 
+bool parse_bounds(const std::string& line, ShippingOptions& options) {
+  std::istringstream words(line);
+  std::string word, value;
+  for (words >> word; words >> word >> value;) {
+    const auto number = static_cast<std::uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
+    const auto* setting =
+        std::find_if(std::begin(kSettings), std::end(kSettings), [&](const Setting& s) { return s.name == word; });
+    if (word == "lost-tail") {
+      options.lost_tail = number != 0;
+    } else if (setting != std::end(kSettings)) {
+      options.*(setting->value) = number;
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 ShippingReport explore_shipping(const ShippingOptions& options, const Stop& stop) {
@@ -49,39 +68,10 @@ std::string golden_shipping_trace(const ShippingOptions& options, const Shipping
 }
 
 GoldenResult run_golden_shipping_trace(const std::string& file) {
-  GoldenResult result;
   ShippingOptions options;
-  std::vector<std::string> steps;
-  std::istringstream lines(file);
-  for (std::string line; std::getline(lines, line);) {
-    if (line.starts_with("> ")) {
-      steps.push_back(line.substr(2));
-    } else if (line.starts_with("#")) {
-      result.text += line + "\n";
-    } else if (line.starts_with("explore-shipping ")) {
-      result.text += line + "\n";
-      std::istringstream words(line);
-      std::string word, value;
-      for (words >> word; words >> word >> value;) {
-        const auto number = static_cast<std::uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
-        const auto* setting =
-            std::find_if(std::begin(kSettings), std::end(kSettings), [&](const Setting& s) { return s.name == word; });
-        if (word == "lost-tail") {
-          options.lost_tail = number != 0;
-        } else if (setting != std::end(kSettings)) {
-          options.*(setting->value) = number;
-        } else {
-          result.error = "not understood: " + word;
-          return result;
-        }
-      }
-    }
-  }
-  const Replayed replayed = replay_shipping(options, steps);
-  result.error = replayed.understood ? "" : "a step is not possible";
-  result.violation = replayed.violation;
-  result.text += replayed.transcript;
-  return result;
+  return run_kept_trace(
+      file, "explore-shipping", [&](const std::string& line) { return parse_bounds(line, options); },
+      [&](const std::vector<std::string>& steps) { return replay_shipping(options, steps); });
 }
 
 int run_explore_shipping(const ShippingOptions& options, const Host& host) {

@@ -1,0 +1,190 @@
+// Nodes as tables (ADR 10), for the searches that are plain: a node's state and a message are numbers, and what an
+// input does in a state is computed once, by running the engine through the inputs that led there.
+//
+// `Of` has the types Setting, Node, Input (with a kind that has deliver, crash and restart), Disk, Properties and Step
+// {next, sent, violation}. `Self` has key_of (of a message), wake (a node at its start), down (after a crash), finish
+// (after any other input) and name.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "base/check.h"
+#include "engine/engine.h"
+#include "sim/explore/explore.h"
+
+namespace geocommit::explore {
+
+inline constexpr std::uint16_t kLateCopy = 0x8000;  ///< A second copy: may come at any time, or never.
+[[nodiscard]] constexpr bool late_copy(std::uint16_t number) { return (number & kLateCopy) != 0; }
+[[nodiscard]] constexpr std::uint16_t without_copy(std::uint16_t number) {
+  return static_cast<std::uint16_t>(number & static_cast<std::uint16_t>(~kLateCopy));
+}
+
+struct InFlight {
+  std::uint8_t from{}, to{};
+  PeerMessage message;
+};
+
+template <class Self, class Of>
+class NodeTables {
+ public:
+  using Input = typename Of::Input;
+  using Node = typename Of::Node;
+  using Properties = typename Of::Properties;
+  using Step = typename Of::Step;
+
+  const Step& step(std::size_t node, std::uint32_t number, Input input) {
+    State& from = *tables_[node].states[number];
+    if (const auto known = from.known.find(input); known != from.known.end()) {
+      return *steps_[known->second];
+    }
+    steps_.push_back(std::make_unique<Step>(compute(node, number, input)));
+    from.known.emplace(input, static_cast<std::uint32_t>(steps_.size() - 1));
+    return *steps_.back();
+  }
+  [[nodiscard]] const std::vector<Step>& initial() const { return initial_; }
+  [[nodiscard]] const Properties& properties(std::size_t node, std::uint32_t state) const {
+    return tables_[node].states[state]->properties;
+  }
+  [[nodiscard]] const std::string& describe(std::size_t node, std::uint32_t state) const {
+    return tables_[node].states[state]->description;
+  }
+  [[nodiscard]] const InFlight& message(std::uint16_t number) const { return *messages_[without_copy(number)]; }
+  [[nodiscard]] const typename Of::Setting& setting() const { return setting_; }
+  [[nodiscard]] std::uint64_t state_count() const {
+    std::uint64_t count = 0;
+    for (const Table& table : tables_) {
+      count += table.states.size();
+    }
+    return count;
+  }
+  [[nodiscard]] std::uint64_t step_count() const { return steps_.size(); }
+  [[nodiscard]] std::uint64_t message_count() const { return messages_.size(); }
+
+ protected:
+  struct State {
+    Epoch epoch;
+    typename Of::Disk start;
+    std::vector<Input> inputs;  ///< Since the start.
+    Properties properties;
+    std::string description;
+    std::map<Input, std::uint32_t> known;
+  };
+
+  template <class Options>
+  explicit NodeTables(const Options& options) : setting_(options), tables_(setting_.nodes()) {}
+
+  void start_all() {
+    for (std::size_t node = 0; node < setting_.nodes(); ++node) {
+      State state;
+      state.epoch = Epoch{1};
+      const std::unique_ptr<Node> life = self().wake(node, state);
+      initial_.push_back(self().finish(node, *life, std::move(state)));
+    }
+  }
+
+  [[nodiscard]] std::uint32_t intern(std::size_t node, const std::string& key, State state) {
+    Table& table = tables_[node];
+    const auto [it, fresh] = table.numbers.emplace(key, static_cast<std::uint32_t>(table.states.size()));
+    if (fresh) {
+      table.states.push_back(std::make_unique<State>(std::move(state)));
+    }
+    return it->second;
+  }
+
+  /// What a node has sent in its step, as numbers: ascending, each once.
+  [[nodiscard]] std::vector<std::uint16_t> intern_sent(std::size_t node, Node& life, Epoch epoch) {
+    std::vector<std::uint16_t> sent;
+    const Watermark watermark = life.engine().watermark();
+    for (auto& [to, payload] : life.sent) {
+      if (auto* wire = std::get_if<ProtocolMessage>(&payload)) {
+        wire->message.retry = false;  // Accounts, which change nothing.
+        wire->message.depth = 0;
+      }
+      sent.push_back(intern({static_cast<std::uint8_t>(node),
+                             static_cast<std::uint8_t>(setting_.node_of(to)),
+                             {setting_.id(node), epoch, watermark, std::move(payload)}}));
+    }
+    std::sort(sent.begin(), sent.end());
+    sent.erase(std::unique(sent.begin(), sent.end()), sent.end());
+    return sent;
+  }
+
+  [[nodiscard]] static std::string machines_of(const Node& life) {
+    std::string text;
+    std::string machines = life.engine().describe();
+    for (std::size_t line = 0; (line = machines.find('\n')) != std::string::npos;) {
+      text += "; " + machines.substr(0, line);
+      machines.erase(0, line + 1);
+    }
+    return text;
+  }
+
+  typename Of::Setting setting_;
+
+ private:
+  struct Table {
+    std::vector<std::unique_ptr<State>> states;
+    std::unordered_map<std::string, std::uint32_t> numbers;
+  };
+
+  [[nodiscard]] Self& self() { return static_cast<Self&>(*this); }
+
+  [[nodiscard]] const PeerMessage* message_of(Input input) const {
+    return input.kind == Of::InputKind::deliver ? &message(input.value).message : nullptr;
+  }
+
+  [[nodiscard]] Step compute(std::size_t node, std::uint32_t number, Input input) {
+    const State& from = *tables_[node].states[number];
+    try {
+      State state;
+      state.epoch = input.kind == Of::InputKind::restart ? Epoch{from.epoch.value + 1} : from.epoch;
+      state.start = from.start;
+      const std::unique_ptr<Node> life = self().wake(node, state);
+      if (input.kind == Of::InputKind::restart) {
+        return self().finish(node, *life, std::move(state));
+      }
+      for (const Input past : from.inputs) {
+        life->apply(past, message_of(past));
+      }
+      if (input.kind == Of::InputKind::crash) {
+        return self().down(node, from, *life, input.value);
+      }
+      life->forget_step();
+      life->apply(input, message_of(input));
+      state.inputs = from.inputs;
+      state.inputs.push_back(input);
+      return self().finish(node, *life, std::move(state));
+    } catch (const Violated& violated) {
+      Step step;
+      step.next = number;
+      step.violation = self().name(node) + ": " + violated.what;
+      return step;
+    }
+  }
+
+  [[nodiscard]] std::uint16_t intern(InFlight flight) {
+    const auto [it, fresh] =
+        message_numbers_.emplace(self().key_of(flight), static_cast<std::uint16_t>(messages_.size()));
+    if (fresh) {
+      GC_CHECK_NOTE(messages_.size() < kLateCopy, "too many distinct messages");
+      messages_.push_back(std::make_unique<InFlight>(std::move(flight)));
+    }
+    return it->second;
+  }
+
+  std::vector<Table> tables_;
+  std::vector<std::unique_ptr<InFlight>> messages_;
+  std::unordered_map<std::string, std::uint16_t> message_numbers_;
+  std::vector<std::unique_ptr<Step>> steps_;
+  std::vector<Step> initial_;
+};
+
+}  // namespace geocommit::explore
