@@ -1,6 +1,7 @@
 #include "runtime/bind_policy.h"
 
 #include <arpa/inet.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -9,7 +10,35 @@
 #include <cstring>
 #include <filesystem>
 
+#include "runtime/unique_fd.h"
+
 namespace geocommit {
+namespace {
+
+constexpr std::string_view kScheme = "ipc://";
+
+/// ZeroMQ removes what has the name of a socket that it is to bind, whatever that is.
+Result<void> nothing_is_lost(const std::string& address) {
+  const std::string path = address.starts_with(kScheme) ? address.substr(kScheme.size()) : std::string{};
+  struct stat status {};
+  if (path.empty() || ::lstat(path.c_str(), &status) != 0) {
+    return {};
+  }
+  if (!S_ISSOCK(status.st_mode)) {
+    return Error{"refusing to listen on " + address + ": " + path +
+                 " is there, is no socket, and would be removed; choose a name that nothing has"};
+  }
+  sockaddr_un at{};
+  at.sun_family = AF_UNIX;
+  (void)path.copy(at.sun_path, sizeof at.sun_path - 1);
+  const UniqueFd fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)};
+  if (fd.valid() && (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0 || errno == EAGAIN)) {
+    return Error{"refusing to listen on " + address + ": somebody does already; each daemon needs a name of its own"};
+  }
+  return {};
+}
+
+}  // namespace
 
 bool is_loopback(std::string_view address) {
   if (address.starts_with("ipc://") || address.starts_with("inproc://")) {
@@ -27,7 +56,6 @@ bool is_loopback(std::string_view address) {
 }
 
 Result<void> may_be_commanded_on(const std::string& address, bool permitted) {
-  constexpr std::string_view kScheme = "ipc://";
   if (!address.starts_with(kScheme)) {
     return permitted ? Result<void>{}
                      : Result<void>{Error{"refusing to be commanded on " + address +
@@ -48,7 +76,7 @@ Result<void> may_be_commanded_on(const std::string& address, bool permitted) {
     return Error{address + ": " + folder + ": " + std::strerror(errno)};
   }
   if (permitted || (status.st_uid == ::geteuid() && (status.st_mode & (S_IRWXG | S_IRWXO)) == 0)) {
-    return {};
+    return nothing_is_lost(address);
   }
   return Error{"refusing to be commanded on " + address + ": other users may enter " + folder +
                "; make it yours alone (chmod 700), or use --insecure"};
@@ -56,7 +84,7 @@ Result<void> may_be_commanded_on(const std::string& address, bool permitted) {
 
 Result<void> may_bind(const std::string& address, bool permitted) {
   if (address.empty() || permitted || is_loopback(address)) {
-    return {};
+    return nothing_is_lost(address);
   }
   return Error{"refusing to listen on " + address +
                ": whoever reaches it could run transactions here, there is no authentication yet; use a loopback "

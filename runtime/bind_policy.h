@@ -1,6 +1,6 @@
 // Where a daemon may listen: for data and metrics on loopback, or the addresses of a namespace that the runner made; to
 // be commanded on a socket in a folder that no other user may enter. What else the operator permits with --insecure
-// has no authentication yet.
+// has no authentication yet. Nothing is permitted to take the place of a file, or of a socket that somebody listens on.
 #pragma once
 
 #include <string>

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <fstream>
@@ -87,6 +88,18 @@ Result<void> accept_cell(const Options& options, NodeKind kind, const std::strin
 std::filesystem::path last_cell(const Options& options) {
   const Result<NodeConfig> config = load_node_config(stored(options));
   return config ? cell_folder(options, config.value()) : std::filesystem::path{};
+}
+
+/// Each cell removes the one before it. In a folder that no daemon had before, "cells" is somebody else's.
+Result<void> may_keep_cells(const Options& options) {
+  std::error_code ignored;
+  for (const std::filesystem::path& mine : {cells(options), stored(options)}) {
+    if (!DirectoryLock::was_taken(options.data_directory) && std::filesystem::exists(mine, ignored)) {
+      return Error{mine.string() +
+                   " is there, no daemon has made it, and it would be removed; choose another --data-dir"};
+    }
+  }
+  return {};
 }
 
 enum class IdleEnd : std::uint8_t { shut_down, configured };
@@ -192,6 +205,9 @@ Result<int> serve(const DaemonProgram& program, const Options& options, const ch
     }
     return serve_cell(program, effective, false);
   }
+  if (Result<void> ours = may_keep_cells(options); !ours) {
+    return ours.error();
+  }
   Result<DirectoryLock> lock = options.lock_fd >= 0 ? DirectoryLock::adopt(options.lock_fd, options.data_directory)
                                                     : DirectoryLock::take(options.data_directory);
   if (!lock) {
@@ -225,13 +241,23 @@ void set_up_logging(const Options& options) {
   spdlog::set_default_logger(std::move(logger));
 }
 
+constexpr rlim_t kFilesMin = 128;  // with fewer ZeroMQ ends the process where it could not make a socket
+
 /// Many regions mean many sockets.
-void raise_file_limit() {
+Result<void> raise_file_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) {
+    return Error{std::string{"cannot see how many files may be open: "} + std::strerror(errno)};
+  }
+  if (limit.rlim_cur < limit.rlim_max) {
     limit.rlim_cur = limit.rlim_max;
     (void)::setrlimit(RLIMIT_NOFILE, &limit);
   }
+  if (limit.rlim_max < kFilesMin) {
+    return Error{"a process may have only " + std::to_string(limit.rlim_max) + " files open here, and a node needs " +
+                 std::to_string(kFilesMin) + " or more: raise the limit (ulimit -n 1024)"};
+  }
+  return {};
 }
 
 }  // namespace
@@ -275,11 +301,11 @@ int daemon_main(const DaemonProgram& program, int argc, char** argv) {
     return app.exit(problem) == 0 ? 0 : 1;
   }
   set_up_logging(options);
-  raise_file_limit();
   (void)::signal(SIGPIPE, SIG_IGN);
   int code = 1;
   try {
-    const Result<int> served = serve(program, options, argv[0]);
+    const Result<void> enough = raise_file_limit();
+    const Result<int> served = enough ? serve(program, options, argv[0]) : Result<int>{enough.error()};
     if (!served) {
       std::cerr << program.name << ": " << served.error().message << std::endl;
     } else {

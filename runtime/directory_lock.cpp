@@ -45,13 +45,18 @@ Result<void> lock(int fd, const std::filesystem::path& directory) {
 
 }  // namespace
 
+bool DirectoryLock::was_taken(const std::filesystem::path& directory) {
+  std::error_code ignored;
+  return std::filesystem::exists(directory / kLockFile, ignored);
+}
+
 Result<DirectoryLock> DirectoryLock::take(const std::filesystem::path& directory) {
   std::error_code problem;
   std::filesystem::create_directories(directory, problem);
   if (problem) {
     return Error{"cannot make " + directory.string() + ": " + problem.message()};
   }
-  UniqueFd fd{::open((directory / kLockFile).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0644)};
+  UniqueFd fd{::open((directory / kLockFile).c_str(), O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!fd.valid()) {
     return failed(directory / kLockFile, "open");
   }

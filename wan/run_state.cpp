@@ -109,8 +109,12 @@ Result<std::filesystem::path> run_state_folder() {
   struct stat status {};
   if (::lstat(folder.c_str(), &status) != 0) return failed("look at " + folder.string());
   if (!S_ISDIR(status.st_mode) || status.st_uid != ::getuid() || (status.st_mode & 022) != 0) {
-    return Error{folder.string() + " is not a folder of our own that nobody else can write to: remove it"};
+    return Error{folder.string() +
+                 " is not a folder of our own that nobody else can write to: remove it, or set XDG_RUNTIME_DIR to a "
+                 "folder of yours"};
   }
+  // The sockets in it are for whoever can enter.
+  if ((status.st_mode & 077) != 0 && ::chmod(folder.c_str(), 0700) != 0) return failed("close " + folder.string());
   return folder;
 }
 

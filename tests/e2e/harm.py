@@ -148,8 +148,19 @@ def nobody_else_reaches_a_socket():
             equal(going.end(), 130, "exit status")
 
 
+def few_descriptors_are_an_error():
+    """A shell that allows few open files: the run says so, and what to do; no process ends by a signal."""
+    with folder() as place:
+        file = write(place / "quick.yaml", QUICK)
+        done = subprocess.run(["bash", "-c", 'ulimit -n 40; exec "$@"', "bash", str(RUNNER), "run", str(file), "--output", "results"],
+                              cwd=place, capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL)
+        equal(done.returncode, 1, f"exit status\n{done.stdout}\n{done.stderr}")
+        check("only 40 files open" in done.stderr and "ulimit -n" in done.stderr, f"what is wrong, and the remedy: {done.stderr}")
+        check("signal" not in done.stderr, done.stderr)
+
+
 TESTS = [names_are_no_paths, nothing_predictable_is_written, the_disk_of_the_output_is_probed, output_of_any_bytes,
-         daemons_outlive_their_runner, nobody_else_reaches_a_socket]
+         daemons_outlive_their_runner, nobody_else_reaches_a_socket, few_descriptors_are_an_error]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -285,6 +286,28 @@ TEST_CASE("two daemons never share a data directory, and who has it is named") {
   CHECK(daemon.wait() == 128 + SIGKILL);
   by_file.start({"--config", (by_file.directory / "config.json").string()});
   CHECK(by_file.status_when([](const NodeStatus&) { return true; }).ok());
+}
+
+TEST_CASE("a daemon takes no folder in which it would remove what others have put there") {
+  Daemon daemon;
+  daemon.command_privately();
+  const std::filesystem::path home = daemon.directory / "home";
+  std::filesystem::create_directories(home / "cells");
+  std::ofstream{home / "cells" / "biology"} << "years of work\n";
+  const auto start = [&] {
+    daemon.start({"--listen", daemon.data, "--control", daemon.control_address, "--data-dir", home.string()});
+  };
+  start();
+  CHECK(daemon.wait() == 1);
+  CHECK(daemon.last_line().find("choose another --data-dir") != std::string::npos);
+  CHECK(std::filesystem::exists(home / "cells" / "biology"));
+  CHECK_FALSE(std::filesystem::exists(home / "daemon.lock"));
+  std::filesystem::remove_all(home / "cells");
+  start();
+  REQUIRE(daemon.status_when([](const NodeStatus& status) { return status.idle; }).ok());
+  struct stat lock {};
+  REQUIRE(::stat((home / "daemon.lock").c_str(), &lock) == 0);
+  CHECK((lock.st_mode & 077) == 0);  // whoever can open it can hold it
 }
 
 TEST_CASE("a daemon whose runner has gone frees itself, also out of the longest pause that it takes") {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 
 #include <algorithm>
 #include <atomic>
@@ -296,6 +297,30 @@ TEST_CASE("a daemon is commanded only where no other user of the machine can") {
   CHECK(refusal(address).find("chmod 700") != std::string::npos);
   CHECK(refusal(address, true).empty());
   REQUIRE(::chmod(name.c_str(), 0700) == 0);
+  std::ofstream{name + "/thesis"} << "years of work\n";
+  std::filesystem::create_symlink("thesis", name + "/link");
+  for (const bool insecure : {false, true}) {
+    CHECK(refusal("ipc://" + name + "/thesis", insecure).find("would be removed") != std::string::npos);
+    CHECK(refusal("ipc://" + name + "/link", insecure).find("would be removed") != std::string::npos);
+    CHECK_FALSE(may_bind("ipc://" + name + "/thesis", insecure).ok());
+  }
+  {
+    zmq::context_t context;
+    zmq::socket_t first{context, zmq::socket_type::router};
+    first.bind(address);
+    CHECK(refusal(address).find("somebody does already") != std::string::npos);
+  }
+  CHECK(refusal(address).empty());  // also where a killed daemon has left its own
+  std::filesystem::remove(name + "/control");
+  {
+    const UniqueFd left{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)};
+    sockaddr_un at{};
+    at.sun_family = AF_UNIX;
+    (void)(name + "/control").copy(at.sun_path, sizeof at.sun_path - 1);
+    REQUIRE(::bind(left.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0);
+  }
+  CHECK(std::filesystem::is_socket(name + "/control"));
+  CHECK(refusal(address).empty());
   CHECK(refusal("ipc://" + name + "/" + std::string(200, 'x')).find("107 characters") != std::string::npos);
   CHECK(refusal("ipc://" + name + "/none/control").find("No such file") != std::string::npos);
   CHECK(refusal("ipc://@geocommit").find("absolute path") != std::string::npos);

@@ -2,6 +2,7 @@
 #include "wan/run_state.h"
 
 #include <signal.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -117,5 +118,25 @@ TEST_CASE("a run registers itself and its children, and leaves nothing") {
   }
   CHECK_FALSE(std::filesystem::exists(path));
   CHECK(identify(child.pid).has_value());
+  std::filesystem::remove_all(folder);
+}
+
+TEST_CASE("the folder of the sockets is closed to others, also where it was left open") {
+  const auto folder = scratch();
+  ::setenv("XDG_RUNTIME_DIR", folder.c_str(), 1);
+  const auto mine = folder / "geocommit";
+  const auto mode = [&] { return std::filesystem::status(mine).permissions(); };
+  using std::filesystem::perms;
+  REQUIRE(run_state_folder().ok());
+  CHECK(mode() == perms::owner_all);
+  for (const int left : {0755, 0711}) {
+    REQUIRE(::chmod(mine.c_str(), static_cast<mode_t>(left)) == 0);
+    REQUIRE(run_state_folder().ok());
+    CHECK(mode() == perms::owner_all);
+  }
+  REQUIRE(::chmod(mine.c_str(), 0777) == 0);  // Who knows what somebody has put there.
+  const auto refused = run_state_folder();
+  REQUIRE_FALSE(refused.ok());
+  CHECK(refused.error().message.find("XDG_RUNTIME_DIR") != std::string::npos);
   std::filesystem::remove_all(folder);
 }
