@@ -121,7 +121,7 @@ def sockets_of(pid):
     for fd in pathlib.Path(f"/proc/{pid}/fd").iterdir():
         with contextlib.suppress(OSError):
             inodes.add(os.readlink(fd).removeprefix("socket:[").removesuffix("]"))
-    rows = [row.split() for row in pathlib.Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]]
+    rows = [row.split() for row in os.fsdecode(pathlib.Path(f"/proc/{pid}/net/unix").read_bytes()).splitlines()[1:]]
     return {row[7] for row in rows if len(row) > 7 and row[6] in inodes}
 
 

@@ -104,7 +104,7 @@ class Running:
                 continue
             try:
                 stat = (entry / "stat").read_text()
-                words = (entry / "cmdline").read_bytes().decode().split("\0")
+                words = os.fsdecode((entry / "cmdline").read_bytes()).split("\0")  # others run beside, of any bytes
             except OSError:
                 continue
             if int(stat.rsplit(")", 1)[1].split()[1]) != self.process.pid:
