@@ -105,7 +105,8 @@ void commit(benchmark::State& state, const char* protocol) {
     const Entity to{(sequence * 104'729 + 1) % 100'000};
     const std::int64_t amount = sequence % 2 == 0 ? 1 : -1;
     Request request{{client, sequence}, RegionId{0}, true, {{from, amount, false}, {to, -amount, false}}};
-    net.queue.push_back({coordinator, PeerMessage{client, Epoch{1}, {}, ClientRequest{std::move(request)}}, 0});
+    net.queue.push_back(
+        {coordinator, PeerMessage{client, Epoch{1}, {}, ClientRequest{std::move(request), Epoch{1}}}, 0});
     net.run();
   }
   state.SetItemsProcessed(static_cast<std::int64_t>(sequence));

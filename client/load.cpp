@@ -44,11 +44,12 @@ Load::Load(LoadPlan plan, const Directory& directory, LoadOutput& output, Metric
   live_series_ = series(live_);
   window_series_ = series(window_);
   // What first appears at 1 has no rate: the live counters are there from the start.
-  for (std::size_t reason = 0; reason < kReasons; ++reason) {
-    const Outcome outcome = reason == 0 ? Outcome::commit : Outcome::abort;
-    (void)outcome_counter(live_, live_series_, outcome, static_cast<Reason>(reason));
+  (void)outcome_counter(live_, live_series_, Outcome::commit, Reason::none);
+  for (std::size_t reason = 1; reason < kAbortReasons; ++reason) {
+    (void)outcome_counter(live_, live_series_, Outcome::abort, static_cast<Reason>(reason));
   }
   (void)outcome_counter(live_, live_series_, Outcome::undecided, Reason::none);
+  (void)outcome_counter(live_, live_series_, Outcome::undecided, Reason::forgotten);
 }
 
 Load::Series Load::series(MetricSet& set) const {
@@ -160,7 +161,7 @@ void Load::offer(Instant now, Planned planned) {
   pending.intended = planned.intended_start;
   pending.wan = std::any_of(planned.request.operations.begin(), planned.request.operations.end(),
                             [this](const Operation& op) { return directory_.home_of(op.entity) != plan_.origin; });
-  PeerPayload payload{ClientRequest{std::move(planned.request)}};
+  PeerPayload payload{ClientRequest{std::move(planned.request), coordinator_start_}};
   output_.send(payload);
   pending.request = std::move(std::get<ClientRequest>(payload).request);
   pending_.emplace(sequence, std::move(pending));
@@ -168,7 +169,7 @@ void Load::offer(Instant now, Planned planned) {
 }
 
 void Load::on_reply(Instant now, const ClientReply& reply) {
-  if (reply.id.client != plan_.self || reply.outcome == Outcome::undecided) {
+  if (reply.id.client != plan_.self || (reply.outcome == Outcome::undecided && reply.reason != Reason::forgotten)) {
     return;  // the next query is scheduled
   }
   const auto found = pending_.find(reply.id.sequence);

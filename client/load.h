@@ -2,6 +2,7 @@
 // program (main.cpp) gives it the time and carries its messages, and tests give it virtual time.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <deque>
@@ -19,7 +20,9 @@
 
 namespace geocommit {
 
-inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::invalid_request) + 1;
+inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::forgotten) + 1;
+inline constexpr std::size_t kAbortReasons =
+    static_cast<std::size_t>(Reason::forgotten);  ///< 0: none. The last is none.
 
 struct LoadPlan {
   NodeId self;
@@ -41,7 +44,7 @@ struct SecondRow {
 
 struct LoadCounts {
   std::uint64_t offered{}, committed{}, aborted{}, shed{}, outstanding{};
-  std::uint64_t unknown{};  ///< Timed out and not (yet) known.
+  std::uint64_t unknown{};  ///< Timed out and not (yet) known, or forgotten.
   Duration recent_p99{};    ///< Over the last whole second.
   Duration recent_p50{};    ///< Likewise.
 };
@@ -61,6 +64,8 @@ class Load {
 
   void start(Instant now);
   [[nodiscard]] bool started() const { return started_; }
+  /// A message of the coordinator's `start` has come: later requests are addressed to it, or to a later one.
+  void heard(Epoch start) { coordinator_start_ = std::max(coordinator_start_, start); }
   void on_reply(Instant now, const ClientReply& reply);
   /// Does what is due, a bounded amount at a time.
   void advance(Instant now);
@@ -114,6 +119,7 @@ class Load {
   Generator generator_;
   bool started_{}, sent_all_{}, finished_{};
   Instant start_;
+  Epoch coordinator_start_;
   Duration end_;                // of offering, since the start
   std::optional<Planned> due_;  // open loop: the next arrival
   std::uint32_t idle_{};        // closed loop: clients without a request

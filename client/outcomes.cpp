@@ -22,7 +22,7 @@ constexpr std::size_t kReadBytes = 4 + 8 + 16 + 8;
 constexpr std::uint8_t kMeasured = 1, kHasRead = 2;
 constexpr std::size_t kWriteAt = 1U << 20U;
 constexpr std::uintmax_t kFileMax = std::uintmax_t{16} << 30U;
-constexpr auto kLastReason = static_cast<std::uint8_t>(Reason::invalid_request);
+constexpr auto kLastReason = static_cast<std::uint8_t>(Reason::forgotten);
 constexpr auto kLastOutcome = static_cast<std::uint8_t>(Outcome::abort);
 
 template <class Int>

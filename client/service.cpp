@@ -87,7 +87,7 @@ Result<std::unique_ptr<LoadService>> LoadService::create(NodeHost& host) {
     return Error{"cannot write " + timeseries + ": " + std::strerror(errno)};
   }
   std::string header = "second,offered,committed";
-  for (std::size_t reason = 1; reason < kReasons; ++reason) {
+  for (std::size_t reason = 1; reason < kAbortReasons; ++reason) {
     header += ",aborted_" + std::string(name_of(static_cast<Reason>(reason)));
   }
   std::fprintf(service->timeseries_.handle, "%s,timed_out,shed,outstanding,p50_ms,p99_ms\n", header.c_str());
@@ -124,6 +124,9 @@ void LoadService::step() {
 }
 
 void LoadService::on_message(const PeerMessage& message) {
+  if (message.from == coordinator_) {
+    load_.heard(message.from_epoch);
+  }
   if (const auto* reply = std::get_if<ClientReply>(&message.payload)) {
     load_.on_reply(host_.loop().now(), *reply);
     arm();
@@ -189,7 +192,7 @@ void LoadService::finished(const ClientOutcome& outcome) { outcomes_->append(out
 void LoadService::second(const SecondRow& row) {
   std::string line =
       std::to_string(row.second) + "," + std::to_string(row.offered) + "," + std::to_string(row.committed);
-  for (std::size_t reason = 1; reason < kReasons; ++reason) {
+  for (std::size_t reason = 1; reason < kAbortReasons; ++reason) {
     line += "," + std::to_string(row.aborted[reason]);
   }
   std::fprintf(timeseries_.handle, "%s,%llu,%llu,%llu,%.3f,%.3f\n", line.c_str(),

@@ -44,8 +44,8 @@ struct EngineOptions {
   std::int64_t initial_balance{1000};
   Duration ship_interval{10ms};  ///< Home region: batching of writes outward.
   Duration heartbeat_interval{100ms};
-  std::uint64_t retained_most{100'000};  ///< Writes of one home that some site has not confirmed; more raise an alarm.
-  HomeRules home;                        ///< guard 0: the vote timeout, or half of the lease.
+  std::uint64_t retained_max{100'000};  ///< Writes of one home that some site has not confirmed: then no new ones.
+  HomeRules home;                       ///< guard 0: the vote timeout, or half of the lease.
   UnreachableHome unreachable_home{UnreachableHome::wait};  ///< Home region.
   Duration unreachable_wait{10s};
   std::size_t checkpoint_bytes{64U << 20U};  ///< Log growth that triggers a checkpoint.

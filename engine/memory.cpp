@@ -112,7 +112,10 @@ void RequestMemory::remember(const FinishedRequest& finished) {
   *at = dropped_ + order_.size();
   order_.push_back(finished);
   while (order_.size() > limit_) {
-    by_id_.erase(order_.front().request);
+    const RequestId& oldest = order_.front().request;
+    std::uint64_t& highest = dropped_up_to_[oldest.client];
+    highest = std::max(highest, oldest.sequence);
+    by_id_.erase(oldest);
     order_.pop_front();
     ++dropped_;
   }
@@ -121,6 +124,18 @@ void RequestMemory::remember(const FinishedRequest& finished) {
 const FinishedRequest* RequestMemory::find(RequestId id) const {
   const std::uint64_t* at = by_id_.find(id);
   return at == nullptr ? nullptr : &order_[static_cast<std::size_t>(*at - dropped_)];
+}
+
+bool RequestMemory::forgotten(RequestId id) const {
+  const auto highest = dropped_up_to_.find(id.client);
+  return highest != dropped_up_to_.end() && id.sequence <= highest->second && find(id) == nullptr;
+}
+
+void RequestMemory::restore_dropped(const std::map<NodeId, std::uint64_t>& dropped) {
+  for (const auto& [client, sequence] : dropped) {
+    std::uint64_t& highest = dropped_up_to_[client];
+    highest = std::max(highest, sequence);
+  }
 }
 
 }  // namespace geocommit

@@ -44,19 +44,26 @@ class FinishedMemory {
   std::size_t size_{};
 };
 
-/// Coordinator side: outcomes by request, the last `limit` of them.
+/// Coordinator side: outcomes by request, the last `limit` of them; and of each client the highest sequence that has
+/// been dropped. So whatever was remembered once is found, or is forgotten(): never taken for what was never seen.
 class RequestMemory {
  public:
   explicit RequestMemory(std::size_t limit) : limit_(limit) {}
   void remember(const FinishedRequest& finished);
   [[nodiscard]] const FinishedRequest* find(RequestId id) const;
   [[nodiscard]] const std::deque<FinishedRequest>& all() const { return order_; }
+  /// Not remembered, and it may have been.
+  [[nodiscard]] bool forgotten(RequestId id) const;
+  /// What a checkpoint keeps, besides all(): by client. What was read back comes before anything is remembered.
+  [[nodiscard]] const std::map<NodeId, std::uint64_t>& dropped() const { return dropped_up_to_; }
+  void restore_dropped(const std::map<NodeId, std::uint64_t>& dropped);
 
  private:
   std::size_t limit_;
   std::deque<FinishedRequest> order_;
-  std::uint64_t dropped_{};                  // Of order_, so far.
-  FlatMap<RequestId, std::uint64_t> by_id_;  // Position in order_, counting the dropped ones.
+  std::uint64_t dropped_{};                        // Of order_, so far.
+  FlatMap<RequestId, std::uint64_t> by_id_;        // Position in order_, counting the dropped ones.
+  std::map<NodeId, std::uint64_t> dropped_up_to_;  // By client.
 };
 
 }  // namespace geocommit

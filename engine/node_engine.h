@@ -114,7 +114,7 @@ class NodeEngine::Impl {
     Request request;
     Instant retry_at{}, patience{};
     Duration pause{};
-    Epoch epoch{};  ///< Of `to`, as known when it was last sent: what an earlier start refused is not refused for good.
+    Epoch epoch{};  ///< The start of `to` that it was last addressed to: what an earlier one refused, this may begin.
   };
   /// A request without a master that may accept it, under the policy `wait`. It is open nowhere.
   struct Parked {
@@ -127,6 +127,7 @@ class NodeEngine::Impl {
   /// An outcome that every coordinator is asked for.
   struct Asked {
     std::set<NodeId> silent;
+    bool forgotten{};  ///< By one of them.
   };
 
   // node_engine.cpp
@@ -148,6 +149,9 @@ class NodeEngine::Impl {
   void begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded, Instant patience,
              Duration pause);
   [[nodiscard]] bool request_is_valid(const Request& request) const;
+  [[nodiscard]] bool is_underway(RequestId id) const;
+  [[nodiscard]] ClientReply presume(RequestId id);
+  void settle_unknown(const OutcomeQuery& query);
   void reply(NodeId to, bool to_forwarder, const ClientReply& reply);
   void say_hello();
 
@@ -174,7 +178,8 @@ class NodeEngine::Impl {
   }
   void start_homes();
   void become_sender(NodeId home, HomeSite& site);
-  [[nodiscard]] bool accept_writes(TxnEntry& entry);
+  /// Reason::none: accepted.
+  [[nodiscard]] Reason accept_writes(TxnEntry& entry);
   void give_places(TxnEntry& entry, MachineRecord& record);
   [[nodiscard]] std::vector<Operation> kept_operations(const std::vector<Operation>& operations,
                                                        const std::vector<ShipPlace>& places) const;
@@ -189,7 +194,7 @@ class NodeEngine::Impl {
   void adopt(NodeId home, HomeSite& site, const HomeHistory& history);
   void ship_to_successor(NodeId to, const HomeSite& site, const HomeMessage& asked);
   void take_fetched(NodeId home, HomeSite& site);
-  void note_retained(HomeSite& site);
+  [[nodiscard]] bool is_full(NodeId home, HomeSite& site);
   void undo(const ShippedWrite& write);
   void check_drained(NodeId home, HomeSite& site);
   void check_drained();

@@ -13,12 +13,11 @@ constexpr Duration kStalenessInterval = 37ms;  // No divisor of the heartbeat's:
 
 // ---- A transaction's writes ---------------------------------------------------------------------------------------
 
-bool NodeEngine::Impl::accept_writes(TxnEntry& entry) {
+Reason NodeEngine::Impl::accept_writes(TxnEntry& entry) {
   for (const Operation& operation : entry.descriptor.operations) {
     const NodeId home = home_of(operation);
     HomeSite* site = home_site(home);
     if (site == nullptr || !site->mastership.may_serve(environment_.now())) {
-      entry.places.clear();
       if (site != nullptr && site->mastership.epoch() != site->log.history().front().epoch) {
         HomeMessage open;  // Who asks the wrong site is told the right one, as far as it is known here.
         open.kind = HomeMessageKind::open;
@@ -26,14 +25,17 @@ bool NodeEngine::Impl::accept_writes(TxnEntry& entry) {
         open.epoch = site->mastership.epoch();
         send(entry.descriptor.coordinator, open, Traffic::heartbeat, "OPEN");
       }
-      return false;
+      return Reason::unavailable;
+    }
+    if (!operation.read && is_full(home, *site)) {
+      return Reason::replica_away;
     }
     if (!operation.read && std::none_of(entry.places.begin(), entry.places.end(),
                                         [&](const ShipPlace& place) { return place.home == home; })) {
       entry.places.push_back({home, site->log.epoch(), 0});
     }
   }
-  return true;
+  return Reason::none;
 }
 
 void NodeEngine::Impl::give_places(TxnEntry& entry, MachineRecord& record) {
@@ -44,7 +46,6 @@ void NodeEngine::Impl::give_places(TxnEntry& entry, MachineRecord& record) {
         place.sequence = site.log.last() + 1;
         site.last_commit = record.written;
         site.log.append(write_to(place.home, record, place.sequence, entry.descriptor.operations, entry.versions));
-        note_retained(site);
       } else if (place.sequence == 0) {
         tell(HomeEventKind::writes_lost, place.home, site, {}, 1);  // Bound by its YES, and no master any more.
       }
@@ -192,12 +193,20 @@ void NodeEngine::Impl::take_fetched(NodeId home, HomeSite& site) {
   perform(home, site, effects);
 }
 
-void NodeEngine::Impl::note_retained(HomeSite& site) {
+/// What some site has not confirmed is kept by the master, and by who follows it. It takes no more than may be kept,
+/// besides what it has voted on, and goes on once half of it is confirmed.
+bool NodeEngine::Impl::is_full(NodeId home, HomeSite& site) {
   const std::size_t retained = site.log.retained().size();
-  if (!site.too_much_retained && retained > options_.retained_most) {
-    observer_.alarm("a site of a home is away, and the writes that are kept for it grow without bound");
+  const bool was =
+      std::exchange(site.full, site.full ? retained > options_.retained_max / 2 : retained >= options_.retained_max);
+  if (site.full && !was && site.sender) {
+    const NodeInfo* away = directory_.find(site.sender->furthest_behind());
+    observer_.alarm((away != nullptr ? away->name : "a site") + " is away: " + std::to_string(options_.retained_max) +
+                    " writes of home " + directory_.find(home)->name +
+                    " are kept for it, and no more may be (home_retained_max). New writes of this home abort, reason "
+                    "replica_away, until it has confirmed half of them: start it, or mend its links");
   }
-  site.too_much_retained = retained > (site.too_much_retained ? options_.retained_most / 2 : options_.retained_most);
+  return site.full;
 }
 
 void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
@@ -235,7 +244,6 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
   for (std::size_t i = 0; i < fresh.size(); ++i) {
     resources_->commit(fresh[i].txn, fresh[i].operations);
     site.log.append(fresh[i]);
-    note_retained(site);
     WriteToken token = 0;
     if (i + 1 == fresh.size()) {
       token = ++last_write_;

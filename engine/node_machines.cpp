@@ -220,8 +220,9 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Execute& /*output*/) {
 
 void NodeEngine::Impl::execute_with_locks(TxnEntry& entry) {
   observer_.locks_granted(entry.descriptor, entry.lock_timer != 0);
-  if (keeps_homes_ && !accept_writes(entry)) {
-    return deny(entry, Reason::unavailable);
+  if (const Reason refused = keeps_homes_ ? accept_writes(entry) : Reason::none; refused != Reason::none) {
+    entry.places.clear();
+    return deny(entry, refused);
   }
   const Executed result = resources_->execute(entry.descriptor);
   entry.versions = resources_->versions(entry.descriptor.operations);

@@ -43,6 +43,7 @@ void NodeEngine::Impl::restore_checkpoint(Checkpoint checkpoint) {
   for (const FinishedTxn& finished : checkpoint.finished) {
     memory_.remember(finished);
   }
+  requests_.restore_dropped(checkpoint.forgotten);
   for (const FinishedRequest& request : checkpoint.requests) {
     requests_.remember(request);
   }

@@ -70,6 +70,7 @@ Checkpoint NodeEngine::Impl::make_checkpoint() const {
   }
   checkpoint.finished = memory_.all();
   checkpoint.requests.assign(requests_.all().begin(), requests_.all().end());
+  checkpoint.forgotten = requests_.dropped();
   checkpoint.watermarks = memory_.watermarks();
   checkpoint.homes = homes_for_checkpoint();
   return checkpoint;

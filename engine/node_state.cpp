@@ -70,6 +70,10 @@ void NodeEngine::Impl::hash_state(std::string& out) const {
     put(out, f.request.sequence);
     put(out, static_cast<std::uint64_t>(f.outcome));
   }
+  for (const auto& [client, sequence] : requests_.dropped()) {
+    put(out, client.value);
+    put(out, sequence);
+  }
   put(out, open_requests_.size());
   peer_epochs_.for_each([&](NodeId node, Epoch epoch) {
     put(out, node.value);

@@ -60,13 +60,14 @@ void NodeEngine::Impl::place(const Request& request, NodeId reply_to, bool forwa
     begin(request, route, reply_to, forwarded, patience, pause);
     return;
   }
-  if (forwarded_.size() >= kForwardedMax) {
-    forwarded_.erase(forwarded_.begin());  // Its client asks for the outcome by itself.
+  if (forwarded_.size() >= kForwardedMax) {  // None is let go of: it could be passed on to a second coordinator.
+    refuse(request, reply_to, forwarded, Reason::unavailable);
+    return;
   }
   const Duration first = std::max(options_.timeouts.vote, pause);
-  forwarded_[request.id] = {
-      reply_to, coordinator, request, environment_.now() + first, patience, first, peer_epochs_.of(coordinator)};
-  send(coordinator, Forward{request}, Traffic::forward, "FORWARD");
+  const Epoch epoch = peer_epochs_.of(coordinator);
+  forwarded_[request.id] = {reply_to, coordinator, request, environment_.now() + first, patience, first, epoch};
+  send(coordinator, Forward{request, epoch}, Traffic::forward, "FORWARD");
   schedule_waiting();
 }
 
@@ -131,7 +132,8 @@ void NodeEngine::Impl::try_waiting() {
       one.pause = std::min(2 * one.pause, 16 * options_.timeouts.vote);
       one.retry_at = now + one.pause;
       one.epoch = peer_epochs_.of(one.to);
-      send(one.to, Forward{one.request}, Traffic::retry, "FORWARD");  // To the same: it knows if it has had it.
+      send(one.to, Forward{one.request, one.epoch}, Traffic::retry,
+           "FORWARD");  // To the same: it knows if it has had it.
     }
   }
   const bool more = !parked_.empty() || std::any_of(forwarded_.begin(), forwarded_.end(),
@@ -143,12 +145,13 @@ void NodeEngine::Impl::try_waiting() {
 
 void NodeEngine::Impl::ask_everybody(const OutcomeQuery& query) {
   // It may have been given to any coordinator, before a restart of this one or before its home moved. Each that does
-  // not know it refuses it for ever; when all have, it never happened.
+  // not know it refuses it for ever, and what was passed on by an earlier start of this one; when all have, it never
+  // happened. Where one of them has let go of it, and none has committed it, nobody can say.
   if (asked_.size() >= kAskedMax) {
     asked_.erase(asked_.begin());  // Its client asks again.
   }
   Asked& asked = asked_[query.id];
-  asked.silent.clear();
+  asked = {{}, requests_.forgotten(query.id)};
   OutcomeQuery gather = query;
   gather.gather = true;
   for (std::uint32_t r = 0; r < directory_.region_count(); ++r) {
@@ -162,16 +165,19 @@ void NodeEngine::Impl::ask_everybody(const OutcomeQuery& query) {
 
 void NodeEngine::Impl::take_gathered(const PeerMessage& from, const ClientReply& answer) {
   const auto asked = asked_.find(answer.id);
-  if (asked == asked_.end() || answer.outcome == Outcome::undecided) {
+  const bool forgotten = answer.outcome == Outcome::undecided && answer.reason == Reason::forgotten;
+  if (asked == asked_.end() || (answer.outcome == Outcome::undecided && !forgotten)) {
     return;
   }
   asked->second.silent.erase(from.from);
+  asked->second.forgotten = asked->second.forgotten || forgotten;
   ClientReply told = answer;
-  if (answer.outcome == Outcome::abort) {
+  if (answer.outcome != Outcome::commit) {
     if (!asked->second.silent.empty()) {
       return;
     }
-    told = {answer.id, {}, Outcome::abort, Reason::recovery};
+    told = asked->second.forgotten ? ClientReply{answer.id, {}, Outcome::undecided, Reason::forgotten}
+                                   : ClientReply{answer.id, {}, Outcome::abort, Reason::recovery};
   }
   asked_.erase(asked);
   requests_.remember({told.id, told.txn, told.outcome});

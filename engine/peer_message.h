@@ -36,29 +36,35 @@ struct Hello {
 struct Wound {
   TxnId txn;
 };
-/// A client's request, to the coordinator of its origin region.
+/// A client's request, to the coordinator of its origin region. Only the start of it that is named begins it: whatever
+/// another start has said of it stays true.
 struct ClientRequest {
   Request request;
+  Epoch to_epoch{};
 };
 /// The outcome, to the client. txn is {} when none was begun.
 struct ClientReply {
   RequestId id;
   TxnId txn;
-  Outcome outcome{Outcome::undecided};  ///< undecided: not known (answer to an OutcomeQuery); ask again.
+  /// undecided, with a reason. none: not yet known (answer to an OutcomeQuery), ask again. forgotten: it may have been
+  /// executed, is not any more, and nobody knows. stale_epoch: it was addressed to another start of the sender.
+  Outcome outcome{Outcome::undecided};
   Reason reason{Reason::none};
   std::vector<ReadValue> reads{};  ///< commit: what it has read. Not repeated in the answer to an OutcomeQuery.
 };
 /// A client with an unknown outcome asks again (pitfall 11). Answered by ClientReply. With the request itself,
-/// the coordinator that is responsible for it can be found, and answers for good: what it does not know, it refuses for
-/// ever.
+/// the coordinator that is responsible for it can be found, and answers for good: what it has never had, it refuses for
+/// ever; what it may have had and let go of, is forgotten.
 struct OutcomeQuery {
   RequestId id;
   std::optional<Request> request{};
   bool gather{};  ///< Coordinator to coordinator: answer me (ForwardReply), not the client; I ask all of you.
 };
-/// Home region: the origin's coordinator passes a request to the coordinator of the home, and gets the reply back.
+/// Home region: the origin's coordinator passes a request to the coordinator of the home, and gets the reply back. Only
+/// the start that is named begins it, and only while it knows of no later start of the sender.
 struct Forward {
   Request request;
+  Epoch to_epoch{};
 };
 struct ForwardReply {
   ClientReply reply;

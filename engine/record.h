@@ -87,7 +87,7 @@ struct FinishedTxn {
 struct FinishedRequest {
   RequestId request;
   TxnId txn;
-  Outcome outcome{Outcome::undecided};
+  Outcome outcome{Outcome::undecided};  ///< undecided: forgotten where it was executed, if it was.
 };
 
 /// One home at one of its sites.
@@ -106,9 +106,10 @@ struct Checkpoint {
   std::vector<MachineRecord> open;     ///< All records of transactions that still have a machine, in log order.
   std::vector<FinishedTxn> finished;
   std::vector<FinishedRequest> requests;
-  std::map<NodeId, Watermark> watermarks;  ///< By coordinator.
-  std::vector<HomeState> homes;            ///< Home region, an agent: ascending by home.
-  std::vector<TxnId> writers{};            ///< Of the balances, by slot; empty: none is written yet.
+  std::map<NodeId, std::uint64_t> forgotten{};  ///< RequestMemory::dropped().
+  std::map<NodeId, Watermark> watermarks;       ///< By coordinator.
+  std::vector<HomeState> homes;                 ///< Home region, an agent: ascending by home.
+  std::vector<TxnId> writers{};                 ///< Of the balances, by slot; empty: none is written yet.
 };
 
 /// What the log gives back after a crash; both empty on a first start.

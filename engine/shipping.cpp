@@ -37,6 +37,12 @@ std::uint64_t ShippingHome::unconfirmed() const {
              std::count_if(replicas_.begin(), replicas_.end(), [](const Replica& r) { return !r.follows; }));
 }
 
+NodeId ShippingHome::furthest_behind() const {
+  const auto last = std::min_element(replicas_.begin(), replicas_.end(),
+                                     [](const Replica& a, const Replica& b) { return a.acked < b.acked; });
+  return last == replicas_.end() ? NodeId{} : last->node;
+}
+
 bool ShippingHome::has_all(NodeId node) const {
   return std::any_of(replicas_.begin(), replicas_.end(),
                      [&](const Replica& r) { return r.node == node && r.follows && r.acked == log_.last(); });

@@ -40,6 +40,8 @@ class ShippingHome {
   /// lost).
   [[nodiscard]] std::uint64_t unconfirmed() const;
   [[nodiscard]] std::uint64_t confirmed_everywhere() const;
+  /// The replica that lacks most; {} without any.
+  [[nodiscard]] NodeId furthest_behind() const;
   /// Has this replica everything, durably?
   [[nodiscard]] bool has_all(NodeId replica) const;
 

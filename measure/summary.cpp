@@ -37,6 +37,7 @@ struct Seen {
         break;
       case Outcome::undecided:
         ++counts.unknown;
+        counts.forgotten += outcome.reason == Reason::forgotten ? 1 : 0;
         break;
     }
     // Turned away for want of a live coordinator or home is not an answer.

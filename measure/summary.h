@@ -39,6 +39,7 @@ struct TransactionCounts {
   std::uint64_t committed{};
   std::map<std::string, std::uint64_t> aborted;  ///< By reason.
   std::uint64_t unknown{};                       ///< Never learned, or offered without any record of what came of it.
+  std::uint64_t forgotten{};                     ///< Of unknown: clients were told that nobody knows any more.
   std::uint64_t shed{};
   [[nodiscard]] std::uint64_t aborted_total() const;
   /// Clients still waited for some, or never sent them: percentiles of the answered are too low.

@@ -32,6 +32,8 @@ enum class Reason : std::uint8_t {
   recovery,         ///< Aborted by a coordinator that restarted without a decision.
   unavailable,      ///< The request could not be placed (no live coordinator or home known).
   invalid_request,  ///< Malformed request: unknown entity, empty transaction.
+  replica_away,     ///< Home region: a site of the home is away, and as many writes are kept for it as may be.
+  forgotten,        ///< Of no abort: what became of it is known no more. Only with Outcome::undecided.
 };
 
 /// A site's local state of one transaction as told to others (Skeen 1981: q, w, p, c, a).

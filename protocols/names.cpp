@@ -24,6 +24,10 @@ std::string_view name_of(Reason reason) {
       return "unavailable";
     case Reason::invalid_request:
       return "invalid_request";
+    case Reason::replica_away:
+      return "replica_away";
+    case Reason::forgotten:
+      return "forgotten";
   }
   return "?";
 }

@@ -209,6 +209,9 @@ void read_homes(MapReader& root, Settings& out) {
   root.optional("fencing", out.fencing, yaml::one_of<bool>({{"on", true}, {"off", false}}));
   root.optional("unreachable_home", out.unreachable_home,
                 yaml::one_of<UnreachableHome>({{"wait", UnreachableHome::wait}, {"fail", UnreachableHome::fail}}));
+  std::int64_t retained = static_cast<std::int64_t>(out.home_retained_max);
+  root.optional("home_retained_max", retained, yaml::integer(1, 10'000'000));
+  out.home_retained_max = static_cast<std::uint64_t>(retained);
 }
 
 /// The part of the file that a sweep can change.

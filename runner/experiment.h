@@ -47,6 +47,7 @@ struct Settings {
   std::optional<Duration> home_lease;  ///< Home region. nullopt: `auto`; 0: off.
   bool fencing{true};
   UnreachableHome unreachable_home{UnreachableHome::wait};
+  std::uint64_t home_retained_max{100'000};  ///< Home region: writes.
   Durability durability;
   Duration warmup{2s}, duration{10s};
   std::vector<FaultEntry> faults;

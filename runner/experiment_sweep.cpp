@@ -19,7 +19,8 @@ bool can_be_swept(const std::string& key) {
                                                "duration",
                                                "home_lease",
                                                "fencing",
-                                               "unreachable_home"};
+                                               "unreachable_home",
+                                               "home_retained_max"};
   return std::find(kSwept.begin(), kSwept.end(), key) != kSwept.end() || key.rfind("workload.", 0) == 0 ||
          key.rfind("timeouts.", 0) == 0 || key.rfind("faults.", 0) == 0;
 }

@@ -136,7 +136,8 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += "home_lease: ";
   out += !s.home_lease ? "auto" : *s.home_lease == Duration{0} ? "off" : yaml::format_duration(*s.home_lease);
   out += std::string("\nfencing: ") + (s.fencing ? "on" : "off") +
-         "\nunreachable_home: " + (s.unreachable_home == UnreachableHome::wait ? "wait" : "fail") + "\n";
+         "\nunreachable_home: " + (s.unreachable_home == UnreachableHome::wait ? "wait" : "fail") +
+         "\nhome_retained_max: " + std::to_string(s.home_retained_max) + "\n";
   out += "timeouts:\n";
   out += "  vote: " + common(timeouts, [](const auto& t) { return t.protocol.vote; }) + "\n";
   out += "  decision: " + common(timeouts, [](const auto& t) { return t.protocol.decision; }) + "\n";

@@ -81,6 +81,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.locking = s.locking;
   config.home = resolve_home_rules(s, timeouts);
   config.unreachable_home = s.unreachable_home;
+  config.home_retained_max = s.home_retained_max;
   // As long as a client waits before it calls the outcome unknown.
   config.unreachable_wait = timeouts.outcome();
   config.durability = s.durability;

@@ -262,7 +262,9 @@ std::string block(std::vector<Column> columns, bool colour) {
   };
   if (std::any_of(table.columns().begin(), table.columns().end(), [&](const Column& c) { return lost(c) > 0; })) {
     table.row("outcome unknown / shed", [](const Column& c) {
-      return std::to_string(sum(c, [](const CellResult& r) { return r.summary.transactions.unknown; })) + " / " +
+      const auto forgotten = sum(c, [](const CellResult& r) { return r.summary.transactions.forgotten; });
+      return std::to_string(sum(c, [](const CellResult& r) { return r.summary.transactions.unknown; })) +
+             (forgotten > 0 ? " (" + std::to_string(forgotten) + " forgotten)" : "") + " / " +
              std::to_string(sum(c, [](const CellResult& r) { return r.summary.transactions.shed; }));
     });
   }

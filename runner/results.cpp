@@ -76,11 +76,8 @@ Json list_of(const std::vector<OpenAtEnd>& open, const Directory& directory) {
 Json json_of(const TransactionCounts& t) {
   Json aborted = Json::object();
   for (const auto& [reason, count] : t.aborted) aborted[reason] = count;
-  return {{"offered", t.offered},
-          {"committed", t.committed},
-          {"aborted", aborted},
-          {"unknown", t.unknown},
-          {"shed", t.shed}};
+  return {{"offered", t.offered}, {"committed", t.committed}, {"aborted", aborted},
+          {"unknown", t.unknown}, {"forgotten", t.forgotten}, {"shed", t.shed}};
 }
 
 Json json_of(const std::optional<double>& value) { return value ? Json(rounded(*value)) : Json(nullptr); }

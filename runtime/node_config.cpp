@@ -300,6 +300,7 @@ void read_members(const json& object, NodeConfig& out, std::optional<Error>& pro
     reader.get("unreachable_fails", fail);
     out.unreachable_home = fail ? UnreachableHome::fail : UnreachableHome::wait;
     reader.get("unreachable_wait_ns", out.unreachable_wait);
+    reader.get<std::uint64_t>("retained_max", out.home_retained_max, 1, 10'000'000);
     reader.end();
   }
   top.get<std::size_t>("checkpoint_bytes", out.checkpoint_bytes, 1U << 10U, 1ULL << 40U);
@@ -433,7 +434,8 @@ std::string to_json(const NodeConfig& config) {
        {{"lease_ns", ns(config.home.lease)},
         {"fencing", config.home.fencing},
         {"unreachable_fails", config.unreachable_home == UnreachableHome::fail},
-        {"unreachable_wait_ns", ns(config.unreachable_wait)}}},
+        {"unreachable_wait_ns", ns(config.unreachable_wait)},
+        {"retained_max", config.home_retained_max}}},
       {"checkpoint_bytes", config.checkpoint_bytes},
       {"data_directory", config.data_directory.string()},
       {"insecure", config.insecure},

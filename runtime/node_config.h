@@ -61,6 +61,7 @@ struct NodeConfig {
   HomeRules home;  ///< Only lease and fencing are configured.
   UnreachableHome unreachable_home{UnreachableHome::wait};
   Duration unreachable_wait{10s};
+  std::uint64_t home_retained_max{100'000};
   /// Log, checkpoint, epoch; one per node and cell. In a file: from the file's own folder, unless absolute.
   std::filesystem::path data_directory;
   bool insecure{};       ///< Permit sockets off loopback and outside our own namespaces.

@@ -28,6 +28,7 @@ EngineOptions engine_options(const NodeHost& host, const Protocol& protocol, Epo
   options.home = config.home;
   options.unreachable_home = config.unreachable_home;
   options.unreachable_wait = config.unreachable_wait;
+  options.retained_max = config.home_retained_max;
   options.parts = parts;
   options.clock = steady_clock_id();
   return options;

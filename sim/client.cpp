@@ -13,6 +13,7 @@ Client::Client(ClientWorld& world, const Directory& directory, std::uint32_t ind
       load_(std::move(plan), directory, *this, live_, window_) {}
 
 void Client::start() {
+  load_.heard(Epoch{1});  // The first start of its coordinator has answered before a load begins.
   load_.start(world_.client_now());
   sleep();
 }
@@ -21,6 +22,13 @@ void Client::on_wake() {
   wake_ = kNoEvent;
   load_.advance(world_.client_now());
   sleep();
+}
+
+void Client::on_message(const PeerMessage& message) {
+  load_.heard(message.from_epoch);
+  if (const auto* reply = std::get_if<ClientReply>(&message.payload)) {
+    on_reply(*reply);
+  }
 }
 
 void Client::on_reply(const ClientReply& reply) {

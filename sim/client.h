@@ -28,7 +28,7 @@ class Client final : public LoadOutput {
 
   void start();
   void on_wake();
-  void on_reply(const ClientReply& reply);
+  void on_message(const PeerMessage& message);
 
   [[nodiscard]] NodeId self() const { return self_; }
   [[nodiscard]] bool finished() const { return load_.finished(); }
@@ -41,6 +41,7 @@ class Client final : public LoadOutput {
   [[nodiscard]] const std::vector<RequestId>& contradicted() const { return contradicted_; }
 
  private:
+  void on_reply(const ClientReply& reply);
   void send(const PeerPayload& payload) override { world_.client_send(index_, payload); }
   void finished(const ClientOutcome& outcome) override;
   void second(const SecondRow& row) override;

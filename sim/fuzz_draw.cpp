@@ -33,6 +33,9 @@ class Draw {
     draw_workload();
     draw_home_rules();
     draw_faults();
+    if (random_.chance(0.3)) {
+      spec.requests_remembered = 1 + random_.below(20);
+    }
     spec.events_most = 3'000'000;
     return std::move(case_);
   }

@@ -134,6 +134,8 @@ void World::Impl::start(Node& node) {
   options.locking = spec_.locking;
   options.initial_balance = spec_.initial_balance;
   options.checkpoint_bytes = spec_.checkpoint_bytes;
+  options.requests_remembered = spec_.requests_remembered;
+  options.retained_max = spec_.retained_max;
   options.home = spec_.home;
   options.unreachable_home = spec_.unreachable_home;
   options.unreachable_wait = spec_.unreachable_wait;
@@ -304,8 +306,6 @@ void World::Impl::deliver(const Event& event) {
   const PeerMessage& message = messages_.at(slot);
   if (network_.faulty() && !network_.connected(index_of(message.from), event.node)) {
     ++lost_;
-  } else if (event.life != 0 && event.life != nodes_[event.node]->life) {
-    ++lost_;
   } else if (Node* node = nodes_[event.node].get()) {
     if (node->engine) {
       node->engine->on_message(message);
@@ -314,9 +314,7 @@ void World::Impl::deliver(const Event& event) {
       ++lost_;
     }
   } else if (Client* client = client_at_[event.node]) {
-    if (const auto* reply = std::get_if<ClientReply>(&message.payload)) {
-      client->on_reply(*reply);
-    }
+    client->on_message(message);
   }
   messages_.free(slot);
 }
@@ -345,15 +343,9 @@ void World::Impl::transmit(std::uint32_t from, std::uint32_t to, std::uint32_t m
     messages_.free(message);
     return;
   }
-  // A request is executed at most once by one start of a coordinator, not by two: an aborted one leaves no record. So
-  // what was sent to a process ends with it, as under TCP.
-  const PeerPayload& payload = messages_.at(message).payload;
-  const bool request = std::holds_alternative<ClientRequest>(payload) || std::holds_alternative<Forward>(payload);
-  const std::uint32_t life = request ? nodes_[to]->life : 0;
-  const bool up = request && nodes_[to]->engine != nullptr;
-  queue_.push(transit.due_ns, EventKind::message, to, up ? life : 0, message);
+  queue_.push(transit.due_ns, EventKind::message, to, 0, message);  // To whichever start is there by then.
   if (transit.twice) {
-    queue_.push(transit.second_due_ns, EventKind::message, to, life, messages_.copy(message));
+    queue_.push(transit.second_due_ns, EventKind::message, to, 0, messages_.copy(message));
   }
 }
 

@@ -35,8 +35,10 @@ struct WorldSpec {
   std::int64_t initial_balance{1000};
   Duration force{2ms};  ///< Each forced write completes this long after it was asked, without a queue.
   std::size_t checkpoint_bytes{64U << 20U};
-  EngineParts parts;  ///< Tests plant faulty ones here.
-  HomeRules home;     ///< Home region.
+  std::size_t requests_remembered{200'000};
+  std::uint64_t retained_max{100'000};  ///< Home region.
+  EngineParts parts;                    ///< Tests plant faulty ones here.
+  HomeRules home;                       ///< Home region.
   UnreachableHome unreachable_home{UnreachableHome::wait};
   Duration unreachable_wait{10s};
   WorkloadSpec workload;

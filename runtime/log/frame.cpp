@@ -133,7 +133,7 @@ SegmentEnd judge_end(std::string_view segment, std::size_t offset, std::uint64_t
 std::string encode_checkpoint_file(NodeId node, std::uint64_t through, std::string_view payload) {
   std::string bytes(kCheckpointHeaderBytes, '\0');
   bytes.replace(0, kCheckpointMagic.size(), kCheckpointMagic);
-  put32(bytes, 8, kLogVersion);
+  put32(bytes, 8, kCheckpointVersion);
   put32(bytes, 12, node.value);
   put64(bytes, 16, through);
   put64(bytes, 24, payload.size());
@@ -147,8 +147,9 @@ Result<CheckpointFile> decode_checkpoint_file(std::string_view bytes) {
       get32(bytes, 44) != crc32c(bytes.substr(0, 44))) {
     return Error{"offset 0: not a checkpoint of a geocommit log, or its header is corrupt"};
   }
-  if (get32(bytes, 8) != kLogVersion) {
-    return Error{"offset 8: version " + std::to_string(get32(bytes, 8)) + " of the checkpoint is not known"};
+  if (get32(bytes, 8) != kCheckpointVersion) {
+    return Error{"offset 8: version " + std::to_string(get32(bytes, 8)) +
+                 " of the checkpoint, this program reads version " + std::to_string(kCheckpointVersion)};
   }
   const CheckpointFile file{NodeId{get32(bytes, 12)}, get64(bytes, 16), bytes.substr(kCheckpointHeaderBytes)};
   if (file.payload.size() != get64(bytes, 24) || crc32c(file.payload) != get32(bytes, 32)) {

@@ -14,7 +14,8 @@ namespace geocommit {
 inline constexpr std::size_t kSegmentHeaderBytes = 64;
 inline constexpr std::size_t kFrameHeaderBytes = 32;
 inline constexpr std::size_t kRecordBytesMax = 16U << 20U;
-inline constexpr std::uint32_t kLogVersion = 1;
+inline constexpr std::uint32_t kLogVersion = 1;         ///< Of segments.
+inline constexpr std::uint32_t kCheckpointVersion = 2;  ///< 1: without the requests that were let go of.
 
 struct SegmentHeader {
   NodeId node;

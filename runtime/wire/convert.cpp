@@ -3,7 +3,7 @@
 namespace geocommit {
 
 // The numbers on the wire are the C++ enumerators; a new enumerator needs a line in the .proto file too.
-static_assert(static_cast<int>(Reason::invalid_request) == wire::REASON_INVALID_REQUEST);
+static_assert(static_cast<int>(Reason::forgotten) == wire::REASON_FORGOTTEN);
 static_assert(static_cast<int>(HomeMessageKind::idle) == wire::HOME_IDLE);
 static_assert(static_cast<int>(Outcome::abort) == wire::OUTCOME_ABORT);
 static_assert(static_cast<int>(Vote::read_only) == wire::VOTE_READ_ONLY);

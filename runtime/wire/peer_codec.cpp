@@ -42,6 +42,12 @@ void write_request(const Request& request, wire::Request& out) {
   write_operations(request.operations, *out.mutable_operations());
 }
 
+template <class In>  // ClientRequest, Forward
+void write_addressed(const In& in, wire::Addressed& out) {
+  write_request(in.request, *out.mutable_request());
+  out.set_to_epoch(in.to_epoch.value);
+}
+
 void write_reply(const ClientReply& reply, wire::ClientReply& out) {
   write_request_id(reply.id, *out.mutable_id());
   write_txn(reply.txn, *out.mutable_txn());
@@ -81,7 +87,7 @@ struct ItemWriter {
   }
   void operator()(const Hello& in) const { item.mutable_hello()->set_answer(in.answer); }
   void operator()(const Wound& in) const { write_txn(in.txn, *item.mutable_wound()->mutable_txn()); }
-  void operator()(const ClientRequest& in) const { write_request(in.request, *item.mutable_client_request()); }
+  void operator()(const ClientRequest& in) const { write_addressed(in, *item.mutable_client_request()); }
   void operator()(const ClientReply& in) const { write_reply(in, *item.mutable_client_reply()); }
   void operator()(const OutcomeQuery& in) const {
     write_request_id(in.id, *item.mutable_outcome_query()->mutable_id());
@@ -90,7 +96,7 @@ struct ItemWriter {
     }
     item.mutable_outcome_query()->set_gather(in.gather);
   }
-  void operator()(const Forward& in) const { write_request(in.request, *item.mutable_forward()); }
+  void operator()(const Forward& in) const { write_addressed(in, *item.mutable_forward()); }
   void operator()(const ForwardReply& in) const { write_reply(in.reply, *item.mutable_forward_reply()); }
   void operator()(const Ship& in) const {
     wire::Ship& out = *item.mutable_ship();
@@ -157,6 +163,12 @@ bool read_request(const wire::Request& in, Request& out) {
   return in.has_id() && read_operations(in.operations(), out.operations);
 }
 
+template <class Out>  // ClientRequest, Forward
+bool read_addressed(const wire::Addressed& in, Out& out) {
+  out.to_epoch = Epoch{in.to_epoch()};
+  return in.has_request() && read_request(in.request(), out.request);
+}
+
 bool read_reply(const wire::ClientReply& in, ClientReply& out) {
   out.id = read_request_id(in.id());
   out.txn = read_txn(in.txn());
@@ -214,13 +226,13 @@ bool read_item(const wire::Item& in, NodeId from, NodeId self, PeerPayload& out)
       out.emplace<Wound>().txn = read_txn(in.wound().txn());
       return in.wound().has_txn();
     case wire::Item::kClientRequest:
-      return read_request(in.client_request(), out.emplace<ClientRequest>().request);
+      return read_addressed(in.client_request(), out.emplace<ClientRequest>());
     case wire::Item::kClientReply:
       return read_reply(in.client_reply(), out.emplace<ClientReply>());
     case wire::Item::kOutcomeQuery:
       return read_query(in.outcome_query(), out.emplace<OutcomeQuery>());
     case wire::Item::kForward:
-      return read_request(in.forward(), out.emplace<Forward>().request);
+      return read_addressed(in.forward(), out.emplace<Forward>());
     case wire::Item::kForwardReply:
       return read_reply(in.forward_reply(), out.emplace<ForwardReply>().reply);
     case wire::Item::kShip:

@@ -15,7 +15,7 @@
 
 namespace geocommit {
 
-inline constexpr std::uint32_t kWireVersion = 1;
+inline constexpr std::uint32_t kWireVersion = 2;
 inline constexpr std::size_t kEnvelopeItemsMax = 4'096;
 inline constexpr std::size_t kEnvelopeElementsMax = 200'000;  ///< Fields at all depths; about 200 B of memory each.
 inline constexpr std::size_t kRunIdBytesMax = 128;

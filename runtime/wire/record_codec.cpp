@@ -137,6 +137,9 @@ bool read_finished(const wire::Checkpoint& in, Checkpoint& out) {
       return false;
     }
   }
+  for (const wire::ForgottenRequests& forgotten : in.forgotten()) {
+    out.forgotten[NodeId{forgotten.client()}] = forgotten.sequence();
+  }
   return true;
 }
 
@@ -258,6 +261,11 @@ Result<std::string> encode_checkpoint(const Checkpoint& checkpoint, std::size_t 
     write_request_id(request.request, *added.mutable_request());
     write_txn(request.txn, *added.mutable_txn());
     added.set_outcome(to_wire(request.outcome));
+  }
+  for (const auto& [client, sequence] : checkpoint.forgotten) {
+    wire::ForgottenRequests& added = *out.add_forgotten();
+    added.set_client(client.value);
+    added.set_sequence(sequence);
   }
   for (const auto& [node, mark] : checkpoint.watermarks) {
     wire::NodeWatermark& added = *out.add_watermarks();

@@ -75,7 +75,7 @@ void NodeModel::Life::begin() {
     const bool read = model_.only_reads(i + 1);
     request.operations.push_back({model_.directory_.entity_at(RegionId{i}, 0, 0), read ? 0 : 1, read});
   }
-  engine.on_message({request.id.client, Epoch{1}, {}, ClientRequest{request}});
+  engine.on_message({request.id.client, Epoch{1}, {}, ClientRequest{request, epoch_}});
 }
 
 void NodeModel::Life::apply(NodeInput input) {

@@ -56,6 +56,7 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   spec.locking = s.locking;
   spec.home = resolve_home_rules(s, timeouts);
   spec.unreachable_home = s.unreachable_home;
+  spec.retained_max = s.home_retained_max;
   spec.unreachable_wait = timeouts.outcome();
   spec.initial_balance = s.initial_balance;
   spec.force = plan.forced_write(cell);

@@ -56,3 +56,29 @@ TEST_CASE("requests are remembered up to the limit, the oldest go first") {
   REQUIRE(memory.find({NodeId{2001}, 3})->txn == txn(1, 3));
   REQUIRE(memory.find({NodeId{2002}, 3})->txn == txn(1, 4));
 }
+
+TEST_CASE("what was let go of is forgotten, by client and across a checkpoint; what comes after it was never seen") {
+  RequestMemory memory(2);
+  const auto of = [](std::uint32_t client, std::uint64_t sequence) { return RequestId{NodeId{client}, sequence}; };
+  for (const std::uint64_t sequence : {1U, 4U, 3U, 7U}) {  // In the order of their ends.
+    memory.remember({of(2001, sequence), txn(1, sequence), Outcome::commit});
+  }
+  const auto check = [&](const RequestMemory& in) {
+    CHECK(in.forgotten(of(2001, 1)));
+    CHECK(in.forgotten(of(2001, 2)));  // Never seen, as far as it goes: nobody can say.
+    CHECK_FALSE(in.forgotten(of(2001, 3)));
+    CHECK(in.forgotten(of(2001, 4)));
+    CHECK_FALSE(in.forgotten(of(2001, 5)));
+    CHECK_FALSE(in.forgotten(of(2001, 7)));
+    CHECK_FALSE(in.forgotten(of(2002, 1)));
+  };
+  check(memory);
+  RequestMemory restored(2);
+  restored.restore_dropped(memory.dropped());
+  for (const FinishedRequest& one : memory.all()) {
+    restored.remember(one);
+  }
+  check(restored);
+  restored.restore_dropped({{NodeId{2001}, 2}});  // Never less.
+  check(restored);
+}

@@ -108,7 +108,8 @@ void World::start(NodeId id) {
   engine.unreachable_home = options_.unreachable_home;
   engine.unreachable_wait = options_.unreachable_wait;
   engine.clock = options_.clock;
-  engine.retained_most = options_.retained_most;
+  engine.retained_max = options_.retained_max;
+  engine.requests_remembered = options_.requests_remembered;
   node.engine = std::make_unique<NodeEngine>(engine, node, node.seen);
   node.engine->recover(
       {node.checkpoint, {node.log.begin() + static_cast<std::ptrdiff_t>(node.truncated), node.log.end()}});
@@ -143,15 +144,22 @@ void World::deliver(NodeId from, Epoch epoch, Watermark watermark, NodeId to, co
   }
   const auto it = nodes_.find(to);
   if (it == nodes_.end()) {
-    if (const auto* reply = std::get_if<ClientReply>(&payload);
-        reply != nullptr && reply->outcome != Outcome::undecided) {
+    const auto* reply = std::get_if<ClientReply>(&payload);
+    if (reply != nullptr && (reply->outcome != Outcome::undecided || reply->reason == Reason::forgotten)) {
       const auto [known, fresh] = replies.emplace(reply->id, *reply);
-      GC_CHECK_NOTE(known->second.outcome == reply->outcome, "a client was told both outcomes");
+      GC_CHECK_NOTE(known->second.outcome == reply->outcome || reply->outcome == Outcome::undecided,
+                    "a client was told both outcomes");
     }
     return;
   }
   if (it->second->engine) {
-    it->second->engine->on_message({from, epoch, watermark, payload});
+    PeerMessage message{from, epoch, watermark, payload};
+    if (auto* request = std::get_if<ClientRequest>(&message.payload); request != nullptr && any_start) {
+      request->to_epoch = Epoch{it->second->starts};
+    } else if (auto* forward = std::get_if<Forward>(&message.payload); forward != nullptr && any_start) {
+      forward->to_epoch = Epoch{it->second->starts};
+    }
+    it->second->engine->on_message(message);
   }
 }
 
@@ -160,9 +168,13 @@ RequestId World::request(std::uint32_t origin, std::vector<Operation> operations
   Request request{{client, ++next_request_}, RegionId{origin}, true, std::move(operations)};
   const RequestId id = request.id;
   requests_.emplace(id, request);
-  at(now_,
-     [this, request, client, origin] { deliver(client, Epoch{1}, {}, coordinator(origin), ClientRequest{request}); });
+  at(now_, [this, id, origin] { resend(id, Epoch{nodes_.at(coordinator(origin))->starts}); });
   return id;
+}
+
+void World::resend(RequestId id, Epoch start) {
+  deliver(id.client, Epoch{1}, {}, coordinator(directory_.region_of(id.client).value),
+          ClientRequest{requests_.at(id), start});
 }
 
 RequestId World::transfer(std::uint32_t origin, std::uint64_t from, std::uint64_t to, std::int64_t amount) {
@@ -174,6 +186,10 @@ void World::query(RequestId id) {
   at(now_, [this, id, coordinator] {
     deliver(id.client, Epoch{1}, {}, coordinator, OutcomeQuery{id, requests_.at(id)});
   });
+}
+
+void World::pass_on(RequestId id, NodeId from, Epoch from_epoch, NodeId to, Epoch to_epoch) {
+  deliver(from, from_epoch, {}, to, Forward{requests_.at(id), to_epoch});
 }
 
 Outcome World::outcome(RequestId id) const {

@@ -31,7 +31,8 @@ struct WorldOptions {
   UnreachableHome unreachable_home{UnreachableHome::wait};
   Duration unreachable_wait{10s};
   std::uint64_t clock{1};
-  std::uint64_t retained_most{100'000};
+  std::uint64_t retained_max{100'000};
+  std::size_t requests_remembered{200'000};
 };
 
 class World;
@@ -120,7 +121,11 @@ class World {
   /// A transfer of `amount` from one entity to another, from a region's client; returns its request id.
   RequestId transfer(std::uint32_t origin, std::uint64_t from, std::uint64_t to, std::int64_t amount = 1);
   RequestId request(std::uint32_t origin, std::vector<Operation> operations);
+  /// A copy of a request, as the client addressed it to a start of its coordinator.
+  void resend(RequestId id, Epoch start);
   void query(RequestId id);
+  /// A copy of it, as a start of one coordinator passed it on to a start of another.
+  void pass_on(RequestId id, NodeId from, Epoch from_epoch, NodeId to, Epoch to_epoch);
 
   /// Runs until nothing is due before `until`, at most a million events.
   void run_for(Duration duration);
@@ -131,6 +136,7 @@ class World {
   std::function<bool(NodeId from, NodeId to, const PeerPayload&)> filter;
   std::set<std::pair<NodeId, NodeId>> cut;  ///< Directed.
   std::uint64_t watermark_ahead{};          ///< Planted: every coordinator's watermark names so many too many.
+  bool any_start{};                         ///< Planted: requests are for whichever start they reach.
   std::map<RequestId, ClientReply> replies;
   [[nodiscard]] Outcome outcome(RequestId id) const;
   [[nodiscard]] std::int64_t balance(NodeId agent, std::uint64_t entity) {

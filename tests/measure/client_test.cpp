@@ -1,14 +1,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <filesystem>
-#include <fstream>
 #include <functional>
 #include <map>
 #include <set>
 
 #include "client/load.h"
-#include "client/outcomes.h"
-#include "client/workload_json.h"
 #include "measure/names.h"
 
 using namespace geocommit;
@@ -26,6 +22,7 @@ class Server final : public LoadOutput {
   void send(const PeerPayload& payload) override {
     if (const auto* request = std::get_if<ClientRequest>(&payload)) {
       requests.push_back({now, request->request});
+      starts.insert(request->to_epoch);
       answer({request->request.id, {NodeId{1001}, Epoch{1}, ++counter_}, Outcome::commit, Reason::none});
     } else if (const auto* query = std::get_if<OutcomeQuery>(&payload)) {
       queries.push_back({now, *query});
@@ -83,6 +80,7 @@ class Server final : public LoadOutput {
   Directory directory;
   MetricSet live, window;
   std::vector<std::pair<Instant, Request>> requests;
+  std::set<Epoch> starts;  ///< That they were addressed to.
   std::vector<std::pair<Instant, OutcomeQuery>> queries;
   std::vector<ClientOutcome> outcomes;
   std::vector<SecondRow> rows;
@@ -364,6 +362,35 @@ TEST_CASE(
   CHECK(server.now - server.begin == 3s + 3 * Duration{500ms} + 5s);
 }
 
+TEST_CASE("a forgotten outcome is final, unknown, and counted as forgotten") {
+  Server server(open_loop(50));
+  server.answers_queries = false;
+  int n = 0;
+  server.fate = [&n](Instant) -> Server::Fate {
+    return {20ms, Outcome::undecided, ++n % 2 == 0 ? Reason::forgotten : Reason::stale_epoch};
+  };
+  server.run();
+  std::uint64_t forgotten = 0;
+  for (const ClientOutcome& outcome : server.outcomes) {
+    REQUIRE(outcome.outcome == Outcome::undecided);
+    forgotten += outcome.reason == Reason::forgotten ? 1 : 0;
+    CHECK((outcome.latency == 20ms) == (outcome.reason == Reason::forgotten));
+  }
+  CHECK(forgotten == server.requests.size() / 2);
+  CHECK(server.load.counts().unknown == server.requests.size());
+  CHECK(server.load.counts().aborted == 0);
+  CHECK(server.live.total(metric::kClientTransactions,
+                          {{metric::kOutcome, "unknown"}, {metric::kReason, "forgotten"}}) == forgotten);
+}
+
+TEST_CASE("a request is addressed to the newest start that its coordinator has been heard of") {
+  Server server(open_loop(50));
+  server.load.heard(Epoch{3});
+  server.load.heard(Epoch{2});
+  server.run();
+  CHECK(server.starts == std::set{Epoch{3}});
+}
+
 TEST_CASE("answers that are late, double or another's change nothing") {
   Server server(open_loop(50));
   server.run();
@@ -372,100 +399,4 @@ TEST_CASE("answers that are late, double or another's change nothing") {
   server.load.on_reply(server.now, {{NodeId{2002}, 1}, {}, Outcome::abort, Reason::recovery});
   CHECK(server.load.counts().aborted == before.aborted);
   CHECK(server.outcomes.size() == server.requests.size());
-}
-
-TEST_CASE("the outcome file gives back what was written") {
-  const auto path = std::filesystem::temp_directory_path() / "geocommit-outcomes-test.bin";
-  std::vector<ClientOutcome> written;
-  {
-    auto writer = OutcomeWriter::create(path, NodeId{2002}, RegionId{1});
-    REQUIRE(writer);
-    for (std::uint64_t i = 1; i <= 20'000; ++i) {
-      ClientOutcome o;
-      o.request = {NodeId{2002}, i};
-      o.origin = RegionId{1};
-      o.txn = i % 5 == 0 ? TxnId{} : TxnId{NodeId{1002}, Epoch{3}, i * 1'000'003};
-      o.outcome = static_cast<Outcome>(i % 3);
-      o.reason = i % 3 == 2 ? Reason::constraint : Reason::none;
-      o.measured = i % 2 == 0;
-      o.intended_start = Duration{static_cast<Duration::rep>(i * 12'345'678'901)};
-      o.latency = Duration{static_cast<Duration::rep>(i * 987)};
-      o.operations = {{Entity{i * 77}, -static_cast<std::int64_t>(i), false}, {Entity{i}, 0, true}};
-      for (std::uint64_t r = 0; r < i % 3; ++r) {
-        o.reads.push_back({NodeId{7}, Entity{i + r}, TxnId{NodeId{1001}, Epoch{2}, i}, -static_cast<std::int64_t>(r)});
-      }
-      (*writer)->append(o);
-      written.push_back(o);
-    }
-    REQUIRE((*writer)->flush());
-  }
-  const auto same = [](const ClientOutcome& a, const ClientOutcome& b) {
-    return a.request == b.request && a.txn == b.txn && a.outcome == b.outcome && a.reason == b.reason &&
-           a.origin == b.origin && a.measured == b.measured && a.intended_start == b.intended_start &&
-           a.latency == b.latency && a.operations == b.operations && a.reads == b.reads;
-  };
-  const auto read = read_outcomes(path);
-  REQUIRE(read);
-  CHECK(read->client == NodeId{2002});
-  CHECK(read->origin == RegionId{1});
-  CHECK_FALSE(read->cut_short);
-  REQUIRE(read->outcomes.size() == written.size());
-  CHECK(std::equal(written.begin(), written.end(), read->outcomes.begin(), same));
-
-  const auto size = std::filesystem::file_size(path);
-  SECTION("a torn tail is cut, wherever it tears") {
-    for (std::uintmax_t lost = 1; lost < 84; ++lost) {
-      std::filesystem::resize_file(path, size - lost);
-      const auto torn = read_outcomes(path);
-      REQUIRE(torn);
-      CHECK(torn->cut_short);
-      CHECK(torn->outcomes.size() == written.size() - 1);
-    }
-  }
-  SECTION("a flipped byte is named") {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekp(1000);
-    file.put('\x55');
-    file.close();
-    const auto damaged = read_outcomes(path);
-    REQUIRE_FALSE(damaged);
-    CHECK(damaged.error().message.find("damaged at offset") != std::string::npos);
-  }
-  SECTION("another file is refused") {
-    std::ofstream(path) << "not an outcome file at all";
-    CHECK_FALSE(read_outcomes(path));
-  }
-  std::filesystem::remove(path);
-  CHECK_FALSE(read_outcomes(path));
-}
-
-TEST_CASE("a workload survives its JSON, and nonsense does not") {
-  WorkloadSpec spec;
-  spec.arrival = Arrival::closed;
-  spec.keys = KeyDistribution::hotspot;
-  spec.rate_per_s = 12.5;
-  spec.reads = 0.25;
-  spec.outstanding_max = 77;
-  const std::string json = to_json(spec);
-  const auto back = parse_workload(json);
-  REQUIRE(back);
-  CHECK(to_json(*back) == json);
-  CHECK(back->keys == KeyDistribution::hotspot);
-  const auto broken = [&](const std::string& from, const std::string& to) {
-    std::string text = json;
-    const auto at = text.find(from);
-    REQUIRE(at != std::string::npos);
-    return !parse_workload(text.replace(at, from.size(), to));
-  };
-  CHECK(broken("\"closed\"", "\"sometimes\""));
-  CHECK(broken("\"local\":0.8", "\"local\":1.5"));
-  CHECK(broken("\"local\":0.8", "\"locale\":0.8"));
-  CHECK(broken("\"local\":0.8", "\"local\":\"0.8\""));
-  CHECK(broken("\"participants\":3", "\"participants\":0"));
-  CHECK(broken("\"participants\":3", "\"participants\":-3"));
-  CHECK(broken("\"participants\":3", "\"participants\":18446744073709551615"));
-  CHECK(broken("\"kind\":\"transfer\"", "\"kind\":\"other\""));
-  CHECK(broken("{", "{\"extra\":1,"));
-  CHECK_FALSE(parse_workload("[]"));
-  CHECK_FALSE(parse_workload("{"));
 }

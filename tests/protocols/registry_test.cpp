@@ -49,7 +49,7 @@ TEST_CASE("wire ids and guarantees are what is on the wire and in reports") {
 
 TEST_CASE("names differ from each other") {
   std::set<std::string_view> reasons;
-  for (std::uint8_t r = 0; r <= static_cast<std::uint8_t>(Reason::invalid_request); ++r) {
+  for (std::uint8_t r = 0; r <= static_cast<std::uint8_t>(Reason::forgotten); ++r) {
     CHECK(reasons.insert(name_of(static_cast<Reason>(r))).second);
   }
   CHECK(name_of(Outcome::commit) == "commit");

@@ -224,6 +224,7 @@ struct ProcessClient {
     }
     options.directory = &directory;
     transport = Transport::open(*context, *loop, options, [this](const PeerMessage& message) {
+                  starts[message.from] = message.from_epoch;
                   if (const auto* reply = std::get_if<ClientReply>(&message.payload)) {
                     replies[reply->id.sequence] = *reply;
                   }
@@ -244,7 +245,7 @@ struct ProcessClient {
   }
   void ask(NodeId coordinator, const Request& request) {
     asked[request.id.sequence] = request;
-    (void)transport->send(coordinator, ClientRequest{request});
+    (void)transport->send(coordinator, ClientRequest{request, starts[coordinator]});
     transport->flush();
   }
 };

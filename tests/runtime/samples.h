@@ -48,7 +48,7 @@ inline ProtocolMessage prepare(NodeId from, NodeId to, std::uint64_t counter = 7
   m.outcome = Outcome::abort;
   m.vote = Vote::read_only;
   m.state = SiteState::aborted;
-  m.reason = Reason::invalid_request;
+  m.reason = Reason::forgotten;
   m.to_epoch = Epoch{8};
   m.retry = true;
   m.depth = 9;
@@ -80,10 +80,10 @@ inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
           bare,
           Hello{true},
           Wound{txn()},
-          ClientRequest{request()},
+          ClientRequest{request(), Epoch{3}},
           reply(),
           OutcomeQuery{{NodeId{2001}, 12}},
-          Forward{request()},
+          Forward{request(), Epoch{4}},
           ForwardReply{reply()},
           Ship{4, 9, {shipped(1), shipped(2)}},
           Ship{5, 2, {}},
@@ -144,6 +144,7 @@ inline Checkpoint checkpoint() {
   result.open = {machine_record()};
   result.finished = {{txn(1), Outcome::commit, true}};
   result.requests = {{{NodeId{2001}, 4}, txn(2), Outcome::abort}};
+  result.forgotten = {{NodeId{2001}, 3}};
   result.watermarks = {{NodeId{1001}, {Epoch{2}, 55}}};
   result.homes = {{NodeId{2},
                    {{HomeEpoch{4}, 0}, {HomeEpoch{8}, 2}},

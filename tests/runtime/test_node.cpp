@@ -98,6 +98,7 @@ struct BareClient {
   NodeId self, coordinator;
   std::unique_ptr<Transport> transport;
   std::map<std::uint64_t, ClientReply> replies;
+  Epoch start;  ///< Of the coordinator.
 
   explicit BareClient(const NodeConfig& config)
       : directory(config.directory()),
@@ -113,6 +114,7 @@ struct BareClient {
     }
     options.directory = &directory;
     transport = Transport::open(*context, *loop, options, [this](const PeerMessage& message) {
+                  start = message.from_epoch;
                   if (const auto* reply = std::get_if<ClientReply>(&message.payload)) {
                     replies[reply->id.sequence] = *reply;
                   }
@@ -132,7 +134,7 @@ struct BareClient {
   }
   bool run(std::uint64_t first, std::uint64_t last, std::int64_t amount) {
     for (std::uint64_t n = first; n <= last; ++n) {
-      (void)transport->send(coordinator, ClientRequest{transfer(n, amount)});
+      (void)transport->send(coordinator, ClientRequest{transfer(n, amount), start});
     }
     return run_until([&] { return replies.size() >= last - first + 1; });
   }

@@ -105,9 +105,9 @@ TEST_CASE("strangers are refused by cause") {
   CHECK(reader.read("GET / HTTP/1.1\r\n\r\n", got)->cause == Drop::garbage);
   wire::Envelope envelope;
   REQUIRE(envelope.ParseFromString(frame_of_everything()));
-  envelope.set_version(2);
+  envelope.set_version(kWireVersion + 1);
   CHECK(reader.read(envelope.SerializeAsString(), got)->cause == Drop::wrong_version);
-  envelope.set_version(1);
+  envelope.set_version(kWireVersion);
   envelope.set_from(0);
   CHECK(reader.read(envelope.SerializeAsString(), got)->cause == Drop::garbage);
 }
@@ -139,7 +139,7 @@ TEST_CASE("impossible contents are refused, the whole frame with them") {
   refused("columns of unequal length");
   envelope.mutable_items(0)->mutable_protocol()->mutable_descriptor()->mutable_cohort()->set_node(1, 1);
   refused("cohort not ascending");
-  envelope.mutable_items(5)->mutable_client_reply()->set_reason(static_cast<wire::Reason>(10));
+  envelope.mutable_items(5)->mutable_client_reply()->set_reason(static_cast<wire::Reason>(wire::REASON_FORGOTTEN + 1));
   refused("unknown reason");
   envelope.add_items();
   refused("an item without a payload");

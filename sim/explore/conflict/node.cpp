@@ -185,7 +185,7 @@ void Node::begin() {
   for (std::uint32_t site = 0; site < setting_.options.sites; ++site) {
     request.operations.push_back({setting_.directory.entity_at(RegionId{site}, 0, 0), Setting::amount(self_), false});
   }
-  engine_.on_message({request.id.client, Epoch{1}, {}, ClientRequest{request}});
+  engine_.on_message({request.id.client, Epoch{1}, {}, ClientRequest{request, epoch_}});
 }
 
 void Node::forget_step() {

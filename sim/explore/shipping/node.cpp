@@ -204,7 +204,7 @@ void Node::apply(Input input, const PeerMessage* message) {
       request.operations.push_back(
           {setting_.directory.entity_at(RegionId{0}, 0, 0), Setting::amount(input.value), false});
       asked_ = static_cast<std::uint8_t>(asked_ | 1U << input.value);
-      engine_.on_message({request.id.client, Epoch{1}, {}, ClientRequest{request}});
+      engine_.on_message({request.id.client, Epoch{1}, {}, ClientRequest{request, epoch_}});
       break;
     }
     case InputKind::deliver: {
