@@ -36,6 +36,9 @@ class Draw {
     if (random_.chance(0.3)) {
       spec.requests_remembered = 1 + random_.below(20);
     }
+    if (random_.chance(0.2)) {
+      spec.retained_max = 1 + random_.below(30);
+    }
     spec.events_most = 3'000'000;
     return std::move(case_);
   }

@@ -72,6 +72,7 @@ TEST_CASE("what is addressed to an earlier start is answered abort at once, and 
   };
   world.resend(id, Epoch{1});
   CHECK(told == std::vector{Reason::stale_epoch, Reason::recovery});
+  world.run_for(10ms);
   CHECK(world.outcome(id) == Outcome::abort);
 }
 

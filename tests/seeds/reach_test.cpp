@@ -129,6 +129,8 @@ void look_at_world(const FuzzCase& one, Drawn& drawn) {
   drawn("never a checkpoint", spec.checkpoint_bytes > (std::size_t{1} << 20U));
   drawn("forces take no time", spec.force == Duration{});
   drawn("little money", spec.initial_balance < 30);
+  drawn("few requests remembered", spec.requests_remembered < 10);
+  drawn("few writes retained", spec.retained_max < 10);
   drawn("not all regions have a client", spec.origins.size() < regions);
   drawn("no fault", spec.faults.empty());
   drawn("synchronous with faults", one.synchronous && !spec.faults.empty());

@@ -1,5 +1,6 @@
 // What clients are told of their requests while coordinators start again and forget, and while a site is away for
 // longer than a home may keep writes for it; judged by the verdict.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <string>
@@ -101,11 +102,11 @@ TEST_CASE(
       others.push_back(node.id);
     }
   }
-  spec.faults = {between({kThree.agent(RegionId{2})}, others, 1s, 4s)};
+  spec.faults = {between({kThree.agent(RegionId{2}, 0)}, others, 1s, 4s)};
   World world(spec);
   REQUIRE(world.become_ready());
   world.start_load();
-  const NodeId home = kThree.agent(RegionId{0});
+  const NodeId home = kThree.agent(RegionId{0}, 0);
   std::uint64_t most = 0;
   for (int step = 0; step < 800; ++step) {
     world.run_for(10ms);
