@@ -63,6 +63,32 @@ std::map<std::pair<Outcome, Reason>, std::uint64_t> told(const World& world) {
 
 }  // namespace
 
+TEST_CASE("a late copy of a request that was refused changes nothing, also after two restarts of its coordinator") {
+  for (const char* protocol : {"2pc", "3pc", "home-region"}) {
+    INFO(protocol);
+    WorldSpec spec = three_regions(protocol, kThree);
+    spec.duration = 4s;
+    spec.outcome_timeout = 500ms;
+    Fault copies = between({kThree.client(RegionId{0})}, {kThree.coordinator(RegionId{0})}, 0s, 6s);
+    copies.kind = FaultKind::duplicate;
+    copies.probability = 1;
+    copies.extra = 2s;
+    Fault passed_on = between({kThree.coordinator(RegionId{0})}, {kThree.coordinator(RegionId{1})}, 0s, 6s);
+    passed_on.kind = FaultKind::duplicate;
+    passed_on.probability = 1;
+    passed_on.extra = 1500ms;
+    spec.faults = {copies, passed_on, at_node(FaultKind::crash, kThree.coordinator(RegionId{0}), 1500ms, 300ms),
+                   at_node(FaultKind::crash, kThree.coordinator(RegionId{0}), 2700ms, 300ms),
+                   at_node(FaultKind::crash, kThree.coordinator(RegionId{1}), 2500ms, 300ms)};
+    World world(spec);
+    REQUIRE(world.become_ready());
+    world.start_load();
+    world.run_load();
+    judged(world);
+    CHECK((told(world)[{Outcome::abort, Reason::recovery}]) > 3);
+  }
+}
+
 TEST_CASE(
     "who asks after an outcome has been let go of is told forgotten; nobody is told abort of what was committed") {
   for (const char* protocol : {"2pc", "3pc", "home-region"}) {
