@@ -40,8 +40,9 @@ struct Seen {
         counts.forgotten += outcome.reason == Reason::forgotten ? 1 : 0;
         break;
     }
-    // Turned away for want of a live coordinator or home is not an answer.
-    const bool definite = outcome.outcome != Outcome::undecided && outcome.reason != Reason::unavailable;
+    // Turned away for want of a live coordinator, home or replica is not an answer.
+    const bool definite = outcome.outcome != Outcome::undecided && outcome.reason != Reason::unavailable &&
+                          outcome.reason != Reason::replica_away;
     in_time += definite && outcome.latency <= objective ? 1 : 0;
   }
 

@@ -53,7 +53,7 @@ void Telemetry::announce(NodeKind kind) {
     for (const Outcome outcome : {Outcome::commit, Outcome::abort}) {
       if (role == Role::coordinator) {
         (void)find(live_, live_.latency, metric::kCommitLatency, scope, outcome);
-        for (std::size_t reason = 0; reason < kReasons; ++reason) {
+        for (std::size_t reason = 0; reason < static_cast<std::size_t>(Reason::forgotten); ++reason) {
           if ((reason == 0) == (outcome == Outcome::commit)) {
             (void)find_decided(live_, scope, outcome, static_cast<Reason>(reason));
           }

@@ -66,7 +66,8 @@ class Telemetry final : public Observer {
   [[nodiscard]] Histogram& force_latency() { return *force_latency_; }
 
  private:
-  static constexpr std::size_t kOutcomes = 3, kReasons = 10, kVotes = 4, kRoles = 2, kScopes = 2, kTraffics = 8;
+  static constexpr std::size_t kOutcomes = 3, kVotes = 4, kRoles = 2, kScopes = 2, kTraffics = 8;
+  static constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::forgotten) + 1;
   struct CostCounters {
     std::uint64_t *messages{}, *wan_messages{}, *bytes{}, *wan_bytes{}, *forced{}, *lazy{}, *retries{}, *forgotten{};
   };
