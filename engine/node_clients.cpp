@@ -90,7 +90,7 @@ void NodeEngine::Impl::take_request(const Request& request, NodeId reply_to, boo
 void NodeEngine::Impl::begin(const Request& request, const Route& route, NodeId reply_to, bool forwarded,
                              Instant patience, Duration pause) {
   const Protocol* protocol = find_row(route.protocol);
-  GC_CHECK(protocol != nullptr && protocol->make != nullptr && !route.sites.empty());
+  GC_CHECK(protocol != nullptr && !protocol->is_router() && !route.sites.empty());
   TxnDescriptor descriptor;
   descriptor.txn = {options_.self, options_.epoch, next_counter_++};
   descriptor.protocol = route.protocol;

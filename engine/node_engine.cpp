@@ -193,7 +193,7 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Hello& hello) {
 void NodeEngine::Impl::receive(const PeerMessage& from, const ProtocolMessage& wire) {
   const Message& message = wire.message;
   const Protocol* protocol = find_row(message.protocol);
-  if (protocol == nullptr || protocol->make == nullptr || message.from != from.from || message.to != options_.self) {
+  if (protocol == nullptr || protocol->is_router() || message.from != from.from || message.to != options_.self) {
     observer_.alarm("a protocol message that is not for this node, or of no protocol");
     return;
   }

@@ -85,7 +85,7 @@ void NodeEngine::Impl::rebuild_machines() {
       continue;
     }
     const Protocol* protocol = find_row(records.front().protocol);
-    GC_CHECK_NOTE(protocol != nullptr && protocol->make != nullptr, "a record of an unknown protocol");
+    GC_CHECK_NOTE(protocol != nullptr && !protocol->is_router(), "a record of an unknown protocol");
     TxnEntry& entry = add_entry(*described->descriptor, key.second, *protocol);
     entry.versions = std::move(described->versions);
     described->versions.clear();

@@ -75,8 +75,7 @@ void append_facts(const DurableRecord& record, std::vector<Fact>& facts, std::ui
       case Outcome::undecided: {
         const Protocol* protocol = find_protocol(machine->protocol);
         const bool prepared = machine->role == Role::participant && protocol != nullptr &&
-                              protocol->record_name != nullptr &&
-                              protocol->record_name(machine->record.kind) == "prepared";
+                              protocol->record_meaning(machine->record.kind) == Meaning::yes;
         if (!prepared) return;  // precommit, end: neither a vote nor an outcome
         fact.kind = FactKind::voted_yes;
         break;

@@ -218,7 +218,7 @@ class Predictor {
   }
 
   /// A request for one other region is forwarded to that region's coordinator.
-  [[nodiscard]] bool goes_home() const { return protocol_.make == nullptr; }
+  [[nodiscard]] bool goes_home() const { return protocol_.is_router(); }
 
   [[nodiscard]] std::uint32_t entities() const {
     return static_cast<std::uint32_t>(std::min<std::uint64_t>(in_.workload.participants, directory_.entity_count()));

@@ -22,15 +22,14 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .guarantee = Guarantee::atomic,
         .safe_under = FaultModel::crashes_and_partitions,
         .ships_to_replicas = false,
+        .route = two_phase_commit::route,
         .make = two_phase_commit::make,
-        .kind_name = two_phase_commit::kind_name,
-        .kind_class = two_phase_commit::kind_class,
-        .record_name = two_phase_commit::record_name,
-        .timer_name = two_phase_commit::timer_name,
         .orphan = two_phase_commit::orphan,
         .commit_cost = two_phase_commit::commit_cost,
+        .kinds = two_phase_commit::kKinds,
+        .records = two_phase_commit::kRecords,
+        .timers = two_phase_commit::kTimers,
         .points = two_phase_commit::kPoints,
-        .route = two_phase_commit::route,
     },
     {
         .name = "3pc",
@@ -42,15 +41,14 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .guarantee = Guarantee::atomic,
         .safe_under = FaultModel::crashes,
         .ships_to_replicas = false,
+        .route = three_phase_commit::route,
         .make = three_phase_commit::make,
-        .kind_name = three_phase_commit::kind_name,
-        .kind_class = three_phase_commit::kind_class,
-        .record_name = three_phase_commit::record_name,
-        .timer_name = three_phase_commit::timer_name,
         .orphan = three_phase_commit::orphan,
         .commit_cost = three_phase_commit::commit_cost,
+        .kinds = three_phase_commit::kKinds,
+        .records = three_phase_commit::kRecords,
+        .timers = three_phase_commit::kTimers,
         .points = three_phase_commit::kPoints,
-        .route = three_phase_commit::route,
     },
     {
         .name = "home-region",
@@ -63,15 +61,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .guarantee = Guarantee::atomic,
         .safe_under = FaultModel::crashes_and_partitions,
         .ships_to_replicas = true,
-        .make = nullptr,
-        // Its transactions run as 2PC and are on the wire as such; the names are there so that nobody meets a null.
-        .kind_name = two_phase_commit::kind_name,
-        .kind_class = two_phase_commit::kind_class,
-        .record_name = two_phase_commit::record_name,
-        .timer_name = two_phase_commit::timer_name,
-        .orphan = two_phase_commit::orphan,
-        .commit_cost = two_phase_commit::commit_cost,
-        .points = two_phase_commit::kPoints,
+        .routes_over = two_phase_commit::kWireId,
         .route = home_region::route,
     },
 }};
@@ -82,7 +72,42 @@ const Protocol* find_if(Match match) {
   return found == kProtocols.end() ? nullptr : found;
 }
 
+/// Numbers are places; the first is 1.
+template <class Row>
+const Row* row_of(std::span<const Row> rows, std::uint8_t number) {
+  return number == 0 || number > rows.size() ? nullptr : &rows[number - 1U];
+}
+
+template <class Row>
+std::string_view name_in(std::span<const Row> rows, std::uint8_t number) {
+  const Row* row = row_of(rows, number);
+  return row == nullptr ? "?" : row->name;
+}
+
 }  // namespace
+
+const Protocol& Protocol::commits_as() const { return is_router() ? *find_protocol(routes_over) : *this; }
+
+std::string_view Protocol::kind_name(std::uint8_t kind) const { return name_in(commits_as().kinds, kind); }
+
+MessageClass Protocol::kind_class(std::uint8_t kind) const {
+  const KindRow* row = row_of(commits_as().kinds, kind);
+  return row == nullptr ? MessageClass::inquiry : row->message_class;
+}
+
+Meaning Protocol::sent_after(std::uint8_t kind) const {
+  const KindRow* row = row_of(commits_as().kinds, kind);
+  return row == nullptr ? Meaning::none : row->after;
+}
+
+std::string_view Protocol::record_name(std::uint8_t kind) const { return name_in(commits_as().records, kind); }
+
+Meaning Protocol::record_meaning(std::uint8_t kind) const {
+  const RecordRow* row = row_of(commits_as().records, kind);
+  return row == nullptr ? Meaning::none : row->meaning;
+}
+
+std::string_view Protocol::timer_name(std::uint8_t timer) const { return name_in(commits_as().timers, timer); }
 
 std::span<const Protocol> all_protocols() { return kProtocols; }
 const Protocol* find_protocol(std::string_view name) {

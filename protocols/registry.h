@@ -53,7 +53,36 @@ struct Route {
   std::vector<SiteWork> sites;  ///< Ascending by node id; never empty.
 };
 
-/// A row of commit machines (2pc, 3pc), or a router over another row (home-region).
+/// What a record says, whatever its protocol calls it.
+enum class Meaning : std::uint8_t {
+  none,       ///< Nothing to anybody but its machine.
+  yes,        ///< A participant's promise to commit if told so.
+  precommit,  ///< All have voted YES, and this site knows.
+  outcome,    ///< LogRecord::outcome: which.
+  end,        ///< Whoever had to know, knows.
+};
+
+/// A kind of message. On the wire: never renumber.
+struct KindRow {
+  std::uint8_t number{};
+  std::string_view name;  ///< "PREPARE"
+  MessageClass message_class{};
+  /// What its sender must have on stable storage before it leaves; of a vote, before a YES; of an acknowledgement by a
+  /// site that only read, nothing. none: nothing.
+  Meaning after{Meaning::none};
+};
+/// A kind of record. In logs: never renumber.
+struct RecordRow {
+  std::uint8_t number{};
+  std::string_view name;  ///< "prepared"
+  Meaning meaning{};
+};
+struct TimerRow {
+  std::uint8_t number{};
+  std::string_view name;  ///< "vote"
+};
+
+/// A row with commit machines (2pc, 3pc), or a router over such a row (home-region).
 struct Protocol {
   std::string_view name;    ///< YAML key, metric label: "2pc".
   std::string_view title;   ///< Report heading: "Two-phase commit, presumed abort".
@@ -62,16 +91,29 @@ struct Protocol {
   std::uint8_t wire_id{};   ///< Stable for ever: it is in logs and on the wire. 0 is no protocol.
   Guarantee guarantee{Guarantee::atomic};
   FaultModel safe_under{FaultModel::crashes_and_partitions};
-  bool ships_to_replicas{};  ///< Replicated placement: writes go to the home only and are shipped outward in order.
-  std::unique_ptr<CommitMachine> (*make)(Role, const TxnContext&){};  ///< nullptr for a router.
-  std::string_view (*kind_name)(std::uint8_t kind){};                 ///< "PREPARE"; "?" if there is none.
-  MessageClass (*kind_class)(std::uint8_t kind){};
-  std::string_view (*record_name)(std::uint8_t kind){};  ///< "prepared"
-  std::string_view (*timer_name)(std::uint8_t timer){};
+  bool ships_to_replicas{};    ///< Replicated placement: writes go to the home only and are shipped outward in order.
+  std::uint8_t routes_over{};  ///< A router: wire_id of the row whose machines commit its transactions. 0: its own do.
+  Route (*route)(const Request& request, const Directory& directory){};  ///< Every row has one.
+
+  // Rows with machines. Numbers are places: the first is 1.
+  std::unique_ptr<CommitMachine> (*make)(Role, const TxnContext&){};
   OrphanRule (*orphan)(const Message& message, const Remembered& remembered){};
   CostRow (*commit_cost)(std::uint32_t participants){};
-  std::span<const std::string_view> points;  ///< Protocol points (Notes) that faults can hang on.
-  Route (*route)(const Request& request, const Directory& directory){};  ///< Every row has one.
+  std::span<const KindRow> kinds{};
+  std::span<const RecordRow> records{};
+  std::span<const TimerRow> timers{};
+  std::span<const std::string_view> points{};  ///< Protocol points (Notes) that faults can hang on.
+
+  [[nodiscard]] bool is_router() const { return routes_over != 0; }
+  /// The row with the machines: itself, or what it routes over.
+  [[nodiscard]] const Protocol& commits_as() const;
+  // By number, of the row that it commits as; "?" and the like if there is no such number.
+  [[nodiscard]] std::string_view kind_name(std::uint8_t kind) const;
+  [[nodiscard]] MessageClass kind_class(std::uint8_t kind) const;
+  [[nodiscard]] Meaning sent_after(std::uint8_t kind) const;  ///< KindRow::after
+  [[nodiscard]] std::string_view record_name(std::uint8_t kind) const;
+  [[nodiscard]] Meaning record_meaning(std::uint8_t kind) const;
+  [[nodiscard]] std::string_view timer_name(std::uint8_t timer) const;
 };
 
 /// All protocols, in the order of reports.

@@ -16,7 +16,8 @@ bool has_class(const Protocol& protocol, const Directory& directory, std::uint32
 }
 
 bool has_point(const Protocol& protocol, const std::string& point) {
-  return std::find(protocol.points.begin(), protocol.points.end(), point) != protocol.points.end();
+  const auto points = protocol.commits_as().points;
+  return std::find(points.begin(), points.end(), point) != points.end();
 }
 
 std::string ordinal(std::uint32_t n) {

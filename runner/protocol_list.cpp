@@ -37,9 +37,8 @@ std::string linear(std::uint32_t at_3, std::uint32_t at_4) {
 }
 
 std::string costs(const Protocol& p) {
-  if (p.commit_cost == nullptr) return "as its inner protocol";
-  const CostRow a = p.commit_cost(3);
-  const CostRow b = p.commit_cost(4);
+  const CostRow a = p.commits_as().commit_cost(3);
+  const CostRow b = p.commits_as().commit_cost(4);
   return linear(a.messages, b.messages) + " messages, " + linear(a.forced_writes, b.forced_writes) +
          " forced writes, " + std::to_string(a.delays_to_decision) + " delays to the decision";
 }
@@ -53,8 +52,7 @@ std::string in_full(const Protocol& p) {
   if (p.ships_to_replicas)
     out += "  replicated placement: writes go to the home region and are shipped outward in order\n";
   out += "  protocol points";
-  for (const std::string_view point : p.points) out += " " + std::string(point);
-  if (p.points.empty()) out += " (none of its own)";
+  for (const std::string_view point : p.commits_as().points) out += " " + std::string(point);
   return out + "\n  more         protocols/" + std::string(p.folder) + "/README.md\n";
 }
 

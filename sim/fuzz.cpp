@@ -47,7 +47,7 @@ std::string describe(const FuzzCase& one) {
                                        : std::to_string(static_cast<int>(w.rate_per_s)) + "/s") +
          " from " + std::to_string(s.origins.size()) + " origins for " + milliseconds(s.duration) + ", " +
          std::to_string(w.participants) + " participants, balance " + std::to_string(s.initial_balance) + "\n";
-  if (s.protocol->make == nullptr && d.placement() == Placement::replicated) {
+  if (s.protocol->is_router() && d.placement() == Placement::replicated) {
     out += "home lease " + (s.home.lease > Duration{0} ? milliseconds(s.home.lease) : "off") + ", drain limit " +
            milliseconds(s.home.drain_limit) + ", unreachable home: " +
            (s.unreachable_home == UnreachableHome::fail ? "fail" : "wait " + milliseconds(s.unreachable_wait)) + "\n";

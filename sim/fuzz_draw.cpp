@@ -127,7 +127,7 @@ class Draw {
   }
 
   [[nodiscard]] bool keeps_homes() const {
-    return case_.spec.protocol->make == nullptr && case_.spec.directory.placement() == Placement::replicated;
+    return case_.spec.protocol->is_router() && case_.spec.directory.placement() == Placement::replicated;
   }
 
   /// Home region: leases, always fenced (else a failover loses what it must not), and what a home out of reach means.
@@ -232,9 +232,9 @@ class Draw {
     if (kind == FaultKind::link) {
       draw_link(fault);
     }
-    const Protocol& points = *find_protocol(inner_protocol());
-    if (fault_random_.chance(0.4) && !points.points.empty()) {
-      fault.on = std::string(points.points[fault_random_.below(points.points.size())]);
+    const auto points = case_.spec.protocol->commits_as().points;
+    if (fault_random_.chance(0.4) && !points.empty()) {
+      fault.on = std::string(points[fault_random_.below(points.size())]);
       fault.occurrence = static_cast<std::uint32_t>(fault_random_.chance(0.1) ? 0 : 1 + fault_random_.below(5));
       if (fault_random_.chance(0.3)) {
         fault.trigger = any_server();
@@ -262,11 +262,6 @@ class Draw {
     if (fault_random_.chance(0.3)) {
       fault.rate = 50'000 + fault_random_.below(10'000'000);
     }
-  }
-
-  /// A router's machines are another row's.
-  [[nodiscard]] std::string_view inner_protocol() const {
-    return case_.spec.protocol->make != nullptr ? case_.spec.protocol->name : "2pc";
   }
 
   /// Nodes of the WAN in two groups: single links, halves, partial and one-way cuts.

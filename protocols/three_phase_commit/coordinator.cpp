@@ -7,10 +7,6 @@
 namespace geocommit::three_phase_commit {
 namespace {
 
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
-constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
-constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
-
 /// The original coordinator: ballot 0. Invariants: no PRECOMMIT before `precommit` is durable, nobody is told commit
 /// before `commit` is; after PRECOMMIT it never aborts by itself, it only learns an abort; restarted in doubt, it only
 /// learns.

@@ -1,4 +1,4 @@
-// Names, costs and the rules for messages about transactions that have no machine.
+// Costs and the rules for messages about transactions that have no machine.
 #include "protocols/machine_base.h"
 #include "protocols/parts/orphans.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
@@ -10,8 +10,6 @@ using orphans::ignore;
 using orphans::make_machine;
 using orphans::reply;
 using orphans::reply_of;
-
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
 
 /// The coordinator is a node of its own, so the sender's id tells its role.
 Role role_of_sender(const Message& message) {
@@ -83,95 +81,6 @@ OrphanRule orphan_question(const Message& message, const Remembered& remembered)
 
 std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context) {
   return role == Role::coordinator ? make_coordinator(context) : make_participant(context);
-}
-
-std::string_view kind_name(std::uint8_t kind) {
-  switch (static_cast<Kind>(kind)) {
-    case Kind::prepare:
-      return "PREPARE";
-    case Kind::vote:
-      return "VOTE";
-    case Kind::precommit:
-      return "PRECOMMIT";
-    case Kind::precommit_ack:
-      return "PRECOMMIT_ACK";
-    case Kind::decision:
-      return "DECISION";
-    case Kind::ack:
-      return "ACK";
-    case Kind::state_request:
-      return "STATE_REQUEST";
-    case Kind::state_answer:
-      return "STATE_ANSWER";
-    case Kind::inquiry:
-      return "INQUIRY";
-    case Kind::answer:
-      return "ANSWER";
-    case Kind::in_doubt:
-      return "IN_DOUBT";
-  }
-  return "?";
-}
-
-MessageClass kind_class(std::uint8_t kind) {
-  switch (static_cast<Kind>(kind)) {
-    case Kind::prepare:
-      return MessageClass::prepare;
-    case Kind::vote:
-      return MessageClass::vote;
-    case Kind::precommit:
-      return MessageClass::precommit;
-    case Kind::decision:
-      return MessageClass::decision;
-    case Kind::precommit_ack:
-    case Kind::ack:
-      return MessageClass::ack;
-    case Kind::state_request:
-    case Kind::state_answer:
-      return MessageClass::state;
-    case Kind::inquiry:
-    case Kind::answer:
-    case Kind::in_doubt:
-      return MessageClass::inquiry;
-  }
-  return MessageClass::inquiry;
-}
-
-std::string_view record_name(std::uint8_t kind) {
-  switch (static_cast<Record>(kind)) {
-    case Record::prepared:
-      return "prepared";
-    case Record::commit:
-    case Record::commit_chosen:
-      return "commit";
-    case Record::abort:
-    case Record::abort_learnt:
-      return "abort";
-    case Record::end:
-      return "end";
-    case Record::precommit:
-    case Record::precommit_chosen:
-      return "precommit";
-  }
-  return "?";
-}
-
-std::string_view timer_name(std::uint8_t timer) {
-  switch (static_cast<Timer>(timer)) {
-    case Timer::vote:
-      return "vote";
-    case Timer::precommit:
-      return "precommit";
-    case Timer::resend:
-      return "resend";
-    case Timer::decision:
-      return "decision";
-    case Timer::termination:
-      return "termination";
-    case Timer::inquiry:
-      return "inquiry";
-  }
-  return "?";
 }
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {

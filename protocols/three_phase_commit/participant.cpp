@@ -3,14 +3,6 @@
 #include "protocols/parts/recovered.h"
 
 namespace geocommit::three_phase_commit {
-namespace {
-
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
-constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
-constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
-
-}  // namespace
-
 Participant::Participant(const TxnContext& context)
     : MachineBase(context),
       voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::abort)}),

@@ -5,10 +5,6 @@
 namespace geocommit::three_phase_commit {
 namespace {
 
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
-constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
-constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
-
 /// A follower gives its leader both rounds (states, then PRECOMMIT) and one for the messages themselves.
 constexpr int kFollowerPatience = 3;
 /// In PC: the coordinator may be waiting out its own timeout for another site's PRECOMMIT_ACK.

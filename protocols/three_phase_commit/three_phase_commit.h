@@ -45,6 +45,42 @@ enum class Timer : std::uint8_t {
   inquiry = 6,      ///< Restarted site or coordinator: ask again.
 };
 
+constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
+constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
+constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
+
+inline constexpr std::array<KindRow, 11> kKinds{{
+    {raw(Kind::prepare), "PREPARE", MessageClass::prepare},
+    {raw(Kind::vote), "VOTE", MessageClass::vote, Meaning::yes},
+    {raw(Kind::precommit), "PRECOMMIT", MessageClass::precommit, Meaning::precommit},
+    {raw(Kind::precommit_ack), "PRECOMMIT_ACK", MessageClass::ack, Meaning::precommit},
+    {raw(Kind::decision), "DECISION", MessageClass::decision},
+    {raw(Kind::ack), "ACK", MessageClass::ack, Meaning::outcome},
+    {raw(Kind::state_request), "STATE_REQUEST", MessageClass::state},
+    {raw(Kind::state_answer), "STATE_ANSWER", MessageClass::state},
+    {raw(Kind::inquiry), "INQUIRY", MessageClass::inquiry},
+    {raw(Kind::answer), "ANSWER", MessageClass::inquiry},
+    {raw(Kind::in_doubt), "IN_DOUBT", MessageClass::inquiry},
+}};
+inline constexpr std::array<RecordRow, 8> kRecords{{
+    {raw(Record::prepared), "prepared", Meaning::yes},
+    {raw(Record::commit), "commit", Meaning::outcome},
+    {raw(Record::abort), "abort", Meaning::outcome},
+    {raw(Record::commit_chosen), "commit", Meaning::outcome},
+    {raw(Record::end), "end", Meaning::end},
+    {raw(Record::precommit), "precommit", Meaning::precommit},
+    {raw(Record::precommit_chosen), "precommit", Meaning::precommit},
+    {raw(Record::abort_learnt), "abort", Meaning::outcome},
+}};
+inline constexpr std::array<TimerRow, 6> kTimers{{
+    {raw(Timer::vote), "vote"},
+    {raw(Timer::precommit), "precommit"},
+    {raw(Timer::resend), "resend"},
+    {raw(Timer::decision), "decision"},
+    {raw(Timer::termination), "termination"},
+    {raw(Timer::inquiry), "inquiry"},
+}};
+
 /// Coordinator's first seven, participant's rest. "prepare-sent" follows the sends of its step; "...-sent-to-one"
 /// stands between the first send and the others; the rest come first in their step.
 inline constexpr std::array<std::string_view, 13> kPoints{
@@ -55,10 +91,6 @@ inline constexpr std::array<std::string_view, 13> kPoints{
     "entered_termination"};
 
 [[nodiscard]] std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context);
-[[nodiscard]] std::string_view kind_name(std::uint8_t kind);
-[[nodiscard]] MessageClass kind_class(std::uint8_t kind);
-[[nodiscard]] std::string_view record_name(std::uint8_t kind);
-[[nodiscard]] std::string_view timer_name(std::uint8_t timer);
 [[nodiscard]] OrphanRule orphan(const Message& message, const Remembered& remembered);
 [[nodiscard]] CostRow commit_cost(std::uint32_t participants);
 [[nodiscard]] Route route(const Request& request, const Directory& directory);

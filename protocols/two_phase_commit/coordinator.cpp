@@ -7,10 +7,6 @@
 namespace geocommit::two_phase_commit {
 namespace {
 
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
-constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
-constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
-
 /// Invariants: nothing is told to anybody as committed before `commit` is durable; Forget after a commit only when
 /// every YES voter has really acknowledged (pitfall 2).
 class Coordinator final : public MachineBase {

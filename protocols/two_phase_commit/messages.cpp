@@ -1,4 +1,4 @@
-// Names, costs and the rules for messages about transactions that have no machine.
+// Costs and the rules for messages about transactions that have no machine.
 #include "protocols/machine_base.h"
 #include "protocols/parts/orphans.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
@@ -10,8 +10,6 @@ using orphans::ignore;
 using orphans::make_machine;
 using orphans::reply;
 using orphans::reply_of;
-
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
 
 OrphanRule answer(Outcome outcome) {
   Message message = reply_of(raw(Kind::answer), Role::participant);
@@ -59,68 +57,6 @@ OrphanRule orphan_inquiry(const Message& message, const Remembered& remembered) 
 
 std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context) {
   return role == Role::coordinator ? make_coordinator(context) : make_participant(context);
-}
-
-std::string_view kind_name(std::uint8_t kind) {
-  switch (static_cast<Kind>(kind)) {
-    case Kind::prepare:
-      return "PREPARE";
-    case Kind::vote:
-      return "VOTE";
-    case Kind::decision:
-      return "DECISION";
-    case Kind::ack:
-      return "ACK";
-    case Kind::inquiry:
-      return "INQUIRY";
-    case Kind::answer:
-      return "ANSWER";
-  }
-  return "?";
-}
-
-MessageClass kind_class(std::uint8_t kind) {
-  switch (static_cast<Kind>(kind)) {
-    case Kind::prepare:
-      return MessageClass::prepare;
-    case Kind::vote:
-      return MessageClass::vote;
-    case Kind::decision:
-      return MessageClass::decision;
-    case Kind::ack:
-      return MessageClass::ack;
-    case Kind::inquiry:
-    case Kind::answer:
-      return MessageClass::inquiry;
-  }
-  return MessageClass::inquiry;
-}
-
-std::string_view record_name(std::uint8_t kind) {
-  switch (static_cast<Record>(kind)) {
-    case Record::prepared:
-      return "prepared";
-    case Record::commit:
-    case Record::commit_chosen:
-      return "commit";
-    case Record::abort:
-      return "abort";
-    case Record::end:
-      return "end";
-  }
-  return "?";
-}
-
-std::string_view timer_name(std::uint8_t timer) {
-  switch (static_cast<Timer>(timer)) {
-    case Timer::vote:
-      return "vote";
-    case Timer::resend:
-      return "resend";
-    case Timer::decision:
-      return "decision";
-  }
-  return "?";
 }
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {

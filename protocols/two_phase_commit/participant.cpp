@@ -7,10 +7,6 @@
 namespace geocommit::two_phase_commit {
 namespace {
 
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
-constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
-constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
-
 /// Invariants: YES leaves only after `prepared` is durable, ACK only after `commit` is; a site that voted YES never
 /// decides alone; a site that answers "aborted" to a peer without having been told has forced it first.
 class Participant final : public MachineBase {

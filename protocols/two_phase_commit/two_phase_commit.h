@@ -23,6 +23,31 @@ enum class Record : std::uint8_t {
 };
 enum class Timer : std::uint8_t { vote = 1, resend = 2, decision = 3 };
 
+constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
+constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
+constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
+
+inline constexpr std::array<KindRow, 6> kKinds{{
+    {raw(Kind::prepare), "PREPARE", MessageClass::prepare},
+    {raw(Kind::vote), "VOTE", MessageClass::vote, Meaning::yes},
+    {raw(Kind::decision), "DECISION", MessageClass::decision},
+    {raw(Kind::ack), "ACK", MessageClass::ack, Meaning::outcome},
+    {raw(Kind::inquiry), "INQUIRY", MessageClass::inquiry},
+    {raw(Kind::answer), "ANSWER", MessageClass::inquiry},
+}};
+inline constexpr std::array<RecordRow, 5> kRecords{{
+    {raw(Record::prepared), "prepared", Meaning::yes},
+    {raw(Record::commit), "commit", Meaning::outcome},
+    {raw(Record::abort), "abort", Meaning::outcome},
+    {raw(Record::commit_chosen), "commit", Meaning::outcome},
+    {raw(Record::end), "end", Meaning::end},
+}};
+inline constexpr std::array<TimerRow, 3> kTimers{{
+    {raw(Timer::vote), "vote"},
+    {raw(Timer::resend), "resend"},
+    {raw(Timer::decision), "decision"},
+}};
+
 /// Coordinator's first four, participant's rest. "prepare-sent" follows the sends of its step; "decision-sent-to-one"
 /// stands between the first send and the others; the rest come first in their step.
 inline constexpr std::array<std::string_view, 8> kPoints{
@@ -30,10 +55,6 @@ inline constexpr std::array<std::string_view, 8> kPoints{
     "prepare-received", "vote-forced",     "decision-received", "entered_termination"};
 
 [[nodiscard]] std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context);
-[[nodiscard]] std::string_view kind_name(std::uint8_t kind);
-[[nodiscard]] MessageClass kind_class(std::uint8_t kind);
-[[nodiscard]] std::string_view record_name(std::uint8_t kind);
-[[nodiscard]] std::string_view timer_name(std::uint8_t timer);
 [[nodiscard]] OrphanRule orphan(const Message& message, const Remembered& remembered);
 [[nodiscard]] CostRow commit_cost(std::uint32_t participants);
 [[nodiscard]] Route route(const Request& request, const Directory& directory);

@@ -236,7 +236,7 @@ std::vector<Timeline> timelines(const Cell& cell) {
 std::string kind_of(const Event& event) {
   const Protocol* protocol = find_protocol(event.protocol);
   const auto number = std::to_string(event.kind);
-  if (protocol == nullptr || protocol->make == nullptr) return "kind " + number;
+  if (protocol == nullptr || protocol->is_router()) return "kind " + number;
   switch (event.type) {
     case EventType::sent:
     case EventType::received:

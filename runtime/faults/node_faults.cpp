@@ -54,7 +54,7 @@ std::uint32_t class_of(const PeerPayload& payload) {
   }
   const auto* wire = std::get_if<ProtocolMessage>(&payload);
   const Protocol* protocol = wire == nullptr ? nullptr : find_protocol(wire->message.protocol);
-  if (protocol == nullptr || protocol->kind_class == nullptr) {
+  if (protocol == nullptr) {
     return 0;
   }
   return 1U << static_cast<std::uint32_t>(protocol->kind_class(wire->message.kind));

@@ -200,10 +200,10 @@ void NodeModel::Life::cancel_timer(TimerToken token) {
   std::erase_if(timers, [token](const auto& t) { return t.token == token; });
 }
 
-bool NodeModel::Life::durable(std::string_view name) const {
+bool NodeModel::Life::durable(Meaning meaning) const {
   return std::any_of(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(synced), [&](const DurableRecord& r) {
     const LogRecord* record = ours_in(r, model_.id(0));
-    return record != nullptr && model_.row_.record_name(record->kind) == name;
+    return record != nullptr && model_.row_.record_meaning(record->kind) == meaning;
   });
 }
 
@@ -224,15 +224,26 @@ void NodeModel::Life::check_told(const ClientReply& reply) {
 }
 
 void NodeModel::Life::check_send(const Message& message, Outcome heard) {
-  const std::string_view kind = model_.row_.kind_name(message.kind);
-  if (message.vote == Vote::yes && !durable("prepared")) {
-    violate("YES before `prepared` is durable");
-  }
-  if (kind == "ACK" && !durable_outcome(Outcome::commit) && !model_.only_reads(node_)) {
-    violate("ACK of a commit that is not durable there");
-  }
-  if ((kind == "PRECOMMIT" || kind == "PRECOMMIT_ACK") && !durable("precommit")) {
-    violate(std::string(kind) + " before `precommit` is durable");
+  const std::string kind{model_.row_.kind_name(message.kind)};
+  switch (model_.row_.sent_after(message.kind)) {
+    case Meaning::yes:
+      if (message.vote == Vote::yes && !durable(Meaning::yes)) {
+        violate("YES before `prepared` is durable");
+      }
+      break;
+    case Meaning::precommit:
+      if (!durable(Meaning::precommit)) {
+        violate(kind + " before `precommit` is durable");
+      }
+      break;
+    case Meaning::outcome:
+      if (!durable_outcome(Outcome::commit) && !model_.only_reads(node_)) {
+        violate(kind + " of a commit that is not durable there");
+      }
+      break;
+    case Meaning::none:
+    case Meaning::end:
+      break;
   }
   const bool decides = model_.row_.kind_class(message.kind) == MessageClass::decision;
   const bool may_abort_alone = node_ > 0 && message.outcome == Outcome::abort && heard != Outcome::abort;
@@ -265,7 +276,7 @@ void NodeModel::Life::machine_stepped(const TxnDescriptor& txn, Role /*role*/, c
                      aborts = aborts || o.outcome == Outcome::abort;
                    },
                    [&](const ReleaseLocks&) {
-                     if (durable("prepared") && decided_ == Outcome::undecided) {
+                     if (durable(Meaning::yes) && decided_ == Outcome::undecided) {
                        violate("locks are released in doubt");
                      }
                    },
@@ -295,7 +306,7 @@ NodeProperties NodeModel::Life::properties() const {
   p.synced = static_cast<std::uint8_t>(synced);
   for (std::size_t i = 0; i < log.size(); ++i) {
     if (const LogRecord* record = ours_in(log[i], model_.id(0))) {
-      const bool prepared = model_.row_.record_name(record->kind) == "prepared";
+      const bool prepared = model_.row_.record_meaning(record->kind) == Meaning::yes;
       p.prepared = p.prepared || prepared;
       p.prepared_durable = p.prepared_durable || (prepared && i < synced);
       p.committed = p.committed || record->outcome == Outcome::commit;

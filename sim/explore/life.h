@@ -59,7 +59,7 @@ class NodeModel::Life final : public Environment, public Observer {
   void check_send(const Message& message, Outcome heard);
   void check_told(const ClientReply& reply);
   void violate(const std::string& what);
-  [[nodiscard]] bool durable(std::string_view record) const;
+  [[nodiscard]] bool durable(Meaning meaning) const;
   [[nodiscard]] bool durable_outcome(Outcome outcome) const;
   [[nodiscard]] bool ours(const TxnId& txn) const { return txn.coordinator == model_.id(0); }
   [[nodiscard]] static EngineOptions engine_options(const NodeModel& model, std::size_t node, Epoch epoch);

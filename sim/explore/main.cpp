@@ -199,7 +199,7 @@ int run(const CLI::App& app, Arguments& arguments) {
   Options& options = arguments.options;
   const bool home_region = arguments.protocol == "home-region";
   options.protocol = geocommit::find_protocol(home_region ? "2pc" : arguments.protocol);
-  if (options.protocol == nullptr || options.protocol->make == nullptr) {
+  if (options.protocol == nullptr || options.protocol->is_router()) {
     return refuse((arguments.protocol.empty() ? "which protocol?" : "no protocol '" + arguments.protocol + "';") +
                   " expected 2pc, 3pc or home-region");
   }

@@ -62,17 +62,17 @@ NodeModel::NodeModel(const Options& options, std::set<std::string> not_inert)
       row_(*options.protocol),
       tables_(options.participants + 1),
       not_inert_(std::move(not_inert)) {
-  GC_CHECK(options.participants > 0 && options.participants < kNodesMax && row_.make != nullptr);
+  GC_CHECK(options.participants > 0 && options.participants < kNodesMax && !row_.is_router());
   rows_.push_back(row_);
   for (const Protocol& other : all_protocols()) {
-    if (other.wire_id != row_.wire_id && other.make != nullptr) {
+    if (other.wire_id != row_.wire_id && !other.is_router()) {
       rows_.push_back(other);
     }
   }
   phantom_ = &rows_.back();
   GC_CHECK(rows_.size() > 1);
-  for (std::uint8_t kind = 1; kind < std::numeric_limits<std::uint8_t>::max() && phantom_decision_ == 0; ++kind) {
-    phantom_decision_ = phantom_->kind_name(kind) == "DECISION" ? kind : std::uint8_t{0};
+  for (const KindRow& kind : phantom_->kinds) {
+    phantom_decision_ = kind.message_class == MessageClass::decision ? kind.number : phantom_decision_;
   }
   make_renamings();
   for (std::size_t node = 0; node < nodes(); ++node) {
@@ -174,7 +174,7 @@ StateNumber NodeModel::intern_down(std::size_t node, State state) {
   NodeProperties& down = state.properties;
   for (const DurableRecord& durable : state.start) {
     const auto& record = std::get<MachineRecord>(durable).record;
-    down.prepared = down.prepared || row_.record_name(record.kind) == "prepared";
+    down.prepared = down.prepared || row_.record_meaning(record.kind) == Meaning::yes;
     down.committed = down.committed || record.outcome == Outcome::commit;
     down.aborted = down.aborted || record.outcome == Outcome::abort;
   }

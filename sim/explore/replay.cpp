@@ -36,7 +36,7 @@ bool parse_header(const std::string& line, Options& options) {
   std::string value;
   words >> word >> value;
   options.protocol = find_protocol(value);
-  if (word != "explore" || options.protocol == nullptr || options.protocol->make == nullptr) {
+  if (word != "explore" || options.protocol == nullptr || options.protocol->is_router()) {
     return false;
   }
   while (words >> word >> value) {

@@ -27,7 +27,7 @@ int main(int argc, char** argv) {
   const bool write = argc > 1 && std::strcmp(argv[1], "--write") == 0;
   bool good = true;
   for (const geocommit::Protocol& protocol : geocommit::all_protocols()) {
-    if (protocol.make == nullptr) {
+    if (protocol.is_router()) {
       continue;  // A router: its inner protocol has the machines.
     }
     const std::string folder = std::string(GEOCOMMIT_SOURCE_DIR) + "/protocols/" + std::string(protocol.folder);

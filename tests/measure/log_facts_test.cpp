@@ -85,9 +85,6 @@ TEST_CASE("without an outcome only a participant's prepared record is a vote") {
   MachineRecord record = samples::machine_record();
   record.record.outcome = Outcome::undecided;
   for (const Protocol& protocol : all_protocols()) {
-    if (protocol.record_name == nullptr) {
-      continue;
-    }
     record.protocol = protocol.wire_id;
     std::size_t votes = 0;
     for (std::uint8_t kind = 0; kind < 20; ++kind) {

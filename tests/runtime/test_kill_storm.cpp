@@ -145,10 +145,7 @@ struct Tally {
 class Storm {
  public:
   Storm(Processes& nodes, const StormCase& what, std::uint64_t seed) : nodes_(nodes), case_(what), dice_(seed) {
-    const Protocol* protocol = find_protocol(what.protocol);
-    if (protocol->make == nullptr) {  // a router: its machines are 2PC's
-      protocol = find_protocol("2pc");
-    }
+    const Protocol* protocol = &find_protocol(what.protocol)->commits_as();
     // The rows name the coordinator's points first; "prepare-received" is the participant's first.
     const auto middle = std::find(protocol->points.begin(), protocol->points.end(), "prepare-received");
     REQUIRE(middle != protocol->points.end());

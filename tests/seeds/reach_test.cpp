@@ -49,7 +49,7 @@ bool network(FaultKind kind) { return kind >= FaultKind::cut && kind <= FaultKin
 
 /// The only ones whose homes have a master.
 bool keeps_homes(const WorldSpec& spec) {
-  return spec.protocol->make == nullptr && spec.directory.placement() == Placement::replicated;
+  return spec.protocol->is_router() && spec.directory.placement() == Placement::replicated;
 }
 
 void look_at_fault(const FuzzCase& one, const Fault& fault, Drawn& drawn) {
@@ -63,7 +63,7 @@ void look_at_fault(const FuzzCase& one, const Fault& fault, Drawn& drawn) {
     drawn.value("occurrence", fault.occurrence);
     drawn("a point of another node", fault.trigger != NodeId{});
     drawn("a point, but not early", fault.since > Duration{});
-    const std::string name{one.spec.protocol->make != nullptr ? one.spec.protocol->name : "2pc"};
+    const std::string name{one.spec.protocol->commits_as().name};
     const auto& points = find_protocol(name)->points;
     CHECK(std::find(points.begin(), points.end(), fault.on) != points.end());
     drawn("point " + name + " " + fault.on);
@@ -197,7 +197,7 @@ TEST_CASE("seeds draw everything that there is, and nothing that cannot be") {
     CHECK(drawn.has("protocol " + std::string(protocol.name)));
     for (const std::string_view point : protocol.points) {
       INFO(protocol.name << " " << point);
-      CHECK((protocol.make == nullptr || drawn.has("point " + std::string(protocol.name) + " " + std::string(point))));
+      CHECK((protocol.is_router() || drawn.has("point " + std::string(protocol.name) + " " + std::string(point))));
     }
   }
 }

@@ -78,7 +78,7 @@ TEST_CASE("a fault-free run costs and takes what the closed forms say") {
     world.run_load();
     REQUIRE(world.drain(60s));
     REQUIRE(costs.commits > 30);
-    const CostRow row = spec.protocol->commit_cost(3);
+    const CostRow row = spec.protocol->commits_as().commit_cost(3);
     CHECK(costs.messages == costs.commits * row.messages);
     CHECK(costs.forced == costs.commits * row.forced_writes);
     // measure/prediction.h: RTT 80 ms, W 2 ms.

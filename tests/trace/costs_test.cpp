@@ -7,7 +7,7 @@ namespace geocommit::trace {
 
 TEST_CASE("the happy path costs what the table says") {
   for (const Protocol& protocol : all_protocols()) {
-    if (protocol.make == nullptr) {
+    if (protocol.is_router()) {
       continue;
     }
     for (std::uint32_t n = 1; n <= 5; ++n) {

@@ -10,9 +10,9 @@ bool durable_outcome(const Node& node, Outcome outcome) {
                      [outcome](const LogRecord& record) { return record.outcome == outcome; });
 }
 
-bool durable_record(const World& world, const Node& node, std::string_view name) {
+bool durable_record(const World& world, const Node& node, Meaning meaning) {
   return std::any_of(node.log.begin(), node.log.begin() + static_cast<std::ptrdiff_t>(node.durable),
-                     [&](const LogRecord& record) { return world.protocol().record_name(record.kind) == name; });
+                     [&](const LogRecord& record) { return world.protocol().record_meaning(record.kind) == meaning; });
 }
 
 bool anybody_decided(const World& world, Outcome outcome) {
@@ -28,21 +28,19 @@ bool all_read_only(const World& world) {
 }  // namespace
 
 void check_send(World& world, const Node& node, const Message& message) {
-  const std::string_view kind = world.protocol().kind_name(message.kind);
-  if (message.vote == Vote::yes && !durable_record(world, node, "prepared")) {
+  const std::string kind{world.protocol().kind_name(message.kind)};
+  const Meaning after = world.protocol().sent_after(message.kind);
+  if (message.vote == Vote::yes && !durable_record(world, node, Meaning::yes)) {
     world.violation(node.name + " votes YES before `prepared` is durable");
   }
   if (message.vote == Vote::yes && node.voted == Vote::no) {
     world.violation(node.name + " votes YES after NO");
   }
-  if (kind == "ACK" && !durable_outcome(node, Outcome::commit) && node.voted != Vote::read_only) {
+  if (after == Meaning::outcome && !durable_outcome(node, Outcome::commit) && node.voted != Vote::read_only) {
     world.violation(node.name + " acknowledges a commit that is not durable there");
   }
-  if (kind == "PRECOMMIT_ACK" && !durable_record(world, node, "precommit")) {
-    world.violation(node.name + " acknowledges PRECOMMIT before `precommit` is durable");
-  }
-  if (kind == "PRECOMMIT" && !durable_record(world, node, "precommit")) {
-    world.violation(node.name + " sends PRECOMMIT before `precommit` is durable");
+  if (after == Meaning::precommit && !durable_record(world, node, Meaning::precommit)) {
+    world.violation(node.name + " sends " + kind + " before `precommit` is durable");
   }
   if (message.outcome == Outcome::commit && std::none_of(world.nodes().begin(), world.nodes().end(), [](const Node& n) {
         return durable_outcome(n, Outcome::commit);

@@ -106,7 +106,7 @@ class Runner {
     if (world_ || !sites || *sites == 0 || *sites > 9 || row == nullptr) {
       return false;
     }
-    if (row->make == nullptr) {
+    if (row->is_router()) {
       row = among_homes(*row, static_cast<std::uint32_t>(*sites));
     }
     world_ = std::make_unique<World>(*row, static_cast<std::uint32_t>(*sites));

@@ -32,7 +32,7 @@ SiteState state_of_outcome(Outcome outcome) {
 }  // namespace
 
 World::World(const Protocol& protocol, std::uint32_t sites) : protocol_(protocol), txn_{kCoordinator, Epoch{1}, 1} {
-  GC_CHECK(protocol.make != nullptr && sites > 0);
+  GC_CHECK(!protocol.is_router() && sites > 0);
   nodes_.resize(sites + 1);
   nodes_[0].id = kCoordinator;
   nodes_[0].name = "C";

@@ -38,7 +38,7 @@ bool parse_bounds(const std::string& line, ConflictOptions& options) {
   std::string word, value;
   words >> word >> value;
   options.protocol = find_protocol(value);
-  if (options.protocol == nullptr || options.protocol->make == nullptr) {
+  if (options.protocol == nullptr || options.protocol->is_router()) {
     return false;
   }
   while (words >> word >> value) {

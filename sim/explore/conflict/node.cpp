@@ -278,7 +278,7 @@ std::size_t Node::send(NodeId to, const PeerPayload& payload) {
 
 void Node::write(const DurableRecord& record, WriteToken token) {
   const auto& machine = std::get<MachineRecord>(record);
-  if (machine.role == Role::participant && setting_.rows[0].record_name(machine.record.kind) == "prepared") {
+  if (machine.role == Role::participant && setting_.rows[0].record_meaning(machine.record.kind) == Meaning::yes) {
     prepared = static_cast<std::uint8_t>(prepared | 1U << setting_.txn_of(machine.txn));
   }
   log_.push_back(record);

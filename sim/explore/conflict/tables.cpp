@@ -29,7 +29,7 @@ std::string Tables::key_of(const InFlight& flight) const {
 }
 
 Tables::Tables(const ConflictOptions& options) : NodeTables(options) {
-  GC_CHECK(options.sites > 0 && setting_.nodes() <= kNodesMost && setting_.rows[0].make != nullptr);
+  GC_CHECK(options.sites > 0 && setting_.nodes() <= kNodesMost && !setting_.rows[0].is_router());
   start_all();
 }
 
