@@ -210,6 +210,7 @@ struct ProcessClient {
   std::unique_ptr<Transport> transport;
   std::map<std::uint64_t, ClientReply> replies;
   std::map<std::uint64_t, Request> asked;
+  std::map<NodeId, Epoch> starts;  ///< Of whoever was heard: which start a request is for.
 
   explicit ProcessClient(const NodeConfig& config, RegionId region = RegionId{0})
       : directory(config.directory()), self(directory.client(region)) {
