@@ -41,7 +41,7 @@ struct TxnEntry {
   bool recovered{};  ///< Rebuilt from the log: its latencies began in another life.
   // Coordinator.
   std::vector<SiteWork> work;    ///< What goes with PREPARE.
-  std::vector<ReadValue> reads;  ///< What came with votes.
+  std::vector<ReadValue> reads;  ///< What came with votes. A participant's: what goes with its vote.
   Instant begun{};
   NodeId reply_to;  ///< The client, or the coordinator that forwarded; 0 after a crash.
   bool reply_to_forwarder{};

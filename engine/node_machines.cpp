@@ -89,7 +89,7 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
     wire.descriptor = entry.descriptor;
     wire.descriptor->operations = work->operations;
   } else if (message.vote == Vote::yes || message.vote == Vote::read_only) {
-    wire.reads = reads_of(entry);
+    wire.reads = entry.reads;
   }
   const Traffic traffic = message.retry ? Traffic::retry : Traffic::protocol;
   const std::size_t bytes = send(message.to, wire, traffic, entry.protocol->kind_name(message.kind));
@@ -106,12 +106,17 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Send& output) {
   }
 }
 
-/// The balances are still what it saw: its locks are held until its vote has left.
+/// When its locks are granted, or granted again after a crash: later a home may have another master, whose writes do
+/// not ask for locks that were held here. What such a write has replaced by then, nobody can read any more.
 std::vector<ReadValue> NodeEngine::Impl::reads_of(const TxnEntry& entry) const {
   std::vector<ReadValue> reads;
   const std::vector<Operation>& operations = entry.descriptor.operations;
+  if (std::none_of(operations.begin(), operations.end(), [](const Operation& operation) { return operation.read; })) {
+    return reads;
+  }
+  const std::vector<TxnId> now = resources_->versions(operations);
   for (std::size_t i = 0; i < operations.size() && entry.versions.size() == operations.size(); ++i) {
-    if (operations[i].read) {
+    if (operations[i].read && entry.versions[i] == now[i]) {
       const Entity entity = operations[i].entity;
       reads.push_back({options_.self, entity, entry.versions[i], resources_->balance(entity)});
     }
@@ -226,6 +231,7 @@ void NodeEngine::Impl::execute_with_locks(TxnEntry& entry) {
   }
   const Executed result = resources_->execute(entry.descriptor);
   entry.versions = resources_->versions(entry.descriptor.operations);
+  entry.reads = reads_of(entry);
   entry.executed = true;
   entry.read_only = result.vote == Vote::read_only;
   observer_.voted(entry.descriptor, result.vote, result.reason);

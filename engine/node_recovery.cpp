@@ -94,6 +94,7 @@ void NodeEngine::Impl::rebuild_machines() {
     entry.recovered = true;
     if (key.second == Role::participant) {
       entry.executed = true;
+      entry.reads = reads_of(entry);
       entry.places = described->ships;
       if (entry.places.empty() && keeps_homes_) {  // Accepted in the first terms of its homes.
         for (const Operation& operation : entry.descriptor.operations) {
