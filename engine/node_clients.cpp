@@ -38,13 +38,13 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const ClientRequest& req
   const Request& asked = request.request;
   if (request.to_epoch == options_.epoch) {
     take_request(asked, from.from, false);
-  } else if (!requests_.find(asked.id)) {
+  } else if (const FinishedRequest* finished = requests_.find(asked.id)) {
+    reply(from.from, false, reply_of(*finished));
+  } else {
     reply(from.from, false, {asked.id, {}, Outcome::undecided, Reason::stale_epoch});  // This start is new to it.
     if (!is_underway(asked.id) && request_is_valid(asked)) {
       settle_unknown({asked.id, asked});
     }
-  } else {
-    reply(from.from, false, reply_of(*requests_.find(asked.id)));
   }
 }
 

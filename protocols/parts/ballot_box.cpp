@@ -37,24 +37,23 @@ std::size_t BallotBox::missing() const {
   return static_cast<std::size_t>(std::count(votes_.begin(), votes_.end(), Vote::none));
 }
 
-std::vector<NodeId> BallotBox::yes(const TxnContext& context) const {
+template <class Matches>
+std::vector<NodeId> BallotBox::sites_with(const TxnContext& context, Matches matches) const {
   std::vector<NodeId> sites;
   for (std::size_t i = 0; i < votes_.size(); ++i) {
-    if (votes_[i] == Vote::yes) {
+    if (matches(votes_[i])) {
       sites.push_back(context.cohort[i].node);
     }
   }
   return sites;
 }
 
+std::vector<NodeId> BallotBox::yes(const TxnContext& context) const {
+  return sites_with(context, [](Vote vote) { return vote == Vote::yes; });
+}
+
 std::vector<NodeId> BallotBox::yes_or_silent(const TxnContext& context) const {
-  std::vector<NodeId> sites;
-  for (std::size_t i = 0; i < votes_.size(); ++i) {
-    if (votes_[i] == Vote::yes || votes_[i] == Vote::none) {
-      sites.push_back(context.cohort[i].node);
-    }
-  }
-  return sites;
+  return sites_with(context, [](Vote vote) { return vote == Vote::yes || vote == Vote::none; });
 }
 
 void BallotBox::encode(std::string& out) const {

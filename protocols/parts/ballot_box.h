@@ -37,6 +37,9 @@ class BallotBox {
   void encode(std::string& out) const;
 
  private:
+  template <class Matches>
+  [[nodiscard]] std::vector<NodeId> sites_with(const TxnContext& context, Matches matches) const;
+
   std::vector<Vote> votes_;
 };
 

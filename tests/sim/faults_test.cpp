@@ -24,15 +24,6 @@ WorldSpec small(const std::string& protocol) {
   return spec;
 }
 
-Fault fault(FaultKind kind, NodeId node, Duration at, Duration length) {
-  Fault out;
-  out.kind = kind;
-  out.node = node;
-  out.at = at;
-  out.length = length;
-  return out;
-}
-
 using Written = std::vector<std::tuple<TxnId, Role, std::uint8_t>>;
 
 /// What the machines of a node ask to be written, in order.
@@ -59,7 +50,7 @@ TEST_CASE(
     Scribe scribe;
     Written durable;
     WorldSpec spec = small("2pc");
-    spec.faults = {fault(FaultKind::disk_stall, kAgentB, 900ms, 600ms), fault(kind, kAgentB, 1s, 100ms)};
+    spec.faults = {at_node(FaultKind::disk_stall, kAgentB, 900ms, 600ms), at_node(kind, kAgentB, 1s, 100ms)};
     spec.durable = [&](NodeId node, const DurableRecord& record) {
       const auto* machine = std::get_if<MachineRecord>(&record);
       if (node == kAgentB && machine != nullptr) {
@@ -85,7 +76,7 @@ TEST_CASE("a node whose disk fails ends itself, without a YES, and comes back wh
   for (const FaultKind kind : {FaultKind::disk_fail_sync, FaultKind::disk_full}) {
     for (const Tail tail : {Tail::kept, Tail::lost, Tail::torn}) {
       WorldSpec spec = small("2pc");
-      spec.faults = {fault(kind, kAgentB, 1s, 1s)};
+      spec.faults = {at_node(kind, kAgentB, 1s, 1s)};
       spec.faults[0].tail = tail;
       World world(spec);
       REQUIRE(world.become_ready());
@@ -112,8 +103,8 @@ TEST_CASE("a node whose disk fails ends itself, without a YES, and comes back wh
 
 TEST_CASE("a node that starts while its disk fails waits for it") {
   WorldSpec spec = small("2pc");
-  spec.faults = {fault(FaultKind::crash, kAgentB, 1s, 200ms), fault(FaultKind::disk_full, kAgentB, 1100ms, 1s),
-                 fault(FaultKind::crash, kAgentB, 1150ms, 5s)};
+  spec.faults = {at_node(FaultKind::crash, kAgentB, 1s, 200ms), at_node(FaultKind::disk_full, kAgentB, 1100ms, 1s),
+                 at_node(FaultKind::crash, kAgentB, 1150ms, 5s)};
   World world(spec);
   REQUIRE(world.become_ready());
   world.start_load();
@@ -128,7 +119,7 @@ TEST_CASE("a node that starts while its disk fails waits for it") {
 
 TEST_CASE("at a protocol point of another node, and every time it comes while the fault is over") {
   WorldSpec spec = small("2pc");
-  Fault crash = fault(FaultKind::crash, kAgentB, 0s, 300ms);
+  Fault crash = at_node(FaultKind::crash, kAgentB, 0s, 300ms);
   crash.on = "votes-collected";
   crash.trigger = kCoordinatorA;
   crash.occurrence = 0;
@@ -152,7 +143,7 @@ TEST_CASE("at a protocol point of another node, and every time it comes while th
 
 TEST_CASE("a cut at a protocol point stops what that very step sends") {
   WorldSpec spec = small("2pc");
-  Fault cut = fault(FaultKind::cut, kCoordinatorA, 0s, kForever);
+  Fault cut = at_node(FaultKind::cut, kCoordinatorA, 0s, kForever);
   cut.on = "votes-collected";
   cut.from = {kCoordinatorA};
   cut.to = {NodeId{1}, NodeId{2}, NodeId{3}};
@@ -179,7 +170,7 @@ TEST_CASE("3PC splits under a partition, and the checker says that it is expecte
   WorldSpec spec = small("3pc");
   spec.duration = 6s;
   for (int i = 0; i < 8; ++i) {  // The coordinator's side has sent PRECOMMIT to some, and not to all.
-    Fault cut = fault(FaultKind::cut, kCoordinatorA, Duration{0}, 2s);
+    Fault cut = at_node(FaultKind::cut, kCoordinatorA, Duration{0}, 2s);
     cut.at = 500ms + i * 80ms;
     cut.from = {NodeId{1}, NodeId{2}, kCoordinatorA, NodeId{1002}};
     cut.to = {NodeId{3}, NodeId{1003}};
@@ -204,12 +195,12 @@ TEST_CASE("3PC splits under a partition, and the checker says that it is expecte
 
 TEST_CASE("after the load faults end in their time, and what never ends leaves its transactions in doubt") {
   WorldSpec spec = small("2pc");
-  spec.faults.push_back(fault(FaultKind::pause, NodeId{2}, 0s, 3s));
+  spec.faults.push_back(at_node(FaultKind::pause, NodeId{2}, 0s, 3s));
   spec.faults.back().at = spec.duration - 1s;
-  Fault dead = fault(FaultKind::crash, kCoordinatorA, Duration{0}, kForever);
+  Fault dead = at_node(FaultKind::crash, kCoordinatorA, Duration{0}, kForever);
   dead.on = "votes-collected";
   spec.faults.push_back(dead);
-  Fault late = fault(FaultKind::crash, NodeId{3}, 0s, 1s);
+  Fault late = at_node(FaultKind::crash, NodeId{3}, 0s, 1s);
   late.at = spec.duration + 1s;  // The load is over by then: it does not begin.
   spec.faults.push_back(late);
   World world(spec);

@@ -70,21 +70,9 @@ TEST_CASE("a home whose master nobody backs is not at rest: the change that was 
   spec.workload.local = 1;
   spec.duration = 500ms;
   const NodeId master = spec.directory.agent(RegionId{2}, 0), successor = spec.directory.agent(RegionId{1}, 0);
-  Fault away;
-  away.kind = FaultKind::crash;
-  away.node = master;
-  away.at = 100ms;
-  away.length = 300ms;
-  Fault order;
-  order.kind = FaultKind::failover;
-  order.at = 150ms;
-  order.home = RegionId{2};
-  order.successor = RegionId{1};
-  Fault forgets = away;
-  forgets.node = successor;
-  forgets.at = 250ms;
-  forgets.length = 100ms;
-  spec.faults = {away, order, forgets};
+  spec.faults = {at_node(FaultKind::crash, master, 100ms, 300ms),
+                 order(FaultKind::failover, RegionId{2}, RegionId{1}, 150ms),
+                 at_node(FaultKind::crash, successor, 250ms, 100ms)};
   World world(spec);
   REQUIRE(world.become_ready());
   world.start_load();

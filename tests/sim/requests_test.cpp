@@ -16,15 +16,6 @@ namespace {
 
 const Directory kThree({"a", "b", "c"}, 1, Placement::replicated, 200);
 
-Fault at_node(FaultKind kind, NodeId node, Duration at, Duration length) {
-  Fault fault;
-  fault.kind = kind;
-  fault.node = node;
-  fault.at = at;
-  fault.length = length;
-  return fault;
-}
-
 Fault between(std::vector<NodeId> from, std::vector<NodeId> to, Duration at, Duration length) {
   Fault fault;
   fault.kind = FaultKind::cut;

@@ -29,6 +29,15 @@ inline WorldSpec three_regions(const std::string& protocol, Directory directory)
   return spec;
 }
 
+inline Fault at_node(FaultKind kind, NodeId node, Duration at, Duration length) {
+  Fault fault;
+  fault.kind = kind;
+  fault.node = node;
+  fault.at = at;
+  fault.length = length;
+  return fault;
+}
+
 /// That a home changes its master: by plan or by force.
 inline Fault order(FaultKind kind, RegionId home, RegionId successor, Duration at) {
   Fault fault;
