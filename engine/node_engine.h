@@ -232,6 +232,7 @@ class NodeEngine::Impl {
   void perform(TxnEntry& entry, Decide& output);
   void perform(TxnEntry& entry, Forget& output);
   void perform(TxnEntry& entry, Note& output);
+  void apply(TxnEntry& entry);
   [[nodiscard]] MachineRecord make_record(TxnEntry& entry, const LogRecord& record);
   [[nodiscard]] std::vector<ReadValue> reads_of(const TxnEntry& entry) const;
   static void take_reads(TxnEntry& entry, NodeId site, const std::vector<ReadValue>& reads);

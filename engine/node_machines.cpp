@@ -140,6 +140,9 @@ MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& re
   if (!entry.places.empty()) {
     give_places(entry, result);
   }
+  if (entry.role == Role::participant && record.outcome == Outcome::commit) {
+    apply(entry);
+  }
   entry.records.reserve(4);
   entry.records.push_back(result);  // Without the descriptor and the versions, which the entry has.
   if (record.with_descriptor) {
@@ -147,6 +150,17 @@ MachineRecord NodeEngine::Impl::make_record(TxnEntry& entry, const LogRecord& re
     result.versions = entry.versions;
   }
   return result;
+}
+
+/// With the commit record, although nobody may see it before the decision (its locks are held): a checkpoint that is
+/// written while the record is being forced has both.
+void NodeEngine::Impl::apply(TxnEntry& entry) {
+  if (!entry.applied) {
+    entry.applied = true;
+    const std::vector<Operation>& operations = entry.descriptor.operations;
+    resources_->commit(entry.descriptor.txn,
+                       entry.places.empty() ? operations : kept_operations(operations, entry.places));
+  }
 }
 
 void NodeEngine::Impl::perform(TxnEntry& entry, ForceLog& output) {
@@ -325,14 +339,6 @@ void NodeEngine::Impl::perform(TxnEntry& entry, Decide& output) {
     observer_.in_doubt_ended(entry.descriptor, output.outcome, in_doubt,
                              std::max(in_doubt - options_.timeouts.decision, Duration::zero()));
     entry.in_doubt = false;
-  }
-  if (output.outcome == Outcome::commit && !entry.applied && !entry.read_only) {
-    if (entry.places.empty()) {
-      resources_->commit(entry.descriptor.txn, entry.descriptor.operations);
-    } else {
-      resources_->commit(entry.descriptor.txn, kept_operations(entry.descriptor.operations, entry.places));
-    }
-    entry.applied = true;
   }
 }
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "engine/node_engine.h"
 
 namespace geocommit {
@@ -60,6 +61,8 @@ Checkpoint NodeEngine::Impl::make_checkpoint() const {
   for (const auto* table : {&coordinators_, &participants_}) {
     for (const TxnEntry* entry : table->ascending()) {
       for (const MachineRecord& record : entry->records) {
+        GC_CHECK_NOTE(entry->role == Role::coordinator || record.record.outcome != Outcome::commit || entry->applied,
+                      "a commit record without its change: nobody would make the change after a restart");
         checkpoint.open.push_back(record);
         if (record.record.with_descriptor) {
           checkpoint.open.back().descriptor = entry->descriptor;

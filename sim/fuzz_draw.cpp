@@ -39,6 +39,9 @@ class Draw {
     if (random_.chance(0.2)) {
       spec.retained_max = 1 + random_.below(30);
     }
+    if (random_.chance(0.15)) {
+      spec.checkpoint_bytes = 1;  // After every step, whatever is open then.
+    }
     spec.events_most = 3'000'000;
     return std::move(case_);
   }

@@ -1,4 +1,7 @@
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <variant>
+#include <vector>
 
 #include "tests/engine/world.h"
 
@@ -126,6 +129,35 @@ TEST_CASE(
         }
       }
     }
+  }
+}
+
+// A leader of the termination protocol decides when its commit record is durable, which a checkpoint makes it too.
+TEST_CASE("a checkpoint that is written while a commit is being forced has its change (pitfall 9)") {
+  World world({.protocol = "3pc", .checkpoint_bytes = 1});
+  world.transfer(0, 0, 1, 5);
+  world.run_for(180ms);  // Precommitted everywhere.
+  world.crash(world.coordinator(0));
+  const NodeId leader = world.agent(0);
+  const auto has_decided = [&] {
+    const std::vector<DurableRecord>& log = world.node(leader).log;
+    return std::any_of(log.begin(), log.end(), [](const DurableRecord& record) {
+      const auto* machine = std::get_if<MachineRecord>(&record);
+      return machine != nullptr && machine->record.outcome == Outcome::commit;
+    });
+  };
+  for (int i = 0; i < 10'000 && !has_decided(); ++i) {
+    world.run_for(1ms);
+  }
+  REQUIRE(has_decided());
+  REQUIRE(world.engine(leader).status().open_participant == 1);  // Not durable yet, but for the checkpoint.
+  world.crash(leader);
+  world.start(leader);
+  world.start(world.coordinator(0));
+  world.run_for(60s);
+  CHECK(world.quiet());
+  for (std::uint32_t r = 0; r < 3; ++r) {
+    CHECK(world.balance(world.agent(r), 0) == 995);
   }
 }
 
