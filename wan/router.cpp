@@ -54,7 +54,7 @@ int Router::run() {
       if (tag == kControlTag) {
         if (!serve_control()) return 0;
       } else if (tag != kTimerTag) {
-        read_node(static_cast<std::uint32_t>(tag));
+        read_node(static_cast<std::uint32_t>(tag), kReadsPerWake);
       }
     }
   }
@@ -96,8 +96,8 @@ void Router::beat(std::int64_t now_ns) {
   if (pulse_ != nullptr) pulse_->monotonic_ns.store(now_ns, std::memory_order_relaxed);
 }
 
-void Router::read_node(std::uint32_t node) {
-  for (int i = 0; i < kReadsPerWake; ++i) {
+void Router::read_node(std::uint32_t node, int most) {
+  for (int i = 0; i < most; ++i) {
     const auto slot = store_.take();
     if (!slot) {
       char lost[PacketStore::kSlotBytes];  // no memory left for packets: take it off the device, and count it

@@ -49,7 +49,7 @@ class Router {
   [[nodiscard]] int set_links(const RouterRequest& request);
   void fill_stats(RouterReply& reply) const;
 
-  void read_node(std::uint32_t node);
+  void read_node(std::uint32_t node, int most);
   void admit(std::uint32_t from, std::uint32_t slot, std::uint32_t size);
   [[nodiscard]] std::int64_t deliver_due();  ///< gives the time after the last delivery
   void deliver(const Due& due);
