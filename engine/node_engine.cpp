@@ -227,14 +227,15 @@ void NodeEngine::Impl::receive_prepare(const ProtocolMessage& wire, const Protoc
       return;
     }
   }
-  if (finished != nullptr) {            // Aborted, or voted read-only.
-    receive_orphan(message, protocol);  // A repetition: the same answer again, and no second record (pitfalls 4, 12).
+  // Aborted, or voted read-only: a repetition, the same answer again, and no second record (pitfalls 4, 12).
+  // Addressed to an earlier start of this site (pitfalls 6, 34): NO, but no abort. That start may have voted read-only,
+  // and the transaction may have committed.
+  if (finished != nullptr || message.to_epoch != options_.epoch) {
+    receive_orphan(message, protocol);
     return;
   }
   TxnEntry& entry = add_entry(*wire.descriptor, Role::participant, protocol);
-  if (message.to_epoch != options_.epoch) {
-    entry.refused = Reason::stale_epoch;  // pitfalls 6, 34: addressed to an earlier start of this site.
-  } else if (quiesced_) {
+  if (quiesced_) {
     entry.refused = Reason::unavailable;
   }
   feed({message.txn, Role::participant}, Received{message});
@@ -243,7 +244,8 @@ void NodeEngine::Impl::receive_prepare(const ProtocolMessage& wire, const Protoc
 void NodeEngine::Impl::receive_orphan(const Message& message, const Protocol& protocol) {
   Remembered remembered;
   remembered.own_transaction = message.txn.coordinator == options_.self;
-  remembered.same_epoch = message.to_epoch == Epoch{} || message.to_epoch == options_.epoch;
+  const bool names_none = message.to_epoch == Epoch{} && protocol.kind_class(message.kind) != MessageClass::prepare;
+  remembered.same_epoch = names_none || message.to_epoch == options_.epoch;
   remembered.below_watermark = memory_.below_watermark(message.txn);
   if (const FinishedTxn* finished = memory_.find(message.txn)) {
     remembered.voted_read_only = finished->read_only;

@@ -201,7 +201,9 @@ TEST_CASE("PREPARE addressed to an earlier start is refused (pitfall 34)") {
   world.engine(victim).on_message({world.coordinator(0), Epoch{1}, {}, *prepare});
   world.run_for(5s);
   CHECK(world.outcome(id) == Outcome::abort);
-  CHECK(world.node(victim).seen.no_votes[Reason::stale_epoch] == 1);
+  CHECK(world.replies.at(id).reason == Reason::stale_epoch);
+  CHECK(world.node(victim).seen.no_votes.empty());  // It says so, and knows nothing.
+  CHECK(world.engine(victim).status().finished_remembered == 0);
   CHECK(world.quiet());
 }
 

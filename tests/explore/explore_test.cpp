@@ -127,6 +127,17 @@ TEST_CASE("2PC with a site that only reads") {
   clean(options);
 }
 
+// It voted read-only, restarted, and hears the PREPARE again: whether the transaction committed it cannot say.
+TEST_CASE("2PC with a site that only reads, which restarts and gets late copies") {
+  Options options = options_of("2pc", 2);
+  options.read_only = 1;
+  options.bounds.crashes = 2;
+  options.bounds.duplicates = 1;
+  options.bounds.drops = 1;
+  options.lost_tail = true;
+  clean(options);
+}
+
 TEST_CASE("2PC blocks when the coordinator and a site are dead, and that is shown") {
   Options options = options_of("2pc", 2);
   options.bounds.crashes = 2;
