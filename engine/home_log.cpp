@@ -7,6 +7,13 @@
 
 namespace geocommit {
 
+HomeEpoch reached(const HomeHistory& history, std::uint64_t end) {
+  const auto term =
+      std::find_if(history.rbegin(), history.rend(), [end](const HomeTerm& one) { return one.start <= end; });
+  GC_CHECK(term != history.rend());
+  return term->epoch;
+}
+
 void HomeLog::restore(HomeHistory history, std::uint64_t last, std::vector<ShippedWrite> retained) {
   if (!history.empty()) {
     history_ = std::move(history);
@@ -69,6 +76,7 @@ std::vector<ShippedWrite> HomeLog::cut_to(std::uint64_t keep) {
 
 void HomeLog::begin_term(HomeEpoch epoch) {
   GC_CHECK(epoch > history_.back().epoch);
+  std::erase_if(history_, [this](const HomeTerm& term) { return term.start > last_; });  // It never got there.
   history_.push_back({epoch, last_});
 }
 

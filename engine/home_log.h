@@ -11,6 +11,10 @@
 
 namespace geocommit {
 
+/// The newest term whose beginning a log of this history holds, if it ends at `end`: who follows a master and has not
+/// got what that one began with is no further than the term before.
+[[nodiscard]] HomeEpoch reached(const HomeHistory& history, std::uint64_t end);
+
 class HomeLog {
  public:
   explicit HomeLog(HomeEpoch first) : history_{{first, 0}} {}
@@ -41,7 +45,7 @@ class HomeLog {
   [[nodiscard]] HomeEpoch epoch_at(std::uint64_t sequence) const;
   [[nodiscard]] std::uint64_t last() const { return last_; }
   [[nodiscard]] std::uint64_t durable() const { return durable_; }
-  [[nodiscard]] HomePosition position() const { return {epoch(), durable_}; }
+  [[nodiscard]] HomePosition position() const { return {reached(history_, durable_), durable_}; }
   [[nodiscard]] std::uint64_t confirmed() const { return last_ - retained_.size(); }
   [[nodiscard]] const std::deque<ShippedWrite>& retained() const { return retained_; }
 

@@ -222,7 +222,8 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
   const NodeId master =
       directory_.agent(home_region::master_of(epoch, directory_.region_count()), directory_.find(options_.self)->site);
   const bool fetched = ship.claim != HomeEpoch{};
-  if (fetched && (epoch < site.log.epoch() || !site.mastership.fetches(from.from, ship.claim))) {
+  if (fetched &&
+      (epoch < reached(site.log.history(), site.log.last()) || !site.mastership.fetches(from.from, ship.claim))) {
     return;
   }
   if (!fetched && (epoch < site.log.epoch() || from.from != master)) {
@@ -236,7 +237,8 @@ void NodeEngine::Impl::receive(const PeerMessage& from, const Ship& ship) {
   HomeEffects effects;
   site.mastership.learn(epoch, effects);
   perform(ship.home, site, effects);
-  const bool adopts = epoch > site.log.epoch();
+  // Who is fetched from may follow an older master than this site, and have more of it.
+  const bool adopts = fetched ? history != site.log.history() : epoch > site.log.epoch();
   if (adopts) {
     adopt(ship.home, site, history);
   }

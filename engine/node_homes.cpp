@@ -157,7 +157,7 @@ void NodeEngine::Impl::move_home(RegionId home, RegionId successor, bool forced)
 void NodeEngine::Impl::perform(NodeId home, HomeSite& site, HomeEffects& effects) {
   const Instant now = environment_.now();
   if (effects.left_behind) {
-    const bool known = effects.left_behind->epoch == site.log.epoch();
+    const bool known = effects.left_behind->epoch == site.log.position().epoch;
     tell(HomeEventKind::left_behind, home, site, {}, known ? effects.left_behind->end - site.log.durable() : 0);
   }
   for (const HomeEffects::Force& force : effects.force) {

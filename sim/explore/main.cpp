@@ -109,6 +109,9 @@ void add_failover(CLI::App& app, Arguments& arguments) {
                                  "home-region: how a home changes its master, instead of one transaction; messages may "
                                  "always be late or lost, and a crash keeps any prefix of what was not forced");
   app.add_flag("--no-fencing", arguments.no_fencing, "--failover: as `fencing: off` in an experiment")->needs(on);
+  app.add_flag("--heartbeats", failover.heartbeats,
+               "--failover: a new master may be heard of before anything of its log has come")
+      ->needs(on);
   app.add_option("--sites", failover.sites, "--failover: that keep the home")
       ->check(CLI::Range(2U, 5U))
       ->needs(on)

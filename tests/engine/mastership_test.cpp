@@ -388,3 +388,27 @@ TEST_CASE("home log: what two logs have in common, by their terms") {
   log.confirm(5);
   CHECK(log.confirmed() == 5);
 }
+
+// Who hears of a new master before it has what that one began with holds no more than before: else it would win an
+// election against who has it.
+TEST_CASE("home log: a term counts once what its master began with is there") {
+  HomeLog log(HomeEpoch{3});
+  log.append({1, {NodeId{1001}, Epoch{1}, 1}, {}});
+  log.set_durable(1);
+  log.adopt({{HomeEpoch{3}, 0}, {HomeEpoch{7}, 2}});
+  CHECK(log.position() == HomePosition{HomeEpoch{3}, 1});
+  SECTION("it comes") {
+    log.append({2, {NodeId{1001}, Epoch{1}, 2}, {}});
+    CHECK(log.position() == HomePosition{HomeEpoch{3}, 1});
+    log.set_durable(2);
+    CHECK(log.position() == HomePosition{HomeEpoch{7}, 2});
+  }
+  SECTION("it does not, and the site is the next master") {
+    log.begin_term(HomeEpoch{8});
+    CHECK(log.history() == HomeHistory{{HomeEpoch{3}, 0}, {HomeEpoch{8}, 1}});
+    HomeLog ahead(HomeEpoch{3});
+    ahead.append({1, {NodeId{1001}, Epoch{1}, 1}, {}});
+    ahead.append({2, {NodeId{1001}, Epoch{1}, 2}, {}});
+    CHECK(ahead.common_with(log.history()) == 1);
+  }
+}

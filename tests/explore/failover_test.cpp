@@ -28,6 +28,7 @@ TEST_CASE("failover: with fencing there is never a second master, in any order w
     options.crashes = options.transfers = 1;
   }
   SECTION("three sites and a failover") {}
+  SECTION("three sites and a failover, and its master is heard of before its log comes") { options.heartbeats = true; }
   clean(options);
 }
 

@@ -67,6 +67,15 @@ TEST_CASE("failover: three sites, a failover, a write, and a crash or a transfer
   CHECK(report.together > 100'000);
 }
 
+// Who heard of a master before it had that one's log won the next election with less, after 1,930,228 states.
+TEST_CASE("failover: the first states of two failovers whose masters are heard of before their logs come") {
+  FailoverOptions options;
+  options.failovers = 2;
+  options.heartbeats = true;
+  options.limits.states = 3'000'000;
+  CHECK(explore_failover(options).violation == "");
+}
+
 TEST_CASE("shipping: one write with a crash, a drop and a round too many") {
   ShippingOptions options;
   options.writes = 1;

@@ -45,6 +45,7 @@ struct FailoverOptions {
   std::uint32_t hours{3};     ///< How far time goes, in units of which a lease has two.
   std::uint32_t writes{1};    ///< Accepted by whoever may, at any time; shipped to all once durable.
   bool fencing{true};
+  bool heartbeats{};  ///< Of a new master: it may be heard of before anything of its log has come.
   Limits limits;
   FailoverFilter filter;
   FailoverReductions reductions;

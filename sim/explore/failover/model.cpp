@@ -249,9 +249,9 @@ bool Model::dead(const State& state, std::uint16_t message) const {
   if (one.ship) {
     const bool keeps = site.up && (stays_up || site.pending.empty());
     const std::uint64_t has = stays_up ? site.log.last() : site.log.durable();
-    return m.epoch != HomeEpoch{}
-               ? !waits
-               : keeps && (m.log.epoch < site.log.epoch() || (m.log.epoch == site.log.epoch() && m.log.end <= has));
+    return m.epoch != HomeEpoch{} ? !waits
+                                  : keeps && (m.history.back().epoch < site.log.epoch() ||
+                                              (m.history.back().epoch == site.log.epoch() && m.log.end <= has));
   }
   switch (m.kind) {
     case HomeMessageKind::grant:  // Renewals of a later start are numbered after it.
@@ -318,7 +318,7 @@ std::string Model::label(const State& state, const Step& step) const {
       const auto& [from, to, message, ship, held] = messages_[step.arg];
       if (ship) {
         return std::string(message.epoch != HomeEpoch{} ? "what was fetched" : "SHIP") + " of epoch " +
-               number(message.log.epoch, nodes_.size()) + " up to " + number(message.log.end) + ": site " +
+               number(message.history.back().epoch, nodes_.size()) + " up to " + number(message.log.end) + ": site " +
                number(from.value) + " -> site " + number(to.value);
       }
       std::string text{geocommit::name_of(message.kind)};

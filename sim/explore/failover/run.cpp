@@ -27,16 +27,16 @@ std::string bounds_of(const FailoverOptions& options) {
   for (const Setting& setting : kSettings) {
     text += " " + std::string(setting.name) + " " + std::to_string(options.*setting.value);
   }
-  return text + " fencing " + (options.fencing ? "1" : "0");
+  return text + " fencing " + (options.fencing ? "1" : "0") + (options.heartbeats ? " heartbeats 1" : "");
 }
 
 bool parse_bounds(std::istringstream& words, FailoverOptions& options) {
   std::string word;
   std::uint32_t number = 0;
   while (words >> word >> number) {
-    bool known = word == "fencing";
+    bool known = word == "fencing" || word == "heartbeats";
     if (known) {
-      options.fencing = number != 0;
+      (word == "fencing" ? options.fencing : options.heartbeats) = number != 0;
     }
     for (const Setting& setting : kSettings) {
       if (setting.name == word && number < 100) {

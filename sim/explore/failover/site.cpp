@@ -40,11 +40,14 @@ void Model::perform(std::size_t i, Site& site, Did& out) const {
   }
   if (out.effects.left_behind) {
     std::erase_if(site.heard, [&](const auto& heard) {
-      return HomePosition{heard.second.history.back().epoch, heard.second.end} >= *out.effects.left_behind;
+      const Held& held = heard.second;
+      return HomePosition{reached(held.history, held.end), held.end} >= *out.effects.left_behind;
     });
   }
   for (const HomeEffects::Force& force : out.effects.force) {
-    if (force.kind == HomeRecordKind::opened) {
+    if (force.kind == HomeRecordKind::promised && site.machine.role() == HomeRole::claiming) {
+      site.heard.clear();  // Another claim: who promised the one before has not promised this one.
+    } else if (force.kind == HomeRecordKind::opened) {
       check_opening(site, force, out.handed_over);
       site.heard.clear();
       site.log.begin_term(force.epoch);
@@ -65,6 +68,13 @@ void Model::perform(std::size_t i, Site& site, Did& out) const {
   if (out.effects.opened) {
     site.log.set_durable(site.log.last());
     ship(i, site, out);
+    for (const NodeId to : nodes_) {
+      if (options_.heartbeats && to != nodes_[i] && site.log.durable() > 0) {
+        Flying one{nodes_[i], to, {}, true, {}};
+        one.message.history = site.log.history();
+        out.sent.push_back(std::move(one));
+      }
+    }
   }
 }
 
@@ -82,12 +92,14 @@ void Model::ship(std::size_t i, const Site& site, Did& out) const {
 
 void Model::take_ship(Site& site, const Flying& one, Did& out) const {
   const bool fetched = one.message.epoch != HomeEpoch{};
-  const HomeEpoch epoch = one.message.log.epoch;
-  if (epoch < site.log.epoch() || (fetched && !site.machine.fetches(one.from, one.message.epoch))) {
+  const HomeEpoch epoch = one.message.history.back().epoch;
+  if (fetched
+          ? epoch < reached(site.log.history(), site.log.last()) || !site.machine.fetches(one.from, one.message.epoch)
+          : epoch < site.log.epoch()) {
     return;
   }
   site.machine.learn(epoch, out.effects);
-  const bool adopts = epoch > site.log.epoch();
+  const bool adopts = fetched ? one.message.history != site.log.history() : epoch > site.log.epoch();
   if (adopts) {
     const std::uint64_t keep = site.log.common_with(one.message.history);
     (void)site.log.cut_to(keep);
