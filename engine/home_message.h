@@ -47,8 +47,9 @@ struct HomeMessage {
   std::uint64_t number{};  ///< renew, grant: which renewal.
   Duration remaining{};    ///< promise
   bool opened{};           ///< refuse: that epoch's master is open; else it is only promised.
-  HomeEpoch
-      base{};  ///< handoff, renew: the term that was handed over to this one by plan; 0: by none. probe: see there.
+  /// handoff, renew: the term that was handed over to this one by plan; 0: by none. probe: see there. refuse: `epoch`,
+  /// if the sender is at work on that claim itself.
+  HomeEpoch base{};
   HomeHistory history{};  ///< handoff: of the log that is handed over, with the new term. fetch: of the asker's log.
   HomePosition log{};     ///< promise, fetch: how far the sender's log has got, durably.
   auto operator<=>(const HomeMessage&) const = default;

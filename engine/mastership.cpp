@@ -85,6 +85,7 @@ void Mastership::send_others(const HomeMessage& message, HomeEffects& out) const
 void Mastership::refuse(NodeId to, HomeEffects& out) const {
   HomeMessage refusal = make(HomeMessageKind::refuse, promised_);
   refusal.opened = promised_ == epoch_;
+  refusal.base = takes_over() ? claim_epoch_ : HomeEpoch{};
   out.send.emplace_back(to, std::move(refusal));
 }
 

@@ -103,6 +103,11 @@ void Mastership::on_refuse(Instant now, NodeId from, const HomeMessage& message,
   if (message.opened) {
     learn(message.epoch, out);
   } else if ((role_ == HomeRole::claiming || role_ == HomeRole::fetching) && message.epoch > claim_epoch_) {
+    if (message.base == message.epoch) {  // Of a claimant that is there: two that claim above each other never end.
+      out.deposed = true;
+      step_down();
+      return be_patient(now);
+    }
     // Promised to somebody else's claim, perhaps of a site that is gone: claim above it.
     claim(now, home_region::next_forced(message.epoch, region_of(self_), regions()), out);
   }

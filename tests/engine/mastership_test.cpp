@@ -360,6 +360,40 @@ TEST_CASE("mastership: a master that hears a claim promises once what it voted o
   }
 }
 
+TEST_CASE(
+    "mastership: of two claimants that hear of each other one gives way; whose claimant may be gone is passed by") {
+  const std::vector<NodeId> nodes{NodeId{1}, NodeId{2}, NodeId{3}};
+  for (const bool there : {true, false}) {
+    const Instant now{Duration{1h}};
+    Mastership site({.lease = 200ms, .guard = 20ms, .retry = 30ms}, nodes[1], nodes[0], nodes);
+    site.start(now, Epoch{1});
+    HomeEffects claims;
+    site.take_over(now, claims);
+    REQUIRE(site.role() == HomeRole::claiming);
+    site.forced(now, HomeRecordKind::promised, claims.force.at(0).epoch, claims);
+    Mastership other({.lease = 200ms, .guard = 20ms, .retry = 30ms}, nodes[2], nodes[0], nodes);
+    other.start(now, Epoch{1});
+    HomeEffects higher;
+    other.take_over(now, higher);
+    HomeMessage claim;
+    claim.kind = HomeMessageKind::claim;
+    claim.home = nodes[0];
+    claim.epoch = claims.force[0].epoch;
+    HomeEffects refusal;
+    other.received(now, nodes[1], claim, refusal);
+    REQUIRE(refusal.send.size() == 1);
+    HomeMessage refused = refusal.send[0].second;
+    REQUIRE(refused.kind == HomeMessageKind::refuse);
+    CHECK(refused.base == refused.epoch);
+    refused.base = there ? refused.base : HomeEpoch{};  // Of a third site, which has promised that claim.
+    HomeEffects after;
+    site.received(now, there ? nodes[2] : nodes[0], refused, after);
+    CHECK(site.role() == (there ? HomeRole::replica : HomeRole::claiming));
+    CHECK(after.force.size() == (there ? 0 : 1));
+    CHECK(site.deadline().has_value());  // It takes the home up again if the other does not.
+  }
+}
+
 TEST_CASE("home log: what two logs have in common, by their terms") {
   const auto write = [](std::uint64_t sequence) {
     return ShippedWrite{sequence, {NodeId{1001}, Epoch{1}, sequence}, {}};
