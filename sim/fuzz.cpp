@@ -70,7 +70,7 @@ FuzzResult run_case(const FuzzCase& one) {
   world.heal();
   const Timeouts& t = one.spec.timeouts;
   const Duration longest = std::max({t.vote, t.decision, t.resend, one.spec.lock_wait, one.spec.outcome_timeout});
-  const bool drained = world.drain(200 * longest + 60s);
+  const bool drained = world.drain(world.under_way() + 200 * longest + 60s);
   if (world.exhausted()) {
     fail("a storm: " + std::to_string(world.events()) + " events");
   }

@@ -11,7 +11,8 @@ namespace geocommit::sim {
 namespace {
 
 constexpr std::int64_t kLeastRetransmission = 200'000'000;
-constexpr int kRetransmissionsMost = 15;     // Linux: tcp_retries2
+constexpr int kRetransmissionsMost = 15;                       // Linux: tcp_retries2
+constexpr std::int64_t kMostRetransmission = 120'000'000'000;  // Linux: TCP_RTO_MAX
 constexpr std::uint64_t kHeaderBytes = 100;  // TCP/IP, and the envelope that the items of a batch share.
 
 // Marsaglia, Bray: A convenient method for generating normal variables, SIAM Review 6(3), 1964. Cut at 4 deviations.
@@ -105,7 +106,7 @@ Network::Transit Network::send(std::uint32_t from, std::uint32_t to, std::size_t
   std::int64_t timeout = kLeastRetransmission + link.delay.count() + links_[b][a].delay.count();
   for (int lost = 0; link.loss > 0 && lost < kRetransmissionsMost && random_.chance(link.loss); ++lost) {
     transit.due_ns += timeout;
-    timeout *= 2;
+    timeout = std::min(2 * timeout, kMostRetransmission);
   }
   transit.due_ns = std::max(transit.due_ns, now_ns);
   if (!overtakes) {

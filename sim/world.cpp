@@ -388,6 +388,7 @@ void World::run_load() {
 Duration World::let_faults_end() { return impl_->let_faults_end(); }
 void World::heal() { impl_->heal(); }
 bool World::drain(Duration most) { return impl_->drain(most); }
+Duration World::under_way() const { return impl_->under_way(); }
 std::string World::why_not_quiet() const { return impl_->why_not_quiet(); }
 Instant World::now() const { return Instant{Duration{impl_->now_ns()}}; }
 Duration World::since_load() const { return Duration{impl_->now_ns() - impl_->load_start_ns_}; }

@@ -84,6 +84,8 @@ class World {
   /// Until clients wait for nothing and nothing is open, locked or unshipped anywhere, for good: nodes are quiesced
   /// then (engine/quiescence.h). False: not within `most`.
   [[nodiscard]] bool drain(Duration most);
+  /// Until the last message that the network is late with has come: a lost one is sent again after minutes.
+  [[nodiscard]] Duration under_way() const;
   /// What drain() waits for, in words; empty when quiet.
   [[nodiscard]] std::string why_not_quiet() const;
 

@@ -2,6 +2,7 @@
 // world_state.cpp.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <map>
@@ -45,6 +46,9 @@ class World::Impl final : public ClientWorld {
   Duration let_faults_end();
   void heal();
   bool drain(Duration most);
+  [[nodiscard]] Duration under_way() const {
+    return Duration{std::max<std::int64_t>(network_.clear_by_ns() - now_ns_, 0)};
+  }
   bool quiet();
   bool rest();
   [[nodiscard]] std::string why_not_quiet() const;
