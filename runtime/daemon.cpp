@@ -286,11 +286,11 @@ int daemon_main(const DaemonProgram& program, int argc, char** argv) {
       ->group("")
       ->needs(listen);
   config->excludes(listen);
-  app.footer(
-      std::string{"Examples:\n  "} + program.name + " --config results/run/nodes/agent@us-east-1/config.json\n  " +
-      program.name +
-      " --listen tcp://127.0.0.2:7001 --control ipc:///var/lib/geocommit/control --metrics 127.0.0.2:7003 "
-      "--data-dir /var/lib/geocommit\n\nExit status: 0 after a clean end, 1 on an error, which is the last line.");
+  app.footer(std::string{"Examples:\n  "} + program.name +
+             " --config results/run/nodes/agent@us-east-1/config.json\n  " + program.name +
+             " --listen tcp://127.0.0.2:7001 --control ipc:///var/lib/geocommit/control --metrics 127.0.0.2:7003 "
+             "--data-dir /var/lib/geocommit\n\nExit status: 0 after a clean end, 74 if the log cannot be written, 1 on "
+             "any other error, which is the last line.");
   try {
     app.parse(argc, argv);
     if (options.config.empty() &&

@@ -93,7 +93,7 @@ class NodeHost::Impl {
     metrics_.reset();
     if (failure_) {
       spdlog::critical("{}", *failure_);
-      return 1;
+      return failed_status_;
     }
     if (Result<void> closed = service.close(); !closed) {
       failure_ = closed.error().message;
@@ -104,11 +104,12 @@ class NodeHost::Impl {
     return code;
   }
 
-  void fail(const std::string& why) {
+  void fail(const std::string& why, int status) {
     if (!failure_) {
       failure_ = why;
+      failed_status_ = status;
     }
-    loop_.stop(1);
+    loop_.stop(status);
   }
 
   void refresh() {
@@ -265,6 +266,7 @@ class NodeHost::Impl {
   std::unique_ptr<ControlServer> control_;
   std::unique_ptr<MetricsEndpoint> metrics_;
   std::optional<std::string> failure_;
+  int failed_status_{1};
   Instant renewed_{};  ///< When the runner was heard last.
 };
 
@@ -286,6 +288,6 @@ MetricSet& NodeHost::live() { return impl_->live_; }
 MetricSet& NodeHost::window() { return impl_->window_; }
 int NodeHost::run(NodeService& service) { return impl_->run(service); }
 NodeFaults& NodeHost::faults() { return *impl_->faults_; }
-void NodeHost::fail(const std::string& why) { impl_->fail(why); }
+void NodeHost::fail(const std::string& why, int status) { impl_->fail(why, status); }
 
 }  // namespace geocommit

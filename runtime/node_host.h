@@ -66,10 +66,10 @@ class NodeHost {
   /// Armed over the control plane, and from the configuration by open().
   [[nodiscard]] NodeFaults& faults();
 
-  /// Serves until a signal, shutdown, release, or fail(). The exit status: 0, 1, or kExitRelease.
+  /// Serves until a signal, shutdown, release, or fail(). The exit status: 0, 1, fail()'s, or kExitRelease.
   int run(NodeService& service);
   /// The node cannot go on: `why` becomes the last line on stderr, and run() returns 1 without a further send.
-  void fail(const std::string& why);
+  void fail(const std::string& why, int status = 1);
 
  private:
   class Impl;

@@ -50,7 +50,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
   engine_ = std::make_unique<NodeEngine>(engine_options(host, protocol, opened.epoch, parts), *this, points_);
   log_->start({[this](WriteToken token) { engine_->on_forced(token); },
                [this](Duration took) { telemetry_.force_latency().record(took); },
-               [this](const std::string& why) { host_.fail("the log cannot be written: " + why); }});
+               [this](const std::string& why) { host_.fail("the log cannot be written: " + why, kLogFailedStatus); }});
   host_.faults().set_disk([this, disk](const DiskState& state) {
     if (disk != nullptr) {
       disk->set(state);

@@ -80,7 +80,8 @@ void FaultController::run() {
     }
     const auto first = schedule_.begin();
     if (Clock::now() < first->first.first) {
-      const Clock::time_point when = first->first.first;  // wait_until keeps a reference, and stop() clears the schedule.
+      const Clock::time_point when =
+          first->first.first;  // wait_until keeps a reference, and stop() clears the schedule.
       changed_.wait_until(lock, when);
       continue;
     }
@@ -283,19 +284,17 @@ void FaultController::stop() {
 
 bool FaultController::node_ended(NodeId node, int status) {
   const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == 1;  // as a node does whose disk fails
+  const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == kLogFailedStatus;
   const std::lock_guard lock(mutex_);
   const bool was_dead = dead_.contains(node);
-  const auto until = excused_until_.find(node);
-  const bool late = until != excused_until_.end() && Clock::now() < until->second;
-  const bool excused = gave_up && (!excused_by_[node].empty() || late);
+  const bool excused = gave_up && disk_failed_.contains(node);
   const bool expected = !killed_by_[node].empty() || std::find(due_.begin(), due_.end(), node) != due_.end();
   if (was_dead && expected && (killed || excused)) return true;
   if (!excused) return false;
   dead_.insert(node);
   unready_.erase(node);
   tails_[node] = Tail::kept;
-  if (late) restart_if_free(node, Tail::kept);
+  restart_if_free(node, Tail::kept);
   return true;
 }
 
@@ -327,6 +326,7 @@ void FaultController::node_started(NodeId node) {
     return;
   }
   dead_.erase(node);
+  if (excused_by_[node].empty()) disk_failed_.erase(node);
   unready_.insert(node);
 }
 

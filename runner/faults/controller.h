@@ -139,7 +139,7 @@ class FaultController {
   Duration asked_{};                                               ///< When active() was.
   std::map<NodeId, std::set<std::size_t>> killed_by_, paused_by_;  ///< Faults that hold a node so.
   std::map<NodeId, std::set<std::size_t>> excused_by_;  ///< ... or in which it may end itself (a failing disk).
-  std::map<NodeId, Clock::time_point> excused_until_;
+  std::set<NodeId> disk_failed_;  ///< Under the process that runs now: it may end by it later, however late.
   std::set<NodeId> dead_, unready_;
   std::map<NodeId, Tail> tails_;
   std::set<std::pair<std::uint32_t, std::uint32_t>> fired_;  ///< Order and occurrence, of saw_fired().

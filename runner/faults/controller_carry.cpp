@@ -9,9 +9,6 @@
 namespace geocommit {
 namespace {
 
-/// A failing disk may end its node a moment after the fault has gone.
-constexpr Duration kExcuse = 1s;
-
 bool on_links(const Fault& fault) { return fault.kind == FaultKind::cut || fault.kind == FaultKind::link; }
 
 }  // namespace
@@ -113,6 +110,7 @@ void FaultController::carry_out(std::size_t index, std::size_t part, std::option
     case FaultKind::disk_full: {
       const std::lock_guard lock(mutex_);
       excused_by_[fault.node].insert(index);
+      disk_failed_.insert(fault.node);
       break;
     }
     case FaultKind::disk_stall:
@@ -198,7 +196,6 @@ void FaultController::undo(std::size_t index, std::size_t part) {
   if (fault.kind == FaultKind::disk_fail_sync || fault.kind == FaultKind::disk_full) {
     const std::lock_guard lock(mutex_);
     excused_by_[fault.node].erase(index);
-    excused_until_[fault.node] = Clock::now() + kExcuse;
     restart_if_free(fault.node, Tail::kept);
   }
 }

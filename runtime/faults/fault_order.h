@@ -10,7 +10,7 @@
 //
 // What a node does by itself, and heals by itself when `length` is over: crash (SIGKILL; the runner starts it again),
 // pause (SIGSTOP; a kernel timer of its own sends the SIGCONT, the runner may do so before), drop, disk_*, clock_step.
-// A failed or full disk makes the node end itself at its next forced write: exit status 1 and a clear last line. What
+// A failed or full disk makes the node end itself at its next forced write: exit status kLogFailedStatus and a clear last line. What
 // it leaves to the runner: cut, link, duplicate, reorder, transfer, failover, and any order with `by_runner` (a point
 // of this node that triggers what happens to another). It reports and waits, and the callback acts before it returns.
 // On loopback a cut is an order of kind drop, `classes` 0, to every sender (the waiting node's own as a second order on
@@ -29,6 +29,9 @@
 #include "faults/fault_plan.h"
 
 namespace geocommit {
+
+/// How a node ends whose log cannot be written (EX_IOERR of sysexits.h).
+inline constexpr int kLogFailedStatus = 74;
 
 struct FaultOrder {
   std::uint32_t id{};  ///< The runner's name for it, above 0; arming an id again replaces it.

@@ -74,7 +74,7 @@ std::vector<FaultController::Restart> restarts(FaultController& controller) {
 }
 
 const std::vector<NodeId> kNodes{kA, kB, kCoordinator};
-constexpr int kGaveUp = 1 << 8;  // As waitpid gives it: exit status 1.
+constexpr int kGaveUp = kLogFailedStatus << 8;  // As waitpid gives it.
 
 }  // namespace
 
@@ -289,7 +289,21 @@ TEST_CASE("without links a cut is an order to every sender, at a point also to t
   controller.stop();
 }
 
-TEST_CASE("a disk that fails may end its node, no longer than it fails") {
+TEST_CASE("a disk that failed may end its node, however late, until that is started again") {
+  MadeUpWorld world;
+  FaultController controller({at_node(FaultKind::disk_fail_sync, "disk-fail-sync", kA, Duration{0}, 30ms)}, kNodes,
+                             world.hands());
+  controller.begin();
+  REQUIRE(world.saw("-disk-fail-sync"));
+  CHECK_FALSE(controller.node_ended(kA, 1 << 8));  // Another error.
+  CHECK(controller.node_ended(kA, kGaveUp));
+  REQUIRE(restarts(controller).size() == 1);
+  controller.node_started(kA);
+  CHECK_FALSE(controller.node_ended(kA, kGaveUp));
+  controller.stop();
+}
+
+TEST_CASE("a disk that fails may end its node, and no other") {
   MadeUpWorld world;
   FaultController controller({at_node(FaultKind::disk_fail_sync, "disk-fail-sync", kA, Duration{0}, 30ms)}, kNodes,
                              world.hands());

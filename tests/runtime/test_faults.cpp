@@ -231,7 +231,7 @@ TEST_CASE("a failed sync, or a full disk: the site never votes YES on it, and en
       const std::optional<int> end = cell.nodes.wait_end(kFirst);
       REQUIRE(end.has_value());
       REQUIRE(WIFEXITED(*end));
-      CHECK(WEXITSTATUS(*end) == 1);
+      CHECK(WEXITSTATUS(*end) == kLogFailedStatus);
       const std::string last = cell.nodes.last_line(kFirst);
       CHECK(last.find("the log cannot be written") != std::string::npos);
       CHECK(last.find(kind == FaultKind::disk_full ? "No space left on device" : "Input/output error") !=
