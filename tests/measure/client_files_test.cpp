@@ -3,6 +3,8 @@
 #include <catch2/catch.hpp>
 #include <filesystem>
 #include <fstream>
+#include <nlohmann/json.hpp>
+#include <tuple>
 
 #include "client/outcomes.h"
 #include "client/workload_json.h"
@@ -103,4 +105,31 @@ TEST_CASE("a workload survives its JSON, and nonsense does not") {
   CHECK(broken("{", "{\"extra\":1,"));
   CHECK_FALSE(parse_workload("[]"));
   CHECK_FALSE(parse_workload("{"));
+}
+
+TEST_CASE("a workload's numbers: the ends of each range are in it, what lies behind is not") {
+  const auto root = nlohmann::json::parse(to_json(WorkloadSpec{}));
+  const auto taken = [&](const char* key, const nlohmann::json& value) {
+    nlohmann::json one = root;
+    one[key] = value;
+    return parse_workload(one.dump()).ok();
+  };
+  for (const auto& [key, least, most] : {std::tuple<const char*, std::int64_t, std::int64_t>{"participants", 1, 1024},
+                                         {"clients", 1, 1'000'000},
+                                         {"amount_max", 1, std::int64_t{1} << 40U},
+                                         {"outstanding_max", 1, 10'000'000}}) {
+    CAPTURE(key);
+    CHECK((taken(key, least) && taken(key, most)));
+    CHECK_FALSE((taken(key, least - 1) || taken(key, most + 1)));
+  }
+  for (const auto& [key, least, most] : {std::tuple<const char*, double, double>{"rate_per_s", 1e-6, 1e9},
+                                         {"zipf_theta", 1e-6, 10.0},
+                                         {"hot_keys", 0.0, 1.0},
+                                         {"hot_share", 0.0, 1.0},
+                                         {"local", 0.0, 1.0},
+                                         {"reads", 0.0, 1.0}}) {
+    CAPTURE(key);
+    CHECK((taken(key, least) && taken(key, most)));
+    CHECK_FALSE((taken(key, least - 1e-7) || taken(key, most * 1.001)));
+  }
 }

@@ -101,6 +101,24 @@ TEST_CASE("a node whose disk fails ends itself, without a YES, and comes back wh
   }
 }
 
+TEST_CASE("a node that crashes has its log when it is back, also where no history is kept, and whatever else happens") {
+  WorldSpec spec = small("2pc");
+  spec.keep_history = false;
+  spec.faults = {at_node(FaultKind::pause, NodeId{3}, 500ms, 100ms), at_node(FaultKind::crash, kAgentB, 2s, 100ms)};
+  World world(spec);
+  begin_load(world);
+  world.run_load();
+  world.heal();
+  REQUIRE(world.drain(120s));
+  REQUIRE(world.client_counts().committed > 0);
+  CHECK(world.engine(kAgentB).status().epoch == Epoch{2});
+  std::int64_t total = 0;
+  for (const NodeId agent : {NodeId{1}, kAgentB, NodeId{3}}) {
+    total += world.engine(agent).status().balance_total;
+  }
+  CHECK(total == 3 * 1000 * spec.initial_balance);
+}
+
 TEST_CASE("a node that starts while its disk fails waits for it") {
   WorldSpec spec = small("2pc");
   spec.faults = {at_node(FaultKind::crash, kAgentB, 1s, 200ms), at_node(FaultKind::disk_full, kAgentB, 1100ms, 1s),
