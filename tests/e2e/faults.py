@@ -121,10 +121,12 @@ def partition_without_links():
 
 
 def disk():
-    cells, _, _, logs = carried_out(["at: 1s, for: 500ms, disk: {node: agent@rack-1, stall: true}",
-                                     "at: 2s, for: 500ms, disk: {node: agent@rack-2, fail: sync}",
-                                     "at: 5s, for: 500ms, disk: {node: coordinator@rack-3, fail: full}"],
-                                    duration="7s")
+    # At points before a forced write: one that fails is met for certain, also where the last victim is long in coming back.
+    cells, _, _, logs = carried_out(
+        ["at: 1s, for: 500ms, disk: {node: agent@rack-1, stall: true}",
+         "at: 2s, on: prepare-received, node: agent@rack-2, disk: {node: agent@rack-2, fail: sync}, for: 500ms",
+         "at: 5s, on: votes-collected, node: coordinator@rack-3, disk: {node: coordinator@rack-3, fail: full}, for: 500ms"],
+        duration="10s")
     happened(cells[0])
     sound(cells[0])
     check("start 2," not in logs["agent@rack-1"], "a stall kills nobody")
