@@ -1,22 +1,24 @@
-// What theory says a run should measure: the closed forms at `Prediction` below, mixed over the origins and cohorts
-// that the workload draws.
+// What theory says a run should measure: the closed form of its protocol (Protocol::timing) over the transactions that
+// its workload draws, routed as the protocol routes them.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "base/time.h"
-#include "protocols/directory.h"
+#include "protocols/registry.h"
 #include "workload/generator.h"
 
 namespace geocommit {
 
 struct PredictionInput {
-  std::string protocol;  ///< Registry name: 2pc, 3pc or home-region.
+  const Protocol* protocol{};
   const Directory* directory{};
   WorkloadSpec workload;
   std::vector<RegionId> origins;  ///< Each offers the same rate. Empty: every region.
+  std::uint64_t seed{};           ///< The clients': the same transactions are drawn.
   /// [from][to], one way; the diagonal is one way between two nodes of the region.
   std::vector<std::vector<Duration>> one_way;
   Duration force{};  ///< W: one forced write.
@@ -31,21 +33,15 @@ struct Predicted {
   Duration mean{};
 };
 
-/// Zero load, zero jitter: no queueing, no processing time. With RTT_i between coordinator and participant i:
-///   2pc          T = max(RTT_i + W) + W
-///   3pc          T = 2 max(RTT_i + W) + 2 W
-///   home-region  2pc among the homes; the coordinator is the home's if there is one home, else the origin's
-///   a read       T = max(RTT_i); its locks end with its vote and are in neither lock_hold nor in_doubt
-/// commit_latency is T. lock_hold is T at every participant: locks are taken when PREPARE arrives and released when
-/// COMMIT arrives, each one way later than it left. in_doubt is T - W. client_latency adds a round trip
-/// within the origin's region, and between origin and home where the request is forwarded.
+/// Without load, jitter or processing time. lock_hold and in_doubt: over pairs of transaction and participant.
+/// client_latency is commit_latency, and a round trip within the origin's region, and one to the region that
+/// coordinates if that is another.
 struct Prediction {
   std::optional<Predicted> commit_latency, lock_hold, in_doubt, client_latency;
   std::string why_not;  ///< When there is none: for people.
 };
 
-/// Sites within a region are taken as equally likely (so they are, but for skewed keys and several sites a region).
-/// Nothing with faults, jitter, more than 1 % lock waits, or an unknown protocol.
+/// Nothing with faults, jitter, or more than 1 % lock waits.
 [[nodiscard]] Prediction predict(const PredictionInput& input);
 
 }  // namespace geocommit

@@ -46,6 +46,20 @@ struct CostRow {
   std::uint32_t delays_to_decision{};
 };
 
+/// Where one transaction's sites are, as its closed form sees them.
+struct Geometry {
+  std::vector<Duration> round_trips;  ///< Between the coordinator and each participant; never empty.
+  Duration force{};                   ///< W: one forced write.
+  bool read_at_one_site{};            ///< It only reads, at one site: lets go with its vote, and nothing is forced.
+};
+/// A fault-free transaction without load: no queueing, no jitter, no processing time.
+struct Timing {
+  Duration commit_latency{};  ///< From the request's arrival at the coordinator to the decision.
+  /// At every participant: from its locks until they are free, and from its YES to the decision. Nullopt: it holds
+  /// none that outlast its vote.
+  std::optional<Duration> lock_hold{}, in_doubt{};
+};
+
 /// Where a request is executed: the coordinator, the protocol among the sites, and each site's work.
 struct Route {
   RegionId coordinator_region;
@@ -99,6 +113,7 @@ struct Protocol {
   std::unique_ptr<CommitMachine> (*make)(Role, const TxnContext&){};
   OrphanRule (*orphan)(const Message& message, const Remembered& remembered){};
   CostRow (*commit_cost)(std::uint32_t participants){};
+  Timing (*timing)(const Geometry& geometry){};  ///< The closed form (its README, Cost).
   std::span<const KindRow> kinds{};
   std::span<const RecordRow> records{};
   std::span<const TimerRow> timers{};

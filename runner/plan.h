@@ -38,6 +38,10 @@ struct Plan {
   [[nodiscard]] const PlannedWan& wan(const Cell& cell) const { return wans.at(wan_of.at(cell.point)); }
   [[nodiscard]] const Topology& topology(const Cell& cell) const { return wan(cell).topology; }
   [[nodiscard]] Directory directory(const Cell& cell) const;
+  /// Of a cell's clients: each repetition draws its own load, and every protocol of a repetition gets the same.
+  [[nodiscard]] std::uint64_t seed(const Cell& cell) const {
+    return experiment.seed + 1'000'003ULL * (cell.repetition - 1);
+  }
   /// Regions that originate load in a cell.
   [[nodiscard]] std::vector<RegionId> origins(const Cell& cell) const;
   /// The processes of a cell: all agents and coordinators, and the clients of its origins.

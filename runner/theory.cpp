@@ -5,10 +5,11 @@ namespace geocommit {
 Prediction predict_cell(const Plan& plan, const Cell& cell, Duration force, double lock_wait_share, bool emulated) {
   const Directory directory = plan.directory(cell);
   PredictionInput input;
-  input.protocol = cell.protocol->name;
+  input.protocol = cell.protocol;
   input.directory = &directory;
   input.workload = plan.point(cell).settings.workload;
   input.origins = plan.origins(cell);
+  input.seed = plan.seed(cell);
   input.force = force;
   input.jitter = plan.topology(cell).impaired();
   input.lock_wait_share = lock_wait_share;

@@ -1,4 +1,6 @@
 // Costs and the rules for messages about transactions that have no machine.
+#include <algorithm>
+
 #include "protocols/machine_base.h"
 #include "protocols/parts/orphans.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
@@ -107,6 +109,16 @@ OrphanRule orphan(const Message& message, const Remembered& remembered) {
 }
 
 CostRow commit_cost(std::uint32_t participants) { return {6 * participants, 3 * participants + 2, 4}; }
+
+/// T = 2 max(RTT_i + W) + 2 W: the last vote, precommit, its last acknowledgement, the decision.
+Timing timing(const Geometry& geometry) {
+  const Duration slowest = *std::max_element(geometry.round_trips.begin(), geometry.round_trips.end());
+  if (geometry.read_at_one_site) {
+    return {slowest};
+  }
+  const Duration latency = 2 * slowest + 4 * geometry.force;
+  return {latency, latency, latency - geometry.force};
+}
 
 Route route(const Request& request, const Directory& directory) {
   return {request.origin, kWireId, place_everywhere(request, directory)};

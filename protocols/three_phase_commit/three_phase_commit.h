@@ -93,6 +93,7 @@ inline constexpr std::array<std::string_view, 13> kPoints{
 [[nodiscard]] std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context);
 [[nodiscard]] OrphanRule orphan(const Message& message, const Remembered& remembered);
 [[nodiscard]] CostRow commit_cost(std::uint32_t participants);
+[[nodiscard]] Timing timing(const Geometry& geometry);
 [[nodiscard]] Route route(const Request& request, const Directory& directory);
 
 [[nodiscard]] std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context);

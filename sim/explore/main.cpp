@@ -16,7 +16,9 @@
 namespace {
 
 using namespace geocommit::explore;
+using geocommit::all_protocols;
 using geocommit::LockingPolicy;
+using geocommit::Protocol;
 
 int replay_file(const std::string& path) {
   std::ifstream in(path);
@@ -178,8 +180,8 @@ Host host_of(const std::string& save) {
 }
 
 /// Its inner protocol among the homes, and its shipping.
-int explore_home_region(const Options& options, ShippingOptions shipping, const Host& host) {
-  std::cout << "home-region: its inner protocol among the homes is 2pc\n";
+int explore_router(const Protocol& router, const Options& options, ShippingOptions shipping, const Host& host) {
+  std::cout << router.name << ": its inner protocol among the homes is " << options.protocol->name << "\n";
   const int inner = run_explore(options, host);
   shipping.crashes = options.bounds.crashes;
   shipping.duplicates = options.bounds.duplicates;
@@ -191,6 +193,17 @@ int explore_home_region(const Options& options, ShippingOptions shipping, const 
   return inner == kViolation || outer == kViolation ? kViolation : std::max(inner, outer);
 }
 
+/// "a, b"
+std::string names_of(bool routers_only) {
+  std::string names;
+  for (const Protocol& protocol : all_protocols()) {
+    if (!routers_only || protocol.is_router()) {
+      names += (names.empty() ? "" : ", ") + std::string(protocol.name);
+    }
+  }
+  return names;
+}
+
 int run(const CLI::App& app, Arguments& arguments) {
   const auto refuse = [](const std::string& why) {
     std::cerr << "geocommit explore: " << why << "\n";
@@ -200,18 +213,18 @@ int run(const CLI::App& app, Arguments& arguments) {
     return replay_file(arguments.replay_path);
   }
   Options& options = arguments.options;
-  const bool home_region = arguments.protocol == "home-region";
-  options.protocol = geocommit::find_protocol(home_region ? "2pc" : arguments.protocol);
-  if (options.protocol == nullptr || options.protocol->is_router()) {
+  const Protocol* row = geocommit::find_protocol(arguments.protocol);
+  if (row == nullptr) {
     return refuse((arguments.protocol.empty() ? "which protocol?" : "no protocol '" + arguments.protocol + "';") +
-                  " expected 2pc, 3pc or home-region");
+                  " expected one of " + names_of(false));
   }
-  if (arguments.failovers && !home_region) {
-    return refuse("--failover is of home-region: only there a home has a master");
+  options.protocol = &row->commits_as();
+  if (arguments.failovers && !row->is_router()) {
+    return refuse("--failover is of " + names_of(true) + ": only there a home has a master");
   }
   for (const char* option : kShippingOptions) {
-    if (app.count(option) > 0 && !home_region) {
-      return refuse(std::string(option) + " is of home-region");
+    if (app.count(option) > 0 && !row->is_router()) {
+      return refuse(std::string(option) + " is of " + names_of(true));
     }
   }
   if (options.read_only > options.participants) {
@@ -243,7 +256,7 @@ int run(const CLI::App& app, Arguments& arguments) {
     conflict.limits = options.limits;
     return run_explore_conflict(conflict, host);
   }
-  return home_region ? explore_home_region(options, arguments.shipping, host) : run_explore(options, host);
+  return row->is_router() ? explore_router(*row, options, arguments.shipping, host) : run_explore(options, host);
 }
 
 }  // namespace
@@ -257,7 +270,7 @@ int main(int argc, char** argv) {
       "Exit code: 0 searched to the end without a violation, 2 a violation, 3 a limit came first, 1 not understood.",
       "geocommit explore"};
   Arguments arguments;
-  app.add_option("protocol", arguments.protocol, "2pc, 3pc, home-region");
+  app.add_option("protocol", arguments.protocol, names_of(false));
   add_bounds(app, arguments.options);
   add_limits(app, arguments);
   add_shipping(app, arguments.shipping);

@@ -14,7 +14,7 @@ namespace geocommit::sim {
 namespace {
 
 struct Options {
-  std::string protocol{"2pc"};
+  std::string protocol{all_protocols().front().name};
   std::uint32_t regions{3}, sites{1}, participants{3};
   double rate{0};  ///< Over all regions.
   double seconds{20};

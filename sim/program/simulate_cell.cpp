@@ -64,9 +64,8 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   spec.origins = plan.origins(cell);
   spec.warmup = s.warmup;
   spec.duration = s.duration;
-  // As the runner configures its clients and seeds its repetitions.
   spec.outcome_timeout = timeouts.outcome();
-  spec.seed = plan.experiment.seed + 1'000'003ULL * (cell.repetition - 1);
+  spec.seed = plan.seed(cell);
   spec.faults = plan_of(plan.faults(cell));
   return spec;
 }

@@ -27,6 +27,7 @@ TEST_CASE("every row of the table is complete and unique") {
     REQUIRE(machines.make != nullptr);
     REQUIRE(machines.orphan != nullptr);
     REQUIRE(machines.commit_cost != nullptr);
+    REQUIRE(machines.timing != nullptr);
     CHECK_FALSE(machines.points.empty());
     const auto in_their_places = [](const auto& rows) {
       for (std::size_t i = 0; i < rows.size(); ++i) {

@@ -1,8 +1,11 @@
 #include "sim/explore/shipping/node.h"
 
 #include <algorithm>
+#include <span>
 
 #include "base/canonical.h"
+#include "base/check.h"
+#include "protocols/registry.h"
 
 namespace geocommit::explore::shipping {
 namespace {
@@ -152,7 +155,10 @@ EngineOptions Node::engine_options(const Setting& setting, std::size_t self, Epo
   EngineOptions options;
   options.self = setting.id(self);
   options.epoch = epoch;
-  options.protocol = find_protocol("home-region");
+  const std::span<const Protocol> rows = all_protocols();
+  const auto ships = std::find_if(rows.begin(), rows.end(), [](const Protocol& row) { return row.ships_to_replicas; });
+  GC_CHECK(ships != rows.end());
+  options.protocol = &*ships;
   options.directory = &setting.directory;
   options.timeouts = {kTimeout, kTimeout, Duration{0}};  // As the other explorer's: no repetitions are counted.
   options.locking = LockingPolicy::no_wait;
