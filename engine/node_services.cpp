@@ -147,10 +147,8 @@ std::string NodeEngine::Impl::describe() const {
   std::string text;
   for (const auto* table : {&coordinators_, &participants_}) {
     for (const TxnEntry* entry : table->ascending()) {
-      const TxnId& txn = entry->descriptor.txn;
-      text += std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
-              std::to_string(txn.counter) + " " + std::string(name_of(entry->role)) + " " + entry->machine->describe() +
-              "\n";
+      text += to_text(entry->descriptor.txn) + " " + std::string(name_of(entry->role)) + " " +
+              entry->machine->describe() + "\n";
     }
   }
   return text;

@@ -1,3 +1,5 @@
+#include <string>
+
 #include "protocols/registry.h"
 
 namespace geocommit {
@@ -104,6 +106,11 @@ std::string_view name_of(Role role) {
       return "participant";
   }
   return "?";
+}
+
+std::string to_text(const TxnId& txn) {
+  return std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
+         std::to_string(txn.counter);
 }
 
 }  // namespace geocommit

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "protocols/machine.h"
@@ -52,5 +53,8 @@ struct TxnDescriptor {
   bool measured{};
   std::vector<Operation> operations;  ///< This site's own; empty at the coordinator.
 };
+
+/// "1001.1.7": coordinator, its start, counter. As results, traces and the terminal name a transaction.
+[[nodiscard]] std::string to_text(const TxnId& txn);
 
 }  // namespace geocommit

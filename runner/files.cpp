@@ -12,7 +12,7 @@
 #include <cstring>
 #include <vector>
 
-#include "runtime/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 namespace {

@@ -90,8 +90,7 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.data_directory = ".";  // where its file is: a name that JSON could not hold is in no file
   if (!context_.network.starts(node)) config.lease = plan.experiment.lease;
   config.own_namespace = context_.network.namespace_fd(node) >= 0;
-  // Each repetition draws its own load; every protocol of a repetition gets the same.
-  config.seed = plan.experiment.seed + 1'000'003ULL * (context_.cell.repetition - 1);
+  config.seed = plan.seed(context_.cell);
   config.client.workload_json = to_json(s.workload);
   config.client.warmup = s.warmup;
   config.client.duration = s.duration;

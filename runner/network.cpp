@@ -9,10 +9,10 @@
 #include <cstdio>
 #include <random>
 
+#include "os/unique_fd.h"
 #include "runner/private_sockets.h"
 #include "runner/prometheus/server.h"
 #include "runtime/bind_policy.h"
-#include "runtime/unique_fd.h"
 
 namespace geocommit {
 namespace {

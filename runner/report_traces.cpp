@@ -37,7 +37,7 @@ class Drawn {
       messages.push_back(std::move(one));
     }
     return {{"cell", cell_.name},
-            {"transaction", trace::text_of(timeline_.txn)},
+            {"transaction", to_text(timeline_.txn)},
             {"why", why},
             {"nodes", std::move(nodes)},
             {"messages", std::move(messages)},

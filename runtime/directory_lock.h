@@ -5,7 +5,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "runtime/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 

@@ -24,7 +24,7 @@
 #include <vector>
 #include <zmq.hpp>
 
-#include "runtime/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 namespace {

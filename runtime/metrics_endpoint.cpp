@@ -15,7 +15,7 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 namespace {

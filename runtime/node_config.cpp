@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "base/identifier.h"
-#include "runtime/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 namespace {

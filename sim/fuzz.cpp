@@ -111,9 +111,7 @@ FuzzResult run_case(const FuzzCase& one) {
       }
       for (const Violation& violation : result.verdict.examples) {
         if (!result.verdict.expected && result.failures.size() < 12) {
-          fail("  " + std::to_string(violation.txn.coordinator.value) + "." +
-               std::to_string(violation.txn.epoch.value) + "." + std::to_string(violation.txn.counter) + " " +
-               violation.what);
+          fail("  " + to_text(violation.txn) + " " + violation.what);
         }
       }
       break;

@@ -450,9 +450,4 @@ class Checker {
 
 Verdict check(const History& history, const CheckOptions& options) { return verdict::Checker(history, options).run(); }
 
-std::string to_text(TxnId txn) {
-  return std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
-         std::to_string(txn.counter);
-}
-
 }  // namespace geocommit

@@ -79,9 +79,6 @@ struct Verdict {
   }
 };
 
-/// As results, traces and the terminal name a transaction: coordinator.epoch.counter.
-[[nodiscard]] std::string to_text(TxnId txn);
-
 /// Deterministic; O(facts log facts).
 [[nodiscard]] Verdict check(const History& history, const CheckOptions& options = {});
 

@@ -33,10 +33,10 @@ void pause_for(Duration time) {
 
 }  // namespace
 
-Result<OwnedFd> udp_socket(int namespace_fd, const std::string& address, std::uint16_t port) {
-  OwnedFd socket;
+Result<UniqueFd> udp_socket(int namespace_fd, const std::string& address, std::uint16_t port) {
+  UniqueFd socket;
   const auto make = [&]() -> Result<void> {
-    socket = OwnedFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    socket = UniqueFd(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
     const sockaddr_in at = endpoint(address, port);
     const int buffer = 8 << 20;
     ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
@@ -57,7 +57,7 @@ std::uint16_t port_of(int socket) {
   return ::getsockname(socket, reinterpret_cast<sockaddr*>(&at), &size) == 0 ? ntohs(at.sin_port) : std::uint16_t{0};
 }
 
-EchoServer::EchoServer(OwnedFd socket, std::string address, std::uint16_t port)
+EchoServer::EchoServer(UniqueFd socket, std::string address, std::uint16_t port)
     : socket_(std::move(socket)), address_(std::move(address)), port_(port), thread_([this] { serve(); }) {}
 
 Result<std::unique_ptr<EchoServer>> EchoServer::start(int namespace_fd, const std::string& address) {

@@ -10,12 +10,12 @@
 
 #include "base/result.h"
 #include "base/time.h"
-#include "wan/owned_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 
 /// A UDP socket bound to `address` inside a namespace (-1: the current one).
-[[nodiscard]] Result<OwnedFd> udp_socket(int namespace_fd, const std::string& address, std::uint16_t port = 0);
+[[nodiscard]] Result<UniqueFd> udp_socket(int namespace_fd, const std::string& address, std::uint16_t port = 0);
 /// The port that it got.
 [[nodiscard]] std::uint16_t port_of(int socket);
 
@@ -30,9 +30,9 @@ class EchoServer {
   [[nodiscard]] const std::string& address() const { return address_; }
 
  private:
-  EchoServer(OwnedFd socket, std::string address, std::uint16_t port);
+  EchoServer(UniqueFd socket, std::string address, std::uint16_t port);
   void serve();
-  OwnedFd socket_;
+  UniqueFd socket_;
   std::string address_;
   std::uint16_t port_;
   std::atomic<bool> stop_{false};

@@ -21,7 +21,7 @@ namespace {
 Error failed(const std::string& what) { return Error{what + ": " + std::strerror(errno)}; }
 
 Result<void> write_file(const std::string& path, const std::string& text) {
-  const OwnedFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
   if (!file.valid()) return failed("open " + path);
   if (::write(file.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size()))
     return failed("write " + path);
@@ -36,8 +36,8 @@ Result<void> loopback_up() {
 
 }  // namespace
 
-Result<OwnedFd> current_namespace() {
-  OwnedFd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+Result<UniqueFd> current_namespace() {
+  UniqueFd fd(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
   if (!fd.valid()) return failed("open /proc/thread-self/ns/net");
   return fd;
 }
@@ -55,8 +55,8 @@ Result<void> in_namespace(int namespace_fd, const std::function<Result<void>()>&
   return result;
 }
 
-Result<OwnedFd> make_namespace(const std::function<Result<void>()>& setup) {
-  Result<OwnedFd> result = Error{"not run"};
+Result<UniqueFd> make_namespace(const std::function<Result<void>()>& setup) {
+  Result<UniqueFd> result = Error{"not run"};
   std::thread worker([&] {
     if (::unshare(CLONE_NEWNET) != 0) {
       result = failed("make a network namespace");
@@ -98,8 +98,8 @@ Result<void> enter_private_namespace() {
 Result<void> in_scratch_process(const std::function<Result<void>()>& work, int timeout_s) {
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return failed("pipe");
-  OwnedFd read_end(ends[0]);
-  OwnedFd write_end(ends[1]);
+  UniqueFd read_end(ends[0]);
+  UniqueFd write_end(ends[1]);
   const pid_t child = ::fork();
   if (child < 0) return failed("fork");
   if (child == 0) {

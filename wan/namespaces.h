@@ -7,7 +7,7 @@
 #include <string>
 
 #include "base/result.h"
-#include "wan/owned_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 
@@ -15,10 +15,10 @@ namespace geocommit {
 [[nodiscard]] Result<void> in_namespace(int namespace_fd, const std::function<Result<void>()>& work);
 
 /// Makes a network namespace, with its loopback up, and runs `setup` inside it before it is handed over.
-[[nodiscard]] Result<OwnedFd> make_namespace(const std::function<Result<void>()>& setup);
+[[nodiscard]] Result<UniqueFd> make_namespace(const std::function<Result<void>()>& setup);
 
 /// Opens the namespace of the calling thread.
-[[nodiscard]] Result<OwnedFd> current_namespace();
+[[nodiscard]] Result<UniqueFd> current_namespace();
 
 /// Runs `work` in a child process that has entered a private hub namespace, and hands back its result: the calling
 /// process stays as it is. Bounded by `timeout_s`. Call it before threads exist.

@@ -40,7 +40,7 @@ constexpr std::uint16_t kCreate = NLM_F_CREATE | NLM_F_EXCL;
 }  // namespace
 
 Result<Netlink> Netlink::open() {
-  OwnedFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
+  UniqueFd socket(::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE));
   if (!socket.valid()) return Error{std::string("cannot open a rtnetlink socket: ") + std::strerror(errno)};
   const timeval limit{5, 0};
   ::setsockopt(socket.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);

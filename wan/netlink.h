@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "wan/owned_fd.h"
+#include "os/unique_fd.h"
 
 struct nlmsghdr;
 
@@ -57,11 +57,11 @@ class Netlink {
                                   const std::function<void(const nlmsghdr&)>& each);
 
  private:
-  explicit Netlink(OwnedFd socket) : socket_(std::move(socket)) {}
+  explicit Netlink(UniqueFd socket) : socket_(std::move(socket)) {}
   [[nodiscard]] Result<void> set_number(const std::string& name, std::uint16_t type, std::uint32_t value,
                                         const std::string& step);
   [[nodiscard]] Result<void> receive(const std::string& step, const std::function<void(const nlmsghdr&)>* each);
-  OwnedFd socket_;
+  UniqueFd socket_;
   std::uint32_t sequence_ = 0;
 };
 

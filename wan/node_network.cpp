@@ -99,7 +99,7 @@ std::map<std::string, std::string> NodeNetwork::describe_tcp() const {
       if (out[name].empty()) out[name] = "not in this kernel";
     }
     // The route decides, and only a socket that has looked its route up knows: connect, without waiting.
-    const OwnedFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    const UniqueFd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     sockaddr_in to{};
     to.sin_family = AF_INET;
     to.sin_port = htons(9);

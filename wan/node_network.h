@@ -76,7 +76,7 @@ class NodeNetwork {
   [[nodiscard]] std::map<std::string, std::string> describe_tcp() const;
 
  private:
-  std::vector<OwnedFd> namespaces_;
+  std::vector<UniqueFd> namespaces_;
   bool has_bridge_ = false;
 };
 

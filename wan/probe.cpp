@@ -44,7 +44,7 @@ void sleep_until(std::int64_t at_ns) {
 
 /// Requests at a fixed interval whether or not answers came, so that slow answers are not sampled less often.
 struct PairRun {
-  OwnedFd socket;
+  UniqueFd socket;
   Duration interval{0};
   std::vector<Duration> round_trips;
   std::size_t sent = 0;
@@ -122,7 +122,7 @@ class Load {
     }
   }
   std::uint32_t per_second_;
-  std::vector<OwnedFd> sockets_;
+  std::vector<UniqueFd> sockets_;
   std::vector<sockaddr_in> addresses_;
   std::atomic<bool> stop_{false};
   std::thread thread_;

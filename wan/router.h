@@ -13,9 +13,9 @@
 #include <memory>
 #include <vector>
 
+#include "os/unique_fd.h"
 #include "wan/lateness.h"
 #include "wan/link_model.h"
-#include "wan/owned_fd.h"
 #include "wan/packet_store.h"
 #include "wan/router_protocol.h"
 
@@ -43,9 +43,9 @@ class Router {
   };
 
   [[nodiscard]] bool serve_control();  ///< false: the runner has gone
-  void handle(const RouterRequest& request, OwnedFd passed, RouterReply& reply);
-  [[nodiscard]] int hello(const RouterRequest& request, OwnedFd pulse);
-  [[nodiscard]] int add_node(const RouterRequest& request, OwnedFd tun);
+  void handle(const RouterRequest& request, UniqueFd passed, RouterReply& reply);
+  [[nodiscard]] int hello(const RouterRequest& request, UniqueFd pulse);
+  [[nodiscard]] int add_node(const RouterRequest& request, UniqueFd tun);
   [[nodiscard]] int set_links(const RouterRequest& request);
   void fill_stats(RouterReply& reply) const;
 
@@ -58,16 +58,16 @@ class Router {
   void beat(std::int64_t now_ns);
   [[nodiscard]] bool spin_is_worth_it(std::int64_t now_ns) const;
 
-  OwnedFd control_;
-  OwnedFd epoll_;
-  OwnedFd timer_;
+  UniqueFd control_;
+  UniqueFd epoll_;
+  UniqueFd timer_;
   RouterPulse* pulse_ = nullptr;
   std::uint32_t nodes_ = 0;
   std::uint32_t wan_network_ = 0;
   std::int64_t spin_ns_ = 0;
   std::int64_t advance_ns_ = 0;
   bool sched_fifo_ = false;
-  std::vector<OwnedFd> tuns_;
+  std::vector<UniqueFd> tuns_;
   std::vector<LinkModel> links_;  // row = from
   std::vector<Due> heap_;
   PacketStore store_;

@@ -63,7 +63,7 @@ Result<std::filesystem::path> find_router(std::filesystem::path given) {
 Result<void> RouterClient::start(std::filesystem::path program, const std::filesystem::path& log) {
   const auto found = find_router(std::move(program));
   if (!found) return found.error();
-  pulse_fd_ = OwnedFd(::memfd_create("geocommit-router-pulse", MFD_CLOEXEC));
+  pulse_fd_ = UniqueFd(::memfd_create("geocommit-router-pulse", MFD_CLOEXEC));
   if (!pulse_fd_.valid() || ::ftruncate(pulse_fd_.get(), sizeof(RouterPulse)) != 0) return failed("memfd");
   void* memory = ::mmap(nullptr, sizeof(RouterPulse), PROT_READ | PROT_WRITE, MAP_SHARED, pulse_fd_.get(), 0);
   if (memory == MAP_FAILED) return failed("mmap");
@@ -71,14 +71,14 @@ Result<void> RouterClient::start(std::filesystem::path program, const std::files
   pulse_->monotonic_ns.store(monotonic_ns(), std::memory_order_relaxed);
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) return failed("socketpair");
-  control_ = OwnedFd(ends[0]);
-  const OwnedFd far_end(ends[1]);
+  control_ = UniqueFd(ends[0]);
+  const UniqueFd far_end(ends[1]);
   const timeval limit{2, 0};
   ::setsockopt(control_.get(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
   ::setsockopt(control_.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
-  OwnedFd log_file;
+  UniqueFd log_file;
   if (!log.empty()) {
-    log_file = OwnedFd(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
+    log_file = UniqueFd(::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644));
     if (!log_file.valid()) return failed("open " + log.string());
     log_ = log;
   }
@@ -87,7 +87,7 @@ Result<void> RouterClient::start(std::filesystem::path program, const std::files
   pid_ = ::fork();
   if (pid_ < 0) return failed("fork");
   if (pid_ == 0) become_router(path.c_str(), far_end.get(), log_file.get(), parent);
-  pid_fd_ = OwnedFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  pid_fd_ = UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
   if (!pid_fd_.valid()) return failed("pidfd_open");
   ::fcntl(pid_fd_.get(), F_SETFD, FD_CLOEXEC);
   return {};

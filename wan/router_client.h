@@ -7,7 +7,7 @@
 #include <mutex>
 
 #include "base/result.h"
-#include "wan/owned_fd.h"
+#include "os/unique_fd.h"
 #include "wan/router_protocol.h"
 
 namespace geocommit {
@@ -42,9 +42,9 @@ class RouterClient {
   bool reaped_ = false;
   int status_ = 0;
   std::filesystem::path log_;
-  OwnedFd pid_fd_;
-  OwnedFd pulse_fd_;
-  OwnedFd control_;
+  UniqueFd pid_fd_;
+  UniqueFd pulse_fd_;
+  UniqueFd control_;
   RouterPulse* pulse_ = nullptr;
   std::mutex mutex_;
 };

@@ -64,12 +64,12 @@ bool Router::serve_control() {
   const ssize_t size = ::recvmsg(control_.get(), &message, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
   if (size < 0) return errno == EAGAIN || errno == EINTR;
   if (size == 0) return false;
-  OwnedFd passed;
+  UniqueFd passed;
   const cmsghdr* header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_type == SCM_RIGHTS) {
     int fd = -1;
     std::memcpy(&fd, CMSG_DATA(header), sizeof fd);
-    passed = OwnedFd(fd);
+    passed = UniqueFd(fd);
   }
   RouterReply reply;
   if (static_cast<std::size_t>(size) == sizeof request && request.protocol == kRouterProtocol) {
@@ -80,7 +80,7 @@ bool Router::serve_control() {
   return ::send(control_.get(), &reply, sizeof reply, MSG_NOSIGNAL) == static_cast<ssize_t>(sizeof reply);
 }
 
-void Router::handle(const RouterRequest& request, OwnedFd passed, RouterReply& reply) {
+void Router::handle(const RouterRequest& request, UniqueFd passed, RouterReply& reply) {
   int error = 0;
   switch (request.verb) {
     case RouterVerb::hello:
@@ -106,7 +106,7 @@ void Router::handle(const RouterRequest& request, OwnedFd passed, RouterReply& r
   reply.error = error;
 }
 
-int Router::hello(const RouterRequest& request, OwnedFd pulse) {
+int Router::hello(const RouterRequest& request, UniqueFd pulse) {
   if (nodes_ != 0 || request.count == 0 || request.count > 1000 || !pulse.valid()) return EINVAL;
   void* memory = ::mmap(nullptr, sizeof(RouterPulse), PROT_READ | PROT_WRITE, MAP_SHARED, pulse.get(), 0);
   if (memory == MAP_FAILED) return errno;
@@ -124,7 +124,7 @@ int Router::hello(const RouterRequest& request, OwnedFd pulse) {
   return 0;
 }
 
-int Router::add_node(const RouterRequest& request, OwnedFd tun) {
+int Router::add_node(const RouterRequest& request, UniqueFd tun) {
   if (request.index != tuns_.size() || request.index >= nodes_ || !tun.valid()) return EINVAL;
   if (!watch(epoll_.get(), tun.get(), EPOLLIN, request.index)) return errno;
   tuns_.push_back(std::move(tun));

@@ -71,7 +71,7 @@ Result<StateFile> read_state(const std::filesystem::path& path) {
 /// Kills the process if it is still the one that was registered; a pidfd keeps the pid from being reused in between.
 bool kill_if_same(const ProcessIdentity& process) {
   if (process.pid <= 1) return false;
-  const OwnedFd handle(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
+  const UniqueFd handle(static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0)));
   if (!handle.valid() || identify(process.pid) != process) return false;
   if (::syscall(SYS_pidfd_send_signal, handle.get(), SIGKILL, nullptr, 0) != 0) return false;
   pollfd end{handle.get(), POLLIN, 0};
@@ -126,7 +126,7 @@ Result<RunState> RunState::begin() {
   const auto path = *folder / ("run-" + std::to_string(self->pid) + ".state");
   std::error_code failure;
   std::filesystem::remove(path, failure);  // of an earlier process with our pid, which is therefore gone
-  const OwnedFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+  const UniqueFd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
   if (!file.valid()) return failed("make " + path.string());
   const std::string text = std::string(kHeader) + "\nboot " + boot_id() + "\nrunner " + std::to_string(self->pid) +
                            " " + std::to_string(self->start_ticks) + "\n";
@@ -151,7 +151,7 @@ RunState::~RunState() {
 Result<void> RunState::add(pid_t pid, const std::string& role) {
   const auto identity = identify(pid);
   if (!identity) return {};  // already gone
-  const OwnedFd file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
+  const UniqueFd file(::open(path_.c_str(), O_WRONLY | O_APPEND | O_CLOEXEC));
   if (!file.valid()) return failed("open " + path_.string());
   const std::string line =
       "process " + std::to_string(identity->pid) + " " + std::to_string(identity->start_ticks) + " " + role + "\n";

@@ -10,8 +10,8 @@
 
 namespace geocommit {
 
-Result<OwnedFd> open_tun(const std::string& name) {
-  OwnedFd fd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
+Result<UniqueFd> open_tun(const std::string& name) {
+  UniqueFd fd(::open("/dev/net/tun", O_RDWR | O_CLOEXEC | O_NONBLOCK));
   if (!fd.valid()) {
     return Error{std::string("/dev/net/tun cannot be opened for reading and writing: ") + std::strerror(errno)};
   }

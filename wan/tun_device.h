@@ -4,11 +4,11 @@
 #include <string>
 
 #include "base/result.h"
-#include "wan/owned_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 
 /// Makes the device in the calling thread's network namespace (layer 3, no packet information header, non-blocking).
-[[nodiscard]] Result<OwnedFd> open_tun(const std::string& name);
+[[nodiscard]] Result<UniqueFd> open_tun(const std::string& name);
 
 }  // namespace geocommit

@@ -73,7 +73,7 @@ class TunEmulation final : public Emulation {
   [[nodiscard]] Result<void> push(const LinkTable::Pairs& pairs);
   [[nodiscard]] Result<void> push_all();
   [[nodiscard]] Result<void> calibrate();
-  [[nodiscard]] Result<OwnedFd> make_wan_device(std::size_t index) const;
+  [[nodiscard]] Result<UniqueFd> make_wan_device(std::size_t index) const;
 
   LinkTable table_;
   EmulationOptions options_;
@@ -84,7 +84,7 @@ class TunEmulation final : public Emulation {
   bool sched_fifo_ = false;
 };
 
-Result<OwnedFd> TunEmulation::make_wan_device(std::size_t index) const {
+Result<UniqueFd> TunEmulation::make_wan_device(std::size_t index) const {
   auto device = open_tun("wan0");
   if (!device) return device;
   auto netlink = Netlink::open();
@@ -99,7 +99,7 @@ Result<OwnedFd> TunEmulation::make_wan_device(std::size_t index) const {
 }
 
 Result<void> TunEmulation::start() {
-  std::vector<OwnedFd> devices;
+  std::vector<UniqueFd> devices;
   auto network = NodeNetwork::make(table_.size(), options_.tcp, [&](std::size_t index) -> Result<void> {
     auto device = make_wan_device(index);
     if (!device) return device.error();

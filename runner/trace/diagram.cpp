@@ -236,7 +236,7 @@ std::string span(std::int64_t ns) {
 }
 
 std::string headline(const Timeline& t) {
-  std::string out = text_of(t.txn) + "  " + (t.protocol == nullptr ? "?" : std::string(t.protocol->name)) + "  ";
+  std::string out = to_text(t.txn) + "  " + (t.protocol == nullptr ? "?" : std::string(t.protocol->name)) + "  ";
   out += t.split                           ? "SPLIT: both outcomes were decided"
          : t.outcome == Outcome::undecided ? "no outcome in the logs"
                                            : std::string(name_of(t.outcome));

@@ -181,11 +181,6 @@ std::optional<TxnId> parse_txn(const std::string& text) {
   return TxnId{NodeId{static_cast<std::uint32_t>(parts[0])}, Epoch{static_cast<std::uint32_t>(parts[1])}, parts[2]};
 }
 
-std::string text_of(const TxnId& txn) {
-  return std::to_string(txn.coordinator.value) + "." + std::to_string(txn.epoch.value) + "." +
-         std::to_string(txn.counter);
-}
-
 Result<std::vector<Cell>> load_cells(const fs::path& results, const std::string& only) {
   std::error_code error;
   if (!fs::is_directory(results, error)) return Error{results.string() + ": there is no such folder"};
@@ -286,7 +281,7 @@ std::string describe(const Cell& cell, const Step& step) {
       return "appends " + kind_of(e);
     case EventType::await:
       return e.extra == 0 ? "waits for locks"
-                          : "waits for locks of " + text_of({NodeId{e.peer}, Epoch{e.value}, e.extra});
+                          : "waits for locks of " + to_text({NodeId{e.peer}, Epoch{e.value}, e.extra});
     case EventType::granted:
       return e.flag != 0 ? "locks granted after waiting" : "locks granted";
     case EventType::released:

@@ -66,7 +66,6 @@ struct Cell {
 
 /// "1001.1.42"; nullopt if it is not of that form.
 [[nodiscard]] std::optional<TxnId> parse_txn(const std::string& text);
-[[nodiscard]] std::string text_of(const TxnId& txn);
 /// "PREPARE", "prepared", "inquire", ...
 [[nodiscard]] std::string kind_of(const Event& event);
 /// What happened, in a few words: "forces prepared", "locks granted after waiting", "-> VOTE".

@@ -31,7 +31,7 @@ class Writer {
       tid_ = 1 + kTracks * number++;
       for (const std::size_t node : timeline.nodes) {
         for (std::int64_t track = 0; track < kTracks; ++track) {
-          meta("thread_name", pid(node), tid_ + track, text_of(timeline.txn) + kTrackNames[track]);
+          meta("thread_name", pid(node), tid_ + track, to_text(timeline.txn) + kTrackNames[track]);
         }
       }
       steps(cell, timeline);

@@ -14,7 +14,7 @@
 #include <tuple>
 #include <utility>
 
-#include "runtime/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 namespace {

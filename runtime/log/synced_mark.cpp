@@ -11,10 +11,10 @@
 #include <system_error>
 #include <vector>
 
+#include "os/unique_fd.h"
 #include "runtime/log/crc32c.h"
 #include "runtime/log/frame.h"
 #include "runtime/log/storage.h"
-#include "runtime/unique_fd.h"
 
 namespace geocommit {
 namespace {

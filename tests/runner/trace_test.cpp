@@ -126,7 +126,7 @@ TEST_CASE("logs of all nodes become one timeline") {
   const auto all = trace::timelines(cells->front());
   REQUIRE(all.size() == 1);
   const trace::Timeline& t = all.front();
-  CHECK(trace::text_of(t.txn) == "1001.1.42");
+  CHECK(to_text(t.txn) == "1001.1.42");
   CHECK(t.outcome == Outcome::commit);
   CHECK_FALSE(t.split);
   CHECK(t.latency_ns == 104 * kMs);

@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <string>
 
-#include "runtime/unique_fd.h"
+#include "os/unique_fd.h"
 
 namespace geocommit {
 

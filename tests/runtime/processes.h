@@ -17,12 +17,12 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "os/unique_fd.h"
 #include "protocols/registry.h"
 #include "runtime/control.h"
 #include "runtime/log/segmented_log.h"
 #include "runtime/quiesce.h"
 #include "runtime/transport.h"
-#include "runtime/unique_fd.h"
 #include "tests/runtime/ports.h"
 #include "tests/runtime/temporary_directory.h"
 

@@ -15,10 +15,10 @@
 #include <thread>
 #include <zmq.hpp>
 
+#include "os/unique_fd.h"
 #include "runtime/control.h"
 #include "runtime/event_loop.h"
 #include "runtime/log/segmented_log.h"
-#include "runtime/unique_fd.h"
 #include "tests/runtime/ports.h"
 #include "tests/runtime/temporary_directory.h"
 

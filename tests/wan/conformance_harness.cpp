@@ -151,7 +151,7 @@ TcpPair::TcpPair(Emulation& emulation) {
   ::inet_pton(AF_INET, emulation.wan_address("b1").c_str(), &at.sin_addr);
   require(in_namespace(emulation.namespace_fd("b1"),
                        [&]() -> Result<void> {
-                         listener_ = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                         listener_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
                          const int yes = 1;
                          ::setsockopt(listener_.get(), SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
                          const bool good =
@@ -162,13 +162,13 @@ TcpPair::TcpPair(Emulation& emulation) {
           "listen");
   require(in_namespace(emulation.namespace_fd("a1"),
                        [&]() -> Result<void> {
-                         client_ = OwnedFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+                         client_ = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
                          const bool good =
                              ::connect(client_.get(), reinterpret_cast<const sockaddr*>(&at), sizeof at) == 0;
                          return good ? Result<void>{} : Error{std::strerror(errno)};
                        }),
           "connect");
-  server_ = OwnedFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  server_ = UniqueFd(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
 }
 
 void TcpPair::write_bytes(std::size_t count) const {

@@ -8,8 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include "os/unique_fd.h"
 #include "wan/emulation.h"
-#include "wan/owned_fd.h"
 
 namespace geocommit::conformance {
 
@@ -40,7 +40,7 @@ class Receiver {
 
  private:
   void run();
-  OwnedFd socket_;
+  UniqueFd socket_;
   std::string address_;
   std::uint16_t port_;
   std::atomic<bool> stop_{false};
@@ -75,9 +75,9 @@ class TcpPair {
   [[nodiscard]] bool byte_within(Duration time) const;
 
  private:
-  OwnedFd listener_;
-  OwnedFd client_;
-  OwnedFd server_;
+  UniqueFd listener_;
+  UniqueFd client_;
+  UniqueFd server_;
 };
 
 [[nodiscard]] bool in_order(const std::vector<Arrival>& arrivals);

@@ -1,4 +1,4 @@
-// Owns a file descriptor.
+// A file descriptor that is closed with its owner.
 #pragma once
 
 #include <unistd.h>
