@@ -10,9 +10,10 @@
 //
 // What a node does by itself, and heals by itself when `length` is over: crash (SIGKILL; the runner starts it again),
 // pause (SIGSTOP; a kernel timer of its own sends the SIGCONT, the runner may do so before), drop, disk_*, clock_step.
-// A failed or full disk makes the node end itself at its next forced write: exit status kLogFailedStatus and a clear last line. What
-// it leaves to the runner: cut, link, duplicate, reorder, transfer, failover, and any order with `by_runner` (a point
-// of this node that triggers what happens to another). It reports and waits, and the callback acts before it returns.
+// A failed or full disk makes the node end itself at its next forced write: exit status kLogFailedStatus and a clear
+// last line. What it leaves to the runner: cut, link, duplicate, reorder, transfer, failover, and any order with
+// `by_runner` (a point of this node that triggers what happens to another). It reports and waits, and the callback acts
+// before it returns.
 // On loopback a cut is an order of kind drop, `classes` 0, to every sender (the waiting node's own as a second order on
 // the same point, since a callback must never ask the node that waits: it does not answer meanwhile).
 //

@@ -289,26 +289,34 @@ TEST_CASE("without links a cut is an order to every sender, at a point also to t
   controller.stop();
 }
 
-TEST_CASE("a disk that failed may end its node, however late, until that is started again") {
+namespace {
+
+/// The disk of agent A fails for a moment.
+struct FailingDisk {
   MadeUpWorld world;
-  FaultController controller({at_node(FaultKind::disk_fail_sync, "disk-fail-sync", kA, Duration{0}, 30ms)}, kNodes,
-                             world.hands());
-  controller.begin();
-  REQUIRE(world.saw("-disk-fail-sync"));
+  FaultController controller{
+      {at_node(FaultKind::disk_fail_sync, "disk-fail-sync", kA, Duration{0}, 30ms)}, kNodes, world.hands()};
+  FailingDisk() { controller.begin(); }
+  ~FailingDisk() { controller.stop(); }
+};
+
+}  // namespace
+
+TEST_CASE("a disk that failed may end its node, however late, until that is started again") {
+  FailingDisk failing;
+  FaultController& controller = failing.controller;
+  REQUIRE(failing.world.saw("-disk-fail-sync"));
   CHECK_FALSE(controller.node_ended(kA, 1 << 8));  // Another error.
   CHECK(controller.node_ended(kA, kGaveUp));
   REQUIRE(restarts(controller).size() == 1);
   controller.node_started(kA);
   CHECK_FALSE(controller.node_ended(kA, kGaveUp));
-  controller.stop();
 }
 
 TEST_CASE("a disk that fails may end its node, and no other") {
-  MadeUpWorld world;
-  FaultController controller({at_node(FaultKind::disk_fail_sync, "disk-fail-sync", kA, Duration{0}, 30ms)}, kNodes,
-                             world.hands());
-  controller.begin();
-  REQUIRE(world.saw("+disk-fail-sync"));
+  FailingDisk failing;
+  FaultController& controller = failing.controller;
+  REQUIRE(failing.world.saw("+disk-fail-sync"));
   CHECK_FALSE(controller.node_ended(kA, SIGABRT));  // A broken invariant is no disk's fault.
   CHECK(controller.node_ended(kA, kGaveUp));
   CHECK_FALSE(controller.node_ended(kB, kGaveUp));
@@ -316,7 +324,6 @@ TEST_CASE("a disk that fails may end its node, and no other") {
   REQUIRE(due.size() == 1);
   CHECK(due[0].orders.empty());
   controller.node_started(kA);
-  controller.stop();
 }
 
 TEST_CASE("what this world cannot do is refused before it starts") {

@@ -137,7 +137,7 @@ class Model {
   void deliver(Site& site, const Flying& one, Did& out) const;
   void take_ship(Site& site, const Flying& one, Did& out) const;
   void force(std::size_t i, Site& site, Did& out) const;
-  void ship(std::size_t i, const Site& site, Did& out) const;
+  void ship(std::size_t i, const Site& site, HomePosition log, Did& out) const;
   void restart(std::size_t i, Site& site) const;
   /// Records, messages and the log, as node_homes.cpp does it.
   void perform(std::size_t i, Site& site, Did& out) const;

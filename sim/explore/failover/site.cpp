@@ -67,24 +67,20 @@ void Model::perform(std::size_t i, Site& site, Did& out) const {
   }
   if (out.effects.opened) {
     site.log.set_durable(site.log.last());
-    ship(i, site, out);
-    for (const NodeId to : nodes_) {
-      if (options_.heartbeats && to != nodes_[i] && site.log.durable() > 0) {
-        Flying one{nodes_[i], to, {}, true, {}};
-        one.message.history = site.log.history();
-        out.sent.push_back(std::move(one));
-      }
+    ship(i, site, site.log.position(), out);
+    if (options_.heartbeats) {
+      ship(i, site, {}, out);
     }
   }
 }
 
-/// To everybody, all of it: what a shipment repeats, a replica drops.
-void Model::ship(std::size_t i, const Site& site, Did& out) const {
+/// To everybody, all of it (what a shipment repeats, a replica drops), or with an empty `log` the history alone.
+void Model::ship(std::size_t i, const Site& site, HomePosition log, Did& out) const {
   for (const NodeId to : nodes_) {
     if (to != nodes_[i] && site.log.durable() > 0) {
       Flying one{nodes_[i], to, {}, true, {}};
       one.message.history = site.log.history();
-      one.message.log = site.log.position();
+      one.message.log = log;
       out.sent.push_back(std::move(one));
     }
   }
@@ -160,7 +156,7 @@ void Model::force(std::size_t i, Site& site, Did& out) const {
     site.machine.set_log(site.log.position());
     site.machine.fetched(now, out.effects);
     if (record.writes && site.machine.is_master()) {
-      ship(i, site, out);
+      ship(i, site, site.log.position(), out);
     }
     return;
   }
