@@ -84,8 +84,9 @@ class ControlClient {
   [[nodiscard]] std::vector<Result<void>> command(ControlVerb verb, const std::vector<NodeId>& nodes, Duration timeout);
   /// The node has checked and armed it when this returns; without a point it is in force by then (and its report has
   /// been answered, so not from the listener's callback). A crash without a point gives an Error: nobody is left to
-  /// answer.
-  [[nodiscard]] Result<void> arm(NodeId node, const FaultOrder& order, Duration timeout);
+  /// answer. `give_up`: asked some ten times a second; true ends the wait, as no answer.
+  [[nodiscard]] Result<void> arm(NodeId node, const FaultOrder& order, Duration timeout,
+                                 const std::function<bool()>& give_up = {});
   /// To all at once; one result for each node.
   [[nodiscard]] std::vector<Result<void>> move_home(const std::vector<NodeId>& nodes, const HomeOrder& order,
                                                     Duration timeout);

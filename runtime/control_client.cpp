@@ -224,11 +224,12 @@ std::vector<Result<void>> ControlClient::command(ControlVerb verb, const std::ve
   return results;
 }
 
-Result<void> ControlClient::arm(NodeId node, const FaultOrder& order, Duration timeout) {
+Result<void> ControlClient::arm(NodeId node, const FaultOrder& order, Duration timeout,
+                                const std::function<bool()>& give_up) {
   wire::ControlRequest request;
   request.set_verb(wire::CONTROL_ARM_FAULT);
   write_order(order, *request.mutable_fault());
-  const auto reply = impl_->ask_one(request, node, timeout);
+  const auto reply = impl_->ask_one(request, node, timeout, give_up);
   return reply ? Result<void>{} : Result<void>{reply.error()};
 }
 

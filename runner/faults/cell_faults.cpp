@@ -11,7 +11,12 @@
 namespace geocommit {
 namespace {
 
-constexpr Duration kAskPatience = 1s;
+// Of who is not known to be silent: what a busy machine may take, so that only a node that hangs is a problem.
+constexpr Duration kAskPatience = 10s;
+// While another node stands at its point, which goes on after kFaultReportPatience.
+constexpr Duration kWaitingPatience = 3s;
+// For what can be left undone.
+constexpr Duration kShortPatience = 1s;
 
 }  // namespace
 
@@ -52,16 +57,23 @@ FaultHands CellFaults::hands() {
   out.wake = [this] { fleet_.wake(); };
   out.told = [this](const NamedFault& fault, bool begins) { told(fault, begins); };
   out.arm = [this](NodeId node, const FaultOrder& order, bool waiting) {
-    return (waiting ? waiting_ : scheduled_).arm(node, order, kAskPatience);
+    const auto silent = [this, node] { return controller_->silent(node); };
+    return waiting ? waiting_.arm(node, order, kWaitingPatience, silent)
+                   : scheduled_.arm(node, order, kAskPatience, silent);
   };
   out.move_home = [this](const Fault& fault) -> Result<void> {
     const HomeOrder order{fault.home, fault.successor, fault.kind == FaultKind::failover};
-    std::vector<NodeId> agents;
-    for (const NodeInfo& node : context_.plan.nodes_of(context_.cell)) {
-      if (node.kind == NodeKind::agent) agents.push_back(node.id);
-    }
     // Who is down or stands still does not hear of it; whose order it is, has to.
     const Directory directory = context_.plan.directory(context_.cell);
+    std::vector<NodeId> agents;
+    for (const NodeInfo& node : context_.plan.nodes_of(context_.cell)) {
+      if (node.kind != NodeKind::agent) continue;
+      if (!controller_->silent(node.id)) {
+        agents.push_back(node.id);
+      } else if (order.forced && directory.region_of(node.id) == order.successor) {
+        return Error{node.name + ", which is to take over, is down"};
+      }
+    }
     const std::lock_guard lock(homes_mutex_);
     const auto results = homes_.move_home(agents, order, kAskPatience);
     for (std::size_t i = 0; i < agents.size(); ++i) {
@@ -69,9 +81,11 @@ FaultHands CellFaults::hands() {
     }
     return {};
   };
-  out.end_order = [this](NodeId node, std::uint32_t order) { (void)scheduled_.end_fault({node}, order, kAskPatience); };
+  out.end_order = [this](NodeId node, std::uint32_t order) {
+    (void)scheduled_.end_fault({node}, order, kShortPatience);
+  };
   out.last_report = [this](NodeId node) {
-    auto report = scheduled_.report({node}, kAskPatience).front();
+    auto report = scheduled_.report({node}, kShortPatience).front();
     if (!report) return;
     const std::lock_guard lock(mutex_);
     last_reports_.push_back(std::move(report).value());

@@ -142,7 +142,24 @@ void FaultController::give_order(std::size_t index, NodeId node, FaultOrder orde
     // It gets it when it starts again, or goes on.
     if (dead_.contains(node) || held.waits) return;
   }
-  if (auto armed = hands_.arm(node, order, waiting); !armed) problem(index, armed.error().message);
+  bring(index, node, order, waiting);
+}
+
+/// Has the node take a held order. One that dies or stops before it has answered gets it when it is back.
+void FaultController::bring(std::size_t index, NodeId node, const FaultOrder& order, bool waiting) {
+  const auto armed = hands_.arm(node, order, waiting);
+  if (armed) return;
+  {
+    const std::lock_guard lock(mutex_);
+    if (dead_.contains(node)) return;
+    const auto held = held_[node].find(order.id);
+    if (held == held_[node].end()) return;  // Over meanwhile.
+    if (!paused_by_[node].empty()) {
+      held->second.waits = true;
+      return;
+    }
+  }
+  problem(index, armed.error().message);
 }
 
 void FaultController::deliver_waiting(NodeId node) {
@@ -158,9 +175,7 @@ void FaultController::deliver_waiting(NodeId node) {
       if (order.length > Duration{0}) orders.push_back(std::move(order));
     }
   }
-  for (const FaultOrder& order : orders) {
-    if (auto armed = hands_.arm(node, order, false); !armed) problem(fault_of_order(order.id), armed.error().message);
-  }
+  for (const FaultOrder& order : orders) bring(fault_of_order(order.id), node, order, false);
 }
 
 void FaultController::on_report(const FaultReport& report) {

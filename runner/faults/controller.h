@@ -29,7 +29,7 @@ namespace geocommit {
 struct FaultHands {
   /// SIGKILL, SIGSTOP, SIGCONT to a node's process. False: the runner has no such process.
   std::function<bool(NodeId, int)> signal;
-  /// `waiting`: from a node's report; that node must not be asked.
+  /// `waiting`: from a node's report; that node must not be asked. To give up when the node falls silent().
   std::function<Result<void>(NodeId, const FaultOrder&, bool waiting)> arm;
   std::function<void(NodeId, std::uint32_t order)> end_order;
   /// Before a SIGKILL on the schedule: what the node has measured dies with it.
@@ -120,6 +120,7 @@ class FaultController {
   void crash(std::size_t index, const Fault& fault, bool waiting, bool by_itself);
   void pause(std::size_t index, const Fault& fault, bool by_itself);
   void give_order(std::size_t index, NodeId node, FaultOrder order, bool waiting);
+  void bring(std::size_t index, NodeId node, const FaultOrder& order, bool waiting);
   void restart_if_free(NodeId node, Tail tail);
   void deliver_waiting(NodeId node);
   void problem(std::size_t index, const std::string& what);

@@ -12,7 +12,7 @@
 namespace geocommit {
 
 /// How long a node waits at its protocol point for the runner. Then it goes on without, and says so loudly.
-inline constexpr Duration kFaultReportPatience = 2s;
+inline constexpr Duration kFaultReportPatience = 6s;
 
 class FaultListener {
  public:

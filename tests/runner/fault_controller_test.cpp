@@ -202,6 +202,68 @@ TEST_CASE("a point of the victim itself is its own affair; another victim is the
   controller.stop();
 }
 
+TEST_CASE("a node that dies before it has taken an order gets it when it is started again") {
+  MadeUpWorld world;
+  NamedFault own = at_node(FaultKind::crash, "own", kCoordinator, {}, 20ms);
+  own.parts[0].on = "votes-collected";
+  NamedFault other = at_node(FaultKind::crash, "other", kA, {}, 20ms);
+  other.parts[0].on = "votes-collected";
+  other.parts[0].trigger = kCoordinator;
+  FaultController* running = nullptr;
+  FaultHands hands = world.hands();
+  hands.arm = [&](NodeId node, const FaultOrder& order, bool) -> Result<void> {
+    world.orders.emplace_back(node, order);
+    if (!order.by_runner) return {};
+    // It has come to the point of its own crash meanwhile, and never answers.
+    FaultReport report;
+    report.fault.at = steady_now();
+    report.node = kCoordinator;
+    report.fault.id = world.orders.front().second.id;
+    running->on_report(report);
+    return Error{"did not answer"};
+  };
+  FaultController controller({own, other}, kNodes, std::move(hands));
+  running = &controller;
+  REQUIRE(controller.prepare());
+  controller.begin();
+  const auto due = restarts(controller);
+  REQUIRE(due.size() == 1);
+  REQUIRE(due[0].orders.size() == 1);
+  CHECK(due[0].orders[0].id == world.orders.back().second.id);
+  controller.stop();
+  CHECK(controller.records()[1].problem.empty());
+}
+
+TEST_CASE("an order that a node has not taken when it is stopped waits for it; no answer without reason is a problem") {
+  const bool stops = GENERATE(true, false);
+  MadeUpWorld world;
+  NamedFault stall = at_node(FaultKind::disk_stall, "disk-stall", kA, {}, 10s);
+  stall.parts[0].on = "vote-forced";
+  NamedFault pause = at_node(FaultKind::pause, "pause", kA, {}, 30ms);
+  pause.parts[0].on = "votes-collected";
+  pause.parts[0].trigger = kCoordinator;
+  FaultController* running = nullptr;
+  FaultHands hands = world.hands();
+  hands.arm = [&](NodeId node, const FaultOrder& order, bool) -> Result<void> {
+    world.orders.emplace_back(node, order);
+    if (world.orders.size() != 2) return {};
+    FaultReport report;
+    report.fault.at = steady_now();
+    report.node = kCoordinator;
+    report.fault.id = world.orders.front().second.id;
+    if (stops) running->on_report(report);
+    return Error{"did not answer"};
+  };
+  FaultController controller({pause, stall}, kNodes, std::move(hands));
+  running = &controller;
+  CHECK(controller.prepare().ok() == stops);
+  controller.begin();
+  if (stops) REQUIRE(world.saw("-pause"));
+  controller.stop();
+  CHECK(controller.records()[1].problem == (stops ? "" : "did not answer"));
+  if (stops) CHECK(world.orders.at(2).second.id == world.orders[1].second.id);
+}
+
 TEST_CASE("a crash that begins when another ends keeps the node down, even while it is being started") {
   MadeUpWorld world;
   NamedFault second = at_node(FaultKind::crash, "again", kA, 20ms, 60ms);
