@@ -33,7 +33,7 @@ function(geocommit_test name)
   target_link_libraries(test_${name} PRIVATE geocommit_options geocommit_catch_main ${ARG_LINK})
   add_test(NAME ${name} COMMAND test_${name})
   if(NOT ARG_TIMEOUT)
-    set(ARG_TIMEOUT 300)
+    set(ARG_TIMEOUT 900)  # Ends what hangs, on any machine.
   endif()
   set_tests_properties(${name} PROPERTIES TIMEOUT ${ARG_TIMEOUT} LABELS "${ARG_LABELS}")
   if(GEOCOMMIT_SANITIZE MATCHES "thread")
