@@ -17,7 +17,7 @@ HOME = pathlib.Path(os.environ.get("GEOCOMMIT_HOME", pathlib.Path(__file__).reso
 BUILD = pathlib.Path(os.environ.get("GEOCOMMIT_BUILD", HOME / "build" / "dev"))
 RUNNER = BUILD / "runner" / "geocommit-runner"
 SIM = BUILD / "sim" / "geocommit-sim"
-PATIENCE = 90  # seconds: only ends what hangs
+PATIENCE = 300  # seconds: only ends what hangs
 
 sys.path.insert(0, str(HOME / "dashboards"))
 sys.dont_write_bytecode = True

@@ -21,7 +21,7 @@ def cells(file, *words, statuses=(0,)):
         [RUNNER, "run", EXPERIMENTS / file, "--emulation", "tun"]
     with folder() as place:
         done = subprocess.run([*map(str, program), "--output", str(place / "results"), "--quiet", *words], cwd=place,
-                              capture_output=True, text=True, timeout=400, stdin=subprocess.DEVNULL)
+                              capture_output=True, text=True, timeout=700, stdin=subprocess.DEVNULL)
         check(done.returncode in statuses, f"exit status {done.returncode}, expected {statuses}\n{done.stdout}\n{done.stderr}")
         out = {}
         for cell in summary(place / "results")["cells"]:

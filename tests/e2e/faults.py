@@ -42,13 +42,20 @@ def carried_out(faults, statuses=(0,), words=(), **changes):
     with folder() as place:
         file = write(place / "faults.yaml", experiment(faults, **changes))
         status, out, err = run("run", file, "--output", place / "results", *words, cwd=place)
+        cells = summary(place / "results")["cells"] if (place / "results" / "summary.json").exists() else []
+        if status not in statuses and all(cell["verdict"] != "violation" or split_by_slowness(cell) for cell in cells):
+            progress(not any(split_by_slowness(cell) for cell in cells), f"3PC split on a machine that was too slow:\n{out}")
         check(status in statuses, f"exit status {status}, expected {statuses}\n{out}\n{err}")
-        cells = summary(place / "results")["cells"]
         logs = {path.stem: path.read_text() for path in (place / "results" / "logs").glob("*/*.log")}
         # What was written back is itself an experiment.
         again, _, err = run("validate", place / "results" / "experiment.yaml")
         equal((again, err), (0, ""), "the resolved experiment is valid")
         return cells, series(place / "results"), out, logs
+
+
+def split_by_slowness(cell):
+    """3PC takes a slow process for a dead one, and may split (Skeen 1981 assumes that this does not happen)."""
+    return cell["protocol"] == "3pc" and not cell["valid"] and {k for k, v in cell["violations"].items() if v} == {"split_outcome"}
 
 
 def happened(cell, times=1):

@@ -59,8 +59,8 @@ def progress(condition, what):
 
 
 def stretched(text):
-    """The same experiment, its load and its faults STRETCH times longer (timeouts and rates stay)."""
-    longer = re.compile(r"\b(at|for|every|duration|warmup): ([0-9]+)(ms|s)\b")
+    """The same experiment, its load, its faults and its timeouts STRETCH times longer (rates stay)."""
+    longer = re.compile(r"\b(at|for|every|duration|warmup|vote|decision|lock_wait): ([0-9]+)(ms|s)\b")
     return longer.sub(lambda found: f"{found[1]}: {int(found[2]) * STRETCH}{found[3]}", text)
 
 

@@ -48,7 +48,7 @@ def run(build, planted, text):
     with folder() as here:
         file = write(here / "crowded.yaml", text)
         done = subprocess.run([build / "runner" / "geocommit-runner", "run", file, "--output", here / "results", "--quiet"],
-                              env=dict(os.environ, GEOCOMMIT_PLANTED=planted), cwd=here, timeout=120, capture_output=True, text=True,
+                              env=dict(os.environ, GEOCOMMIT_PLANTED=planted), cwd=here, timeout=600, capture_output=True, text=True,
                               stdin=subprocess.DEVNULL)
         check((here / "results" / "summary.json").exists(), f"{planted}: {done.stdout}\n{done.stderr}")
         cell = summary(here / "results")["cells"][0]

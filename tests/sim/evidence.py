@@ -40,7 +40,7 @@ def run(program, place, name, seed):
 
 
 def judge(program, results):
-    done = subprocess.run([program, "check", results], text=True, capture_output=True, check=False, timeout=60)
+    done = subprocess.run([program, "check", results], text=True, capture_output=True, check=False, timeout=300)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -71,7 +71,7 @@ def main():
         subprocess.run([program, place / "small.yaml", "--logs", "--quiet", "--output", results], check=True, stdout=subprocess.DEVNULL)
 
         def export(*words):
-            done = subprocess.run([program, "export", results, *words], text=True, capture_output=True, check=False, timeout=60)
+            done = subprocess.run([program, "export", results, *words], text=True, capture_output=True, check=False, timeout=300)
             return done.returncode, done.stdout, done.stderr
 
         for cell in ("2pc-r1", "home-region-r1"):
