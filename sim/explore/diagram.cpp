@@ -78,17 +78,16 @@ void Diagram::step(const State& before, const Successor& next, const std::string
     case ActionKind::deliver:
     case ActionKind::deliver_denied: {
       const auto number = static_cast<MessageNumber>(action.value & ~kStale);
-      std::string text = model_.text(number);
-      text += (action.value & kStale) != 0 ? " (late copy)" : "";
-      text += action.kind == ActionKind::deliver_denied ? " [lock denied]" : "";
-      arrow(row, model_.message(number).from, node, text);
+      std::string text = (action.value & kStale) != 0 ? "(late copy) " : "";
+      text += action.kind == ActionKind::deliver_denied ? "[lock denied] " : "";
+      arrow(row, model_.message(number).from, node, text + model_.text(number));
       break;
     }
     case ActionKind::duplicate:
     case ActionKind::drop: {
       const FlightMessage& message = model_.message(action.value);
       const bool drop = action.kind == ActionKind::drop;
-      arrow(row, message.from, message.to, model_.text(action.value) + (drop ? " DROPPED" : " COPIED"));
+      arrow(row, message.from, message.to, (drop ? "DROPPED " : "COPIED ") + model_.text(action.value));
       row[column(message.to) + (message.from < message.to ? -1 : 1)] = 'x';
       break;
     }

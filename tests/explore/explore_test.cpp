@@ -2,6 +2,7 @@
 #include "sim/explore/explore.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -251,18 +252,30 @@ TEST_CASE("the reductions leave out nothing that a check can see") {
   }
 }
 
-TEST_CASE("kept traces come out as they are written") {
+TEST_CASE("kept traces come out as they are written, and are drawn as they were") {
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(GEOCOMMIT_SOURCE_DIR "/tests/explore/golden")) {
-    std::ifstream in(entry.path());
-    const std::string file{std::istreambuf_iterator<char>(in), {}};
+    if (entry.path().extension() != ".explored") {
+      continue;
+    }
+    const auto content = [](const std::filesystem::path& path) {
+      std::ifstream in(path);
+      return std::string{std::istreambuf_iterator<char>(in), {}};
+    };
+    const std::string file = content(entry.path());
     const GoldenResult result = run_golden_trace(file);
-    INFO(entry.path());
+    const auto drawn = std::filesystem::path(entry.path()).replace_extension(".diagram");
+    if (std::getenv("GEOCOMMIT_REWRITE") != nullptr) {
+      std::ofstream(entry.path()) << result.text;
+      std::ofstream(drawn) << result.diagram;
+    }
+    INFO(entry.path() << "; if this is meant: GEOCOMMIT_REWRITE=1 writes both files anew");
     CHECK(result.error.empty());
     CHECK(result.text == file);
+    CHECK(result.diagram == content(drawn));
     ++files;
   }
-  CHECK(files >= 3);
+  CHECK(files >= 6);
 }
 
 TEST_CASE("run_explore: what it prints, and its exit codes") {

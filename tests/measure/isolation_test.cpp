@@ -334,4 +334,40 @@ TEST_CASE("hundreds of thousands of transactions in one circle") {
   CHECK(cycles[0].dependencies.size() == kMany);
 }
 
+TEST_CASE("the cycle that is drawn is the shortest of those looked for: from 64 transactions of each set") {
+  constexpr std::uint32_t kNodes = 200;
+  const auto drawn = [](std::vector<Dependency> edges) {
+    const std::vector<Cycle> cycles = find_cycles(kNodes, std::move(edges));
+    REQUIRE(cycles.size() == 1);
+    return std::pair(cycles[0].anomaly, cycles[0].dependencies.size());
+  };
+  using Kind = DependencyKind;
+  const auto edge = [](std::uint32_t from, std::uint32_t to, Kind kind) {
+    return Dependency{from, to, kind, Entity{from}, NodeId{1}};
+  };
+  // A ring of all, and two that also depend on each other alone.
+  for (const auto& [kind, anomaly] :
+       {std::pair(Kind::ww, Anomaly::g0), {Kind::wr, Anomaly::g1c}, {Kind::rw, Anomaly::g2}}) {
+    for (const auto& [pair, length] : {std::pair(0U, 2U), {63U, 2U}, {64U, kNodes}}) {
+      std::vector<Dependency> edges;
+      for (std::uint32_t i = 0; i < kNodes; ++i) {
+        edges.push_back(edge(i, (i + 1) % kNodes, kind));
+      }
+      edges.push_back(edge(pair + 1, pair, kind));
+      CHECK(drawn(std::move(edges)) == std::pair<Anomaly, std::size_t>{anomaly, length});
+    }
+  }
+  // A chain, and from each of its transactions an anti-dependency to its begin: the first looked at closes all of it.
+  for (const auto& [anti, length] : {std::pair(1U, 200U), {2U, 199U}, {64U, 137U}, {200U, 137U}}) {
+    std::vector<Dependency> edges;
+    for (std::uint32_t i = 0; i + 1 < kNodes; ++i) {
+      edges.push_back(edge(i + 1, i, Kind::wr));
+    }
+    for (std::uint32_t i = 0; i < anti; ++i) {
+      edges.push_back(edge(i, kNodes - 1, Kind::rw));
+    }
+    CHECK(drawn(std::move(edges)) == std::pair<Anomaly, std::size_t>{Anomaly::g_single, length});
+  }
+}
+
 }  // namespace geocommit::verdict

@@ -82,4 +82,41 @@ TEST_CASE("aborts are answers, unknown ones are not; what was shed is overload b
   CHECK(judge(outcomes).overloaded);
 }
 
+TEST_CASE("the window's ends: its begin belongs to it, its end does not") {
+  const auto one = [](Duration start, Duration end, Outcome outcome) {
+    ClientOutcome out;
+    out.intended_start = start;
+    out.latency = end - start;
+    out.outcome = outcome;
+    return out;
+  };
+  const auto done_of = [&](Duration end) { return judge({one(1s, end, Outcome::commit)}).done_per_s; };
+  CHECK(done_of(2s - 1ns) == 0);
+  CHECK(done_of(2s) == Approx(0.1));
+  CHECK(done_of(12s - 1ns) == Approx(0.1));
+  CHECK(done_of(12s) == 0);
+
+  // 7 s is the half: what came before 12 s and was not answered by then is more than what was so at 7 s.
+  const auto overloaded = [&](Duration start, Duration end, Outcome outcome, int count = 11, int others = 80) {
+    std::vector<ClientOutcome> out(static_cast<std::size_t>(others), one(8s, 9s, Outcome::commit));
+    out.insert(out.end(), static_cast<std::size_t>(count), one(start, end, outcome));
+    return judge(out).overloaded;
+  };
+  CHECK(overloaded(10s, 13s, Outcome::commit));
+  CHECK(overloaded(10s, 11s, Outcome::undecided));
+  CHECK(overloaded(7s, 12s, Outcome::abort));
+  CHECK_FALSE(overloaded(10s, 12s - 1ns, Outcome::commit));
+  CHECK(overloaded(12s - 1ns, 13s, Outcome::commit));
+  CHECK_FALSE(overloaded(12s, 13s, Outcome::commit));
+  CHECK_FALSE(overloaded(7s - 1ns, 13s, Outcome::commit));  // As many as before.
+  CHECK_FALSE(overloaded(7s - 1ns, 7s, Outcome::commit));
+  // More than a tenth of what was offered in the second half, and more than chance: three deviations.
+  CHECK(overloaded(10s, 13s, Outcome::commit, 11, 98));
+  CHECK_FALSE(overloaded(10s, 13s, Outcome::commit, 11, 99));
+  CHECK(overloaded(10s, 13s, Outcome::commit, 10, 80));
+  CHECK_FALSE(overloaded(10s, 13s, Outcome::commit, 9, 20));
+  const std::vector<ClientOutcome> nothing;
+  CHECK_FALSE(offered_load({&nothing, 7, 0, 2s, 0s, {}}).overloaded);
+}
+
 }  // namespace geocommit

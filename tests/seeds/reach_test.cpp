@@ -232,4 +232,86 @@ TEST_CASE("a reduction takes away what it names, and nothing else") {
   }
 }
 
+TEST_CASE("a failing case shrinks in each respect as far as it still fails, in so many trials at most") {
+  std::uint64_t seed = 1;
+  const auto drawn = [&] { return draw_case(seed); };
+  while (drawn().faults_drawn < 5 || drawn().spec.workload.participants < 4 ||
+         drawn().spec.directory.region_count() < 4) {
+    ++seed;
+  }
+  const FuzzCase whole = drawn();
+  std::size_t trials = 0;
+  const auto shrunk = [&](const std::function<bool(const FuzzCase&)>& fails, std::size_t most = 400,
+                          const Reduction& from = {}) {
+    trials = 0;
+    const auto counted = [&](const FuzzCase& one) {
+      ++trials;
+      return fails(one);
+    };
+    return draw_case(seed, shrink(seed, from, counted, most));
+  };
+  const auto has = [&](const FuzzCase& one, std::size_t fault) {
+    return std::find(one.spec.faults.begin(), one.spec.faults.end(), whole.spec.faults[fault]) != one.spec.faults.end();
+  };
+  const auto all = [&](const FuzzCase& one) { return one.spec.faults.size() == whole.spec.faults.size(); };
+  const Duration d = whole.spec.duration;
+  const std::uint32_t regions = whole.spec.directory.region_count();
+
+  const FuzzCase two = shrunk([&](const FuzzCase& one) {
+    return has(one, 1) && has(one, 3) && one.spec.duration == d && one.spec.workload.participants == 4 &&
+           one.spec.directory.region_count() == regions;
+  });
+  CHECK(two.spec.faults == std::vector<Fault>{whole.spec.faults[1], whole.spec.faults[3]});
+
+  const FuzzCase brief = shrunk([&](const FuzzCase& one) {
+    return all(one) && one.spec.duration >= d / 3 && one.spec.workload.participants == 4 &&
+           one.spec.directory.region_count() == regions;
+  });
+  CHECK(brief.spec.duration >= d / 3);
+  CHECK(brief.spec.duration * 95 / 100 < d / 3);
+  CHECK(brief.spec.duration % 1ms == 0ns);
+
+  for (const std::uint32_t least : {1U, 2U}) {
+    const FuzzCase narrow = shrunk([&](const FuzzCase& one) {
+      return all(one) && one.spec.duration == d && one.spec.workload.participants >= least &&
+             one.spec.directory.region_count() == regions;
+    });
+    CHECK(narrow.spec.workload.participants == least);
+    Reduction rest;  // With fewer regions all else is drawn anew: nothing else is left to shrink here.
+    rest.faults.emplace();
+    rest.participants = 1;
+    rest.duration = 1ms;
+    const FuzzCase small =
+        shrunk([&](const FuzzCase& one) { return one.spec.directory.region_count() >= least; }, 400, rest);
+    CHECK(small.spec.directory.region_count() == least);
+  }
+  const FuzzCase least = shrunk([](const FuzzCase&) { return true; });
+  CHECK(least.spec.faults.empty());
+  CHECK(least.spec.duration == 1ms);
+  CHECK(least.spec.workload.participants == 1);
+  CHECK(least.spec.directory.region_count() == 1);
+  CHECK(trials < 400);
+  for (const std::size_t most : {0U, 1U, 7U}) {
+    const FuzzCase some = shrunk([](const FuzzCase&) { return true; }, most);
+    CHECK(trials == most);
+    CHECK(some.spec.faults.size() == whole.spec.faults.size() - std::min(most, whole.spec.faults.size()));
+  }
+}
+
+TEST_CASE("the command that replays a case names all that was taken away, and nothing else") {
+  Reduction some;
+  CHECK(replay_arguments(7, some) == "fuzz --seeds 7");
+  some.faults = {0, 3};
+  some.duration = 400ms;
+  CHECK(replay_arguments(7, some) == "fuzz --seeds 7 --duration 400ms --faults 0,3");
+  some.protocol = "3pc";
+  some.regions = 2;
+  some.participants = 1;
+  CHECK(replay_arguments(7, some) ==
+        "fuzz --seeds 7 --protocol 3pc --regions 2 --participants 1 --duration 400ms --faults 0,3");
+  some = {};
+  some.faults.emplace();
+  CHECK(replay_arguments(7, some) == "fuzz --seeds 7 --faults none");
+}
+
 }  // namespace

@@ -67,7 +67,11 @@ TEST_CASE("what is printed is what was measured, and the verdict on it") {
   one.pairs[0].p50 += 1ms;
   CHECK(print_probe(one).find("OUT OF BOUNDS") != std::string::npos);
   one = report();
-  one.pairs[1].p99 += 51us;
+  one.pairs[1].p99 += 50us;  // At a bound is within it.
+  one.pairs[1].p50 -= 30us;
+  CHECK(print_probe(one).find("p50 0.150 ms (bound 0.15), p99 0.500 ms (bound 0.50): within bounds") !=
+        std::string::npos);
+  one.pairs[1].p99 += 1us;
   CHECK(print_probe(one).find("OUT OF BOUNDS") != std::string::npos);
 }
 

@@ -2,6 +2,10 @@
 #include "wan/topology.h"
 
 #include <catch2/catch.hpp>
+#include <cstdlib>
+#include <fstream>
+
+#include "tests/runtime/temporary_directory.h"
 
 using namespace geocommit;
 
@@ -137,4 +141,46 @@ TEST_CASE("the queue of a link holds its bandwidth-delay product") {
   CHECK(queue_limit(link) == 1000);
   link.limit_packets = 7;
   CHECK(queue_limit(link) == 7);
+}
+
+TEST_CASE("a topology's name is looked for here, at home, and from the program's folder upwards") {
+  const char* const before = std::getenv("GEOCOMMIT_HOME");
+  const std::string kept = before != nullptr ? before : "";
+  ::unsetenv("GEOCOMMIT_HOME");
+  const auto without = default_topology_folders();
+  ::setenv("GEOCOMMIT_HOME", "/some/home", 1);
+  const auto with = default_topology_folders();
+  before != nullptr ? ::setenv("GEOCOMMIT_HOME", kept.c_str(), 1) : ::unsetenv("GEOCOMMIT_HOME");
+  std::vector<std::filesystem::path> expected{"topologies"};
+  auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
+  for (; expected.size() < 6 && folder.has_relative_path(); folder = folder.parent_path()) {
+    expected.push_back(folder / "topologies");
+  }
+  CHECK(without == expected);
+  expected.insert(expected.begin() + 1, "/some/home/topologies");
+  CHECK(with == expected);
+}
+
+TEST_CASE("the first folder that has a topology gives it; a name that none has is told with those that there are") {
+  const TemporaryDirectory folder;
+  const auto first = folder.path / "first", second = folder.path / "second";
+  const auto write = [](const std::filesystem::path& path, const std::string& name) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path) << "name: " << name << "\nregions: [a]\n";
+  };
+  write(first / "near.yaml", "of-the-first");
+  write(second / "near.yaml", "of-the-second");
+  write(second / "far.yaml", "far");
+  write(second / "notes.txt", "none");
+  const std::vector<std::filesystem::path> search{folder.path / "missing", first, second};
+  CHECK(load_topology("near", search)->name() == "of-the-first");
+  CHECK(load_topology("far", search)->name() == "far");
+  CHECK(load_topology((second / "near.yaml").string(), search)->name() == "of-the-second");
+  CHECK_FALSE(load_topology("near.yaml", search).ok());  // A file of this folder, not of those.
+  const auto told = [&](const std::string& name) {
+    const auto topology = load_topology(name, search);
+    return topology ? "found" : topology.error().message;
+  };
+  CHECK(told("fat") == "no topology \"fat\", did you mean \"far\"? There are: far near; or give a path to a file");
+  CHECK(told("elsewhere") == "no topology \"elsewhere\"; there are: far near; or give a path to a file");
 }
