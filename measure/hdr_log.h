@@ -1,5 +1,5 @@
 // Histograms in the interchange form of HdrHistogram: its encoding "V2" (before compression) and base64. Pure; the file
-// is written by runner/histogram_log.h. Format: HdrHistogram's own sources (AbstractHistogram.encodeIntoByteBuffer,
+// is written by report/histogram_log.h. Format: HdrHistogram's own sources (AbstractHistogram.encodeIntoByteBuffer,
 // ZigZagEncoding), described in docs/results.md.
 #pragma once
 

@@ -5,10 +5,10 @@
 
 #include "engine/quiescence.h"
 #include "engine/status_sum.h"
+#include "report/validity.h"
 #include "runner/cell_load.h"
 #include "runner/faults/cell_faults.h"
 #include "runner/launch.h"
-#include "runner/validity.h"
 #include "runtime/event_loop.h"
 #include "runtime/fetch.h"
 #include "runtime/quiesce.h"

@@ -2,64 +2,18 @@
 #pragma once
 
 #include <cstdint>
-#include <filesystem>
-#include <map>
-#include <optional>
 #include <string>
-#include <vector>
 
-#include "runner/console.h"
-#include "runner/faults/controller.h"
-#include "runner/files.h"
+#include "experiment/plan.h"
+#include "os/console.h"
+#include "os/files.h"
+#include "os/process.h"
+#include "report/cell_evidence.h"
 #include "runner/network.h"
-#include "runner/plan.h"
-#include "runner/process.h"
 #include "runner/prometheus/monitor.h"
-#include "runtime/child_path.h"
-#include "runtime/control.h"
 #include "wan/run_state.h"
 
 namespace geocommit {
-
-/// Where the programs and the results are.
-struct RunPaths {
-  std::filesystem::path programs;  ///< The build folder that holds agent/, coordinator/, client/.
-  std::filesystem::path results;
-  /// Below `results`. What the names are was checked when they were read: anything else by now is a bug of ours.
-  [[nodiscard]] std::filesystem::path in(std::initializer_list<std::string_view> names) const {
-    return child_path(results, names).value();
-  }
-  [[nodiscard]] std::filesystem::path node_folder(const Cell& cell, const NodeInfo& node) const {
-    return in({"nodes", cell.id, node.name});
-  }
-  [[nodiscard]] std::filesystem::path log(const Cell& cell, const NodeInfo& node) const {
-    return in({"logs", cell.id, node.name + ".log"});
-  }
-  [[nodiscard]] std::filesystem::path histogram(const Cell& cell, const std::string& name) const {
-    return in({"histograms", cell.id + "." + name + ".csv"});
-  }
-};
-
-/// What a cell left behind, before it is judged.
-struct CellEvidence {
-  std::map<NodeId, NodeReport> reports;  ///< Of the nodes that could still be asked.
-  bool drained{};                        ///< Proven at rest (engine/quiescence.h), and so were the reports.
-  std::string why_not_drained;
-  EngineStatus left;  ///< What remained, summed over nodes.
-  bool interrupted{};
-  std::string failure;                       ///< Empty: none. Which daemon (or the router) failed, and why.
-  std::vector<std::string> invalid_reasons;  ///< Why the latencies cannot be trusted.
-  std::optional<RouterStats> router;         ///< Over the measurement window.
-  Duration started{}, loaded{}, drain{};     ///< How long it took to start, to offer the load, to drain.
-  std::vector<std::string> incomplete;       ///< Nodes whose durable files could not be had, and why.
-  std::vector<FaultRecord> faults;           ///< In the order of the plan.
-  std::vector<NodeReport> last_reports;      ///< Of processes that were to be killed: what died with them.
-  /// A coordinator or agent died: what it had counted since its last report, and of the transactions under way then.
-  bool counters_lost{};
-  Instant load_began{};   ///< On this host's steady clock, ...
-  std::uint64_t clock{};  ///< ... which is this one (steady_clock_id()).
-  Instant collected{};    ///< When the daemons were asked for their reports, on this host's clock.
-};
 
 struct CellContext {
   const Plan& plan;
@@ -72,6 +26,10 @@ struct CellContext {
   std::string run_id;
   std::size_t number{}, of{};  ///< For the live line: cell 2 of 6.
   Monitor* monitor{};          ///< May be null.
+  [[nodiscard]] CellRun run() const {
+    const EmulationKind kind = network.kind();
+    return {plan, cell, paths, run_id, kind == EmulationKind::tun || kind == EmulationKind::netem};
+  }
 };
 
 /// Runs it. An error means that it could not start at all; what fails later is in the evidence.

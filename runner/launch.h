@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runner/cell.h"
+#include "runner/faults/controller.h"
 #include "runner/lease_keeper.h"
 
 namespace geocommit {

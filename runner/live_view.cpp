@@ -4,7 +4,7 @@
 #include <array>
 #include <cstdio>
 
-#include "runner/console.h"
+#include "os/console.h"
 
 namespace geocommit {
 namespace {

@@ -1,9 +1,9 @@
 // geocommit-runner, started by ./geocommit.
 #include <cstdio>
 
+#include "experiment/protocol_list.h"
 #include "runner/environment.h"
 #include "runner/options.h"
-#include "runner/protocol_list.h"
 #include "runner/run.h"
 #include "wan/run_state.h"
 

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "base/result.h"
+#include "experiment/plan.h"
 #include "runner/http_proxy.h"
-#include "runner/plan.h"
 #include "runtime/node_config.h"
 #include "wan/emulation.h"
 

@@ -7,7 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "runner/experiment.h"
+#include "experiment/experiment.h"
+#include "os/exit_status.h"
 #include "runner/prometheus/replay.h"
 #include "wan/probe.h"
 
@@ -41,8 +42,5 @@ struct ParsedCommandLine {
   int status{};
 };
 [[nodiscard]] ParsedCommandLine parse_command_line(int argc, const char* const* argv);
-
-/// Exit statuses (README.md, How to read it).
-inline constexpr int kPass = 0, kFailed = 1, kViolation = 2, kUnknown = 3, kInterrupted = 130;
 
 }  // namespace geocommit

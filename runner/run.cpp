@@ -11,18 +11,18 @@
 #include <optional>
 #include <random>
 
+#include "experiment/theory.h"
+#include "os/console.h"
+#include "report/judge.h"
+#include "report/publish.h"
+#include "report/report.h"
+#include "report/results.h"
+#include "report/series/openmetrics.h"
 #include "runner/cell.h"
-#include "runner/console.h"
 #include "runner/environment.h"
-#include "runner/judge.h"
 #include "runner/network.h"
 #include "runner/prometheus/monitor.h"
-#include "runner/prometheus/openmetrics.h"
 #include "runner/prometheus/server.h"
-#include "runner/publish.h"
-#include "runner/report.h"
-#include "runner/results.h"
-#include "runner/theory.h"
 #include "wan/run_state.h"
 
 namespace geocommit {
@@ -231,7 +231,7 @@ class Run {
         failed_ = true;
         break;
       }
-      CellResult result = judge_cell(context, std::move(evidence).value());
+      CellResult result = judge_cell(context.run(), std::move(evidence).value(), context.console);
       failed_ = !result.failure.empty();
       monitor_.own().cell_judged(result.cell.id, std::string(result.cell.protocol->name), result.summary.verdict,
                                  result.valid());

@@ -92,7 +92,7 @@ class Draw {
   void draw_timing() {
     WorldSpec& spec = case_.spec;
     spec.force = random_.chance(0.2) ? Duration{0} : between(50us, 8ms);
-    const Duration safe = 4 * 2 * latest_ + 20 * spec.force + 200ms;  // As `auto` (runner/experiment.h).
+    const Duration safe = 4 * 2 * latest_ + 20 * spec.force + 200ms;  // As `auto` (experiment/experiment.h).
     const bool hasty = random_.chance(0.25);
     const Duration base = hasty ? between(safe / 50, safe) : safe;
     spec.timeouts = {base, random_.chance(0.8) || !hasty ? base : between(base / 4, base * 4), base / 2};

@@ -23,7 +23,7 @@ function svg(tag, attributes, ...children) {
   return node;
 }
 
-/** Three significant figures, as the terminal prints them (runner/console.cpp). */
+/** Three significant figures, as the terminal prints them (os/console.cpp). */
 function figure(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "-";
   const size = Math.abs(value);

@@ -30,7 +30,7 @@ function drawBlocking() {
 
 const foldedTable = (title, heads, rows) => (rows.length > 12 ? lazyDetails(title, () => table(title, heads, rows, true)) : table(title, heads, rows, true));
 
-/** Theory gives a range where its distribution has a step at the median (as runner/report.cpp). */
+/** Theory gives a range where its distribution has a step at the median (as report/report.cpp). */
 const isRange = (theory) => theory.p55 > theory.p45 * 1.05;
 /** By what share a median is off theory; null: inside a range. */
 function offTheory(measured, theory) {

@@ -4,8 +4,8 @@
 
 #include <filesystem>
 
+#include "report/trace/marks.h"
 #include "runner/launch.h"
-#include "runner/trace/marks.h"
 #include "runtime/event_loop.h"
 
 namespace geocommit {

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "runner/fault_record.h"
+#include "experiment/fault_record.h"
 #include "runner/faults/links.h"
 #include "runtime/faults/fault_order.h"
 

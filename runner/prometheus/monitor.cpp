@@ -4,7 +4,7 @@
 #include <map>
 #include <thread>
 
-#include "runner/process.h"
+#include "os/process.h"
 
 namespace geocommit {
 namespace {

@@ -6,11 +6,11 @@
 #include <string>
 #include <vector>
 
-#include "runner/console.h"
-#include "runner/files.h"
+#include "os/console.h"
+#include "os/files.h"
+#include "report/series/metrics_log.h"
+#include "report/series/run_metrics.h"
 #include "runner/http_proxy.h"
-#include "runner/prometheus/metrics_log.h"
-#include "runner/prometheus/run_metrics.h"
 #include "runtime/control.h"
 
 namespace geocommit {

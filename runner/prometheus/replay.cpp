@@ -7,8 +7,8 @@
 #include <ctime>
 #include <thread>
 
-#include "runner/files.h"
-#include "runner/prometheus/openmetrics.h"
+#include "os/files.h"
+#include "report/series/openmetrics.h"
 #include "runner/prometheus/server.h"
 #include "wan/run_state.h"
 

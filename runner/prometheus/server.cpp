@@ -10,7 +10,7 @@
 #include <sstream>
 #include <thread>
 
-#include "runner/files.h"
+#include "os/files.h"
 #include "runner/http_proxy.h"
 
 namespace geocommit {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "runner/process.h"
+#include "os/process.h"
 
 namespace geocommit {
 

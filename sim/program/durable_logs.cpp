@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "client/outcomes.h"
-#include "runner/files.h"
+#include "os/files.h"
 #include "runtime/child_path.h"
 #include "runtime/log/frame.h"
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "runner/fault_record.h"
-#include "runner/plan.h"
+#include "experiment/fault_record.h"
+#include "experiment/plan.h"
 #include "sim/world.h"
 
 namespace geocommit::sim {

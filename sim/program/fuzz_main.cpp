@@ -18,9 +18,9 @@
 #include <utility>
 #include <vector>
 
-#include "runner/console.h"
-#include "runner/options.h"
-#include "runner/process.h"
+#include "os/console.h"
+#include "os/exit_status.h"
+#include "os/process.h"
 #include "sim/fuzz.h"
 #include "sim/program/parse.h"
 

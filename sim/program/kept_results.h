@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "runner/evidence.h"
-#include "runner/plan.h"
+#include "experiment/plan.h"
+#include "report/evidence.h"
 
 namespace geocommit {
 

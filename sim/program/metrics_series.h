@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "runner/plan.h"
-#include "runner/prometheus/metrics_log.h"
-#include "runner/prometheus/run_metrics.h"
+#include "experiment/plan.h"
+#include "report/series/metrics_log.h"
+#include "report/series/run_metrics.h"
 
 namespace geocommit::sim {
 

@@ -9,14 +9,14 @@
 #include <ctime>
 #include <iostream>
 
-#include "runner/evidence.h"
-#include "runner/files.h"
-#include "runner/manifest.h"
-#include "runner/options.h"
-#include "runner/publish.h"
-#include "runner/report.h"
-#include "runner/results.h"
-#include "runner/trace/marks.h"
+#include "os/exit_status.h"
+#include "os/files.h"
+#include "report/evidence.h"
+#include "report/manifest.h"
+#include "report/publish.h"
+#include "report/report.h"
+#include "report/results.h"
+#include "report/trace/marks.h"
 #include "runtime/events/files.h"
 #include "sim/program/parse.h"
 #include "sim/program/simulate_cell.h"

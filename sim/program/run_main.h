@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "runner/plan.h"
+#include "experiment/plan.h"
 
 namespace geocommit::sim {
 

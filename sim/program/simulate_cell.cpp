@@ -9,12 +9,12 @@
 #include <utility>
 
 #include "engine/status_sum.h"
+#include "experiment/theory.h"
 #include "measure/names.h"
 #include "measure/phases.h"
-#include "runner/files.h"
-#include "runner/publish.h"
-#include "runner/theory.h"
-#include "runner/validity.h"
+#include "os/files.h"
+#include "report/publish.h"
+#include "report/validity.h"
 #include "runtime/events/event_log.h"
 #include "runtime/telemetry.h"
 #include "sim/program/durable_logs.h"

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "base/result.h"
-#include "runner/judge.h"
-#include "runner/plan.h"
+#include "experiment/plan.h"
+#include "report/judge.h"
 #include "runtime/events/event.h"
 #include "sim/program/metrics_series.h"
 

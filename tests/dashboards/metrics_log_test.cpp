@@ -1,12 +1,12 @@
 // metrics.series: what is written is read back, sample by sample; and what damaged files do.
-#include "runner/prometheus/metrics_log.h"
+#include "report/series/metrics_log.h"
 
 #include <catch2/catch.hpp>
 #include <sstream>
 
+#include "report/series/openmetrics.h"
+#include "report/series/run_metrics.h"
 #include "runner/http_proxy.h"
-#include "runner/prometheus/openmetrics.h"
-#include "runner/prometheus/run_metrics.h"
 #include "runner/prometheus/server.h"
 
 namespace geocommit {

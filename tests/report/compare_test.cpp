@@ -1,12 +1,12 @@
 // Comparisons of made-up runs with known answers.
-#include "runner/compare/compare.h"
+#include "report/compare/compare.h"
 
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <random>
 #include <sstream>
 
-#include "runner/report_data.h"
+#include "report/report_data.h"
 
 namespace geocommit::compare {
 namespace {

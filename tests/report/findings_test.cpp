@@ -1,11 +1,11 @@
 // From summary.json to sentences.
-#include "runner/findings.h"
+#include "report/findings.h"
 
 #include <catch2/catch.hpp>
 #include <sstream>
 
-#include "runner/html_report.h"
-#include "runner/report_data.h"
+#include "report/html_report.h"
+#include "report/report_data.h"
 
 namespace geocommit {
 namespace {

@@ -1,5 +1,5 @@
 // HdrHistogram's log: what was written is read again, and nothing hostile is believed.
-#include "runner/histogram_log.h"
+#include "report/histogram_log.h"
 
 #include <catch2/catch.hpp>
 #include <random>

@@ -32,7 +32,7 @@ def report(folder):
 
 
 def figure(value):
-    """runner/console.cpp's three significant figures; ties may go either way in the last digit."""
+    """os/console.cpp's three significant figures; ties may go either way in the last digit."""
     size = abs(value)
     return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
 

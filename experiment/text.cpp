@@ -1,0 +1,166 @@
+// The experiment written back: what `results/<run>/experiment.yaml` holds.
+#include <array>
+#include <charconv>
+
+#include "experiment/experiment.h"
+#include "experiment/sweep.h"
+
+namespace geocommit {
+namespace {
+
+std::string real(double value) {
+  std::array<char, 32> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+  return {buffer.data(), result.ptr};
+}
+
+std::string_view spell(Placement placement) {
+  switch (placement) {
+    case Placement::replicated:
+      return "replicated";
+    case Placement::partitioned:
+      return "partitioned";
+  }
+  GC_CHECK(false);
+}
+
+std::string_view spell(Arrival arrival) {
+  switch (arrival) {
+    case Arrival::poisson:
+      return "poisson";
+    case Arrival::fixed:
+      return "fixed";
+    case Arrival::closed:
+      return "closed";
+  }
+  GC_CHECK(false);
+}
+
+std::string workload_yaml(const Settings& s) {
+  const WorkloadSpec& load = s.workload;
+  std::string out = "workload:\n";
+  out += "  kind: " + load.kind + "\n";
+  out += "  participants: " + std::to_string(load.participants) + "\n";
+  out += "  arrival: " + std::string(spell(load.arrival)) + "\n";
+  if (load.arrival == Arrival::closed) {
+    out += "  clients: " + std::to_string(load.clients) + "\n";
+  } else {
+    out += "  rate: " + spell_rate(load.rate_per_s) + "\n";
+  }
+  if (!s.origins.empty()) {
+    out += "  origins: [";
+    for (std::size_t i = 0; i < s.origins.size(); ++i) out += (i == 0 ? "" : ", ") + s.origins[i];
+    out += "]\n";
+  }
+  out += "  keys: " + spell_keys(load) + "\n";
+  out += "  local: " + real(load.local) + "\n";
+  out += "  reads: " + real(load.reads) + "\n";
+  out += "  amount_max: " + std::to_string(load.amount_max) + "\n";
+  out += "  outstanding: " + std::to_string(load.outstanding_max) + "\n";
+  return out;
+}
+
+/// The one value that all points agree on, or `auto`.
+template <class Get>
+std::string common(const std::vector<ResolvedTimeouts>& points, Get get) {
+  for (const auto& point : points) {
+    if (get(point) != get(points.front())) return "auto";
+  }
+  return points.empty() ? "auto" : yaml::format_duration(get(points.front()));
+}
+
+/// A swept value is text of the file in flow style; quotes where a comma would end it.
+std::string sweep_yaml(const Experiment& experiment) {
+  if (experiment.sweep.empty()) return "sweep: {}\n";
+  std::string out;
+  for (const auto& [key, values] : experiment.sweep) {
+    if (key == kScenario) {
+      out += "scenarios:\n";
+      for (std::size_t i = 0; i < values.size(); ++i) out += "  " + values[i] + ": " + experiment.scenarios[i] + "\n";
+      continue;
+    }
+    if (out.find("sweep:\n") == std::string::npos) out += "sweep:\n";
+    out += "  " + key + ": [";
+    for (std::size_t i = 0; i < values.size(); ++i) out += (i == 0 ? "" : ", ") + values[i];
+    out += "]\n";
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string spell(const Durability& durability) {
+  switch (durability.kind) {
+    case DurabilityKind::fsync:
+      return "fsync";
+    case DurabilityKind::none:
+      return "none";
+    case DurabilityKind::fixed:
+      return "fixed(" + yaml::format_duration(durability.fixed_force) + ")";
+  }
+  GC_CHECK(false);
+}
+
+std::string spell_keys(const WorkloadSpec& workload) {
+  switch (workload.keys) {
+    case KeyDistribution::uniform:
+      return "uniform";
+    case KeyDistribution::zipfian:
+      return "zipfian(" + real(workload.zipf_theta) + ")";
+    case KeyDistribution::hotspot:
+      return "hotspot(keys=" + real(workload.hot_keys) + ", share=" + real(workload.hot_share) + ")";
+  }
+  GC_CHECK(false);
+}
+
+std::string spell_rate(double per_second) { return real(per_second) + "/s"; }
+
+std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const std::vector<ResolvedTimeouts>& timeouts) {
+  // The base values: those of the first point; the swept keys override them in every cell.
+  const Settings& s = experiment.points.front().settings;
+  std::string out = "# Written by geocommit: the experiment as it ran, with every default filled in.\n";
+  out += "name: " + experiment.name + "\n";
+  out += "topology: " + s.topology + "\n";
+  out += "emulation: " + std::string(name_of(chosen));
+  out += experiment.emulation == chosen ? "\n" : "   # chosen for " + std::string(name_of(experiment.emulation)) + "\n";
+  out += "protocols: [";
+  for (std::size_t i = 0; i < experiment.protocols.size(); ++i) {
+    out += (i == 0 ? "" : ", ") + std::string(experiment.protocols[i]->name);
+  }
+  out += "]\ndata:\n  placement: " + std::string(spell(s.placement)) + "\n";
+  out += "  sites_per_region: " + std::to_string(s.sites_per_region) + "\n";
+  out += "  keys_per_participant: " + std::to_string(s.keys_per_participant) + "\n";
+  out += "  initial_balance: " + std::to_string(s.initial_balance) + "\n";
+  out += workload_yaml(s);
+  out += std::string("locking: ") + (s.locking == LockingPolicy::wound_wait ? "wound-wait" : "no-wait") + "\n";
+  out += "home_lease: ";
+  out += !s.home_lease ? "auto" : *s.home_lease == Duration{0} ? "off" : yaml::format_duration(*s.home_lease);
+  out += std::string("\nfencing: ") + (s.fencing ? "on" : "off") +
+         "\nunreachable_home: " + (s.unreachable_home == UnreachableHome::wait ? "wait" : "fail") +
+         "\nhome_retained_max: " + std::to_string(s.home_retained_max) + "\n";
+  out += "timeouts:\n";
+  out += "  vote: " + common(timeouts, [](const auto& t) { return t.protocol.vote; }) + "\n";
+  out += "  decision: " + common(timeouts, [](const auto& t) { return t.protocol.decision; }) + "\n";
+  out += "  lock_wait: " + common(timeouts, [](const auto& t) { return t.lock_wait; }) + "\n";
+  out += "durability: " + spell(s.durability) + "\n";
+  out += "warmup: " + yaml::format_duration(s.warmup) + "\n";
+  out += "duration: " + yaml::format_duration(s.duration) + "\n";
+  out += "repetitions: " + std::to_string(experiment.repetitions) + "\n";
+  out += sweep_yaml(experiment);
+  out += "seed: " + std::to_string(experiment.seed) + "\n";
+  const TraceSettings& trace = experiment.trace;
+  out += trace.on
+             ? "trace: {sample: " + real(trace.sample) + ", megabytes: " + std::to_string(trace.limit >> 20U) + "}\n"
+             : "trace: off\n";
+  if (!s.faults.empty() && experiment.scenarios.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
+  if (!experiment.deployed.empty()) {
+    out += "deployed:\n  lease: " + yaml::format_duration(experiment.lease) + "\n  nodes:\n";
+    for (const auto& [name, a] : experiment.deployed) {
+      out += "    " + name + ": {data: \"" + a.data + "\", control: \"" + a.control + "\", metrics: \"" + a.metrics +
+             "\"}\n";
+    }
+  }
+  return out;
+}
+
+}  // namespace geocommit

@@ -1,0 +1,135 @@
+#include "report/fault_table.h"
+
+#include <algorithm>
+#include <numeric>
+
+#include "os/console.h"
+
+namespace geocommit {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+
+std::string clients(const PhaseSummary& phase) {
+  const LatencySummary& l = phase.commits;
+  if (l.count == 0) return "-";
+  return (phase.unknown > 0 ? ">" : "") + figure(to_ms(l.p50)) + "/" + figure(to_ms(l.p99));
+}
+
+/// Of every transaction, so that no participant was blocked for longer than the longest of these.
+std::string lock_hold(const CellSummary& s) {
+  if (s.lock_hold_all.count == 0) return "-";
+  return figure(to_ms(s.lock_hold_all.p50)) + "/" + (s.blocking.in_doubt_at_end > 0 ? ">" : "") +
+         figure(to_ms(s.lock_hold_all.max));
+}
+
+std::string percent(const std::optional<double>& share) { return share ? figure(100 * *share) : "-"; }
+
+std::string violations_of(const Verdict& verdict) {
+  const std::uint64_t split = verdict.count(ViolationClass::split_outcome);
+  const std::uint64_t sum = std::accumulate(verdict.counts.begin(), verdict.counts.end(), std::uint64_t{0});
+  switch (verdict.judgement) {
+    case Judgement::pass:
+      return "none";
+    case Judgement::violation:
+      return (split > 0 ? std::to_string(split) + " split" : std::to_string(sum)) + (verdict.expected ? " *" : "");
+    case Judgement::unknown:
+      return "unknown";
+  }
+  GC_CHECK(false);
+}
+
+std::string row(const std::vector<std::string>& fields) {
+  static constexpr std::size_t kWidths[] = {13, 11, 13, 13, 13, 15, 9, 13};
+  std::string out;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    out += i + 1 < fields.size() ? left(fields[i], kWidths[i]) : fields[i];
+  }
+  return out + "\n";
+}
+
+/// Words after a label, broken where a line would be too long.
+std::string listed(const std::string& label, const std::vector<std::string>& words) {
+  std::string out = "  " + label;
+  std::size_t column = out.size();
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    const std::string word = " " + words[i] + (i + 1 < words.size() ? "," : "");
+    if (column + word.size() > kWidth) {
+      out += "\n" + std::string(4, ' ');
+      column = 4;
+    }
+    out += word;
+    column += word.size();
+  }
+  return out + "\n";
+}
+
+std::string row_of(const CellResult& cell) {
+  // Without phases no fault had a duration: none came about, or a home moved at once.
+  const FaultPhases p = cell.phases.value_or(FaultPhases{});
+  const BlockingSummary& b = cell.summary.blocking;
+  const std::string blocked = b.all.count == 0 ? "none"
+                                               : std::to_string(b.all.count) + ", " + (b.censored > 0 ? ">" : "") +
+                                                     figure(std::chrono::duration<double>(b.all.max).count()) + " s";
+  return row({std::string(cell.cell.protocol->name), clients(p.before), clients(p.during), clients(p.after),
+              lock_hold(cell.summary), blocked,
+              p.normal_after ? figure(std::chrono::duration<double>(*p.normal_after).count()) + " s" : "-",
+              violations_of(cell.summary.verdict)});
+}
+
+std::string details_of(const CellResult& cell) {
+  const std::string name(cell.cell.protocol->name);
+  std::string out;
+  if (cell.phases) {
+    std::vector<std::string> sides;
+    for (const auto& [region, figures] : cell.phases->during.by_region) {
+      if (figures.offered > 0) sides.push_back(region + " " + percent(figures.availability) + " %");
+    }
+    out += listed(name + ", available during:", sides);
+  }
+  for (const auto& [how, gap] : cell.summary.write_gap) {
+    const RecoveryPoint& lost = cell.summary.verdict.rpo;
+    out += listed(name + ", " + how + ":", {how == "failover" ? "open " + figure(to_ms(gap.max)) + " ms after the order"
+                                                              : "no writes for " + figure(to_ms(gap.max)) + " ms",
+                                            std::to_string(lost.acknowledged) + " acknowledged writes left behind"});
+  }
+  std::vector<std::string> causes;
+  for (const auto& [cause, count] : cell.summary.transactions.aborted) {
+    if (count > 0) causes.push_back(cause + " " + std::to_string(count));
+  }
+  if (!causes.empty()) out += listed(name + ", aborts:", causes);
+  return out;
+}
+
+}  // namespace
+
+std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
+  std::string out;
+  bool expected = false;
+  for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
+    std::string rows;
+    std::string details;
+    for (const CellResult& cell : cells) {
+      if (cell.cell.point != point || cell.faults.empty()) continue;
+      rows += row_of(cell);
+      expected |= cell.summary.verdict.expected;
+      details += details_of(cell);
+    }
+    if (rows.empty()) continue;
+    const std::string swept = describe(plan.experiment.points[point]);
+    if (!swept.empty()) out += paint(swept, Colour::bold, colour) + "\n";
+    out += rows + details + "\n";
+  }
+  if (out.empty()) return out;
+  out +=
+      "lock hold: of every transaction, aborted ones too; blocked: past the decision timeout; >: at least,\n"
+      "as some had not ended, or clients never learned of them\n";
+  if (expected) out += "* expected: the protocol's fault model predicts it; split: transactions with both outcomes\n";
+  out += "\n";
+  return paint("Before, during and after the faults", Colour::bold, colour) + "\n" +
+         row({"", "client", "p50/p99 ms", "", "lock hold", "blocked,", "back to", "violations"}) +
+         row({"", "before", "during", "after", "p50/max ms", "longest", "normal", ""}) + std::string(kWidth, '-') +
+         "\n" + out;
+}
+
+}  // namespace geocommit

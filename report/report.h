@@ -1,0 +1,21 @@
+// What a run says on the terminal: a line per cell as it ends, and the comparison at the end.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "report/judge.h"
+
+namespace geocommit {
+
+/// "2pc-r1  pass  503 commits  50.3/s  commit p50 204 ms".
+[[nodiscard]] std::string one_line(const CellResult& result, bool colour);
+
+/// The comparison: a block per sweep point, a column per protocol (repetitions merged), at most 100 columns wide, and
+/// how to read it.
+[[nodiscard]] std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, bool colour);
+
+/// The verdict's share of the exit status: 2 for a violation (unless expected, and allowed), 3 for unknown, else 0.
+[[nodiscard]] int exit_status(const std::vector<CellResult>& cells, bool allow_expected);
+
+}  // namespace geocommit
