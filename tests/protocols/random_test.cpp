@@ -1,6 +1,6 @@
-// Random schedules against the invariants of tests/trace: 2PC under everything that its fault model allows, 3PC under
-// crashes with timeouts far above every delay (perfect failure detection). A failure prints the seed and the whole
-// trace; a seed always gives the same run.
+// Random schedules of real engines against the invariants of tests/trace: 2PC under everything that its fault model
+// allows, 3PC under crashes with timeouts far above every delay (perfect failure detection). A failure prints the seed
+// and the whole trace; a seed always gives the same run.
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <random>
@@ -27,6 +27,9 @@ class RandomRun {
       for (const Node& other : world_.nodes()) {
         world_.set_delay(node.id, other.id, std::chrono::milliseconds(1 + pick(40)));
       }
+    }
+    if (pick(2) == 0) {
+      world_.stamp_watermarks();
     }
     for (std::uint32_t points = pick(4); points > 0; --points) {
       crash_at_point();

@@ -18,8 +18,8 @@ TEST_CASE("the happy path costs what the table says") {
       REQUIRE(world.violations().empty());
       for (const Node& node : world.nodes()) {
         REQUIRE(node.decided == Outcome::commit);
-        REQUIRE_FALSE(node.locks);
-        REQUIRE(node.machine == nullptr);
+        REQUIRE_FALSE(node.locks());
+        REQUIRE_FALSE(node.machine().has_value());
       }
       const CostRow row = protocol.commit_cost(n);
       CHECK(world.cost().messages == row.messages);

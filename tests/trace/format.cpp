@@ -1,6 +1,14 @@
+#include <cstdio>
+
 #include "tests/trace/world.h"
 
 namespace geocommit::trace {
+
+std::string in_ms(Duration duration) {
+  char buffer[32];
+  std::snprintf(buffer, sizeof buffer, "%.1f", to_ms(duration));
+  return buffer;
+}
 
 std::string text_of(const Protocol& protocol, const Message& message) {
   std::string text(protocol.kind_name(message.kind));

@@ -7,12 +7,12 @@ namespace {
 
 bool durable_outcome(const Node& node, Outcome outcome) {
   return std::any_of(node.log.begin(), node.log.begin() + static_cast<std::ptrdiff_t>(node.durable),
-                     [outcome](const LogRecord& record) { return record.outcome == outcome; });
+                     [outcome](const MachineRecord& r) { return r.record.outcome == outcome; });
 }
 
 bool durable_record(const World& world, const Node& node, Meaning meaning) {
   return std::any_of(node.log.begin(), node.log.begin() + static_cast<std::ptrdiff_t>(node.durable),
-                     [&](const LogRecord& record) { return world.protocol().record_meaning(record.kind) == meaning; });
+                     [&](const MachineRecord& r) { return world.protocol().record_meaning(r.record.kind) == meaning; });
 }
 
 bool anybody_decided(const World& world, Outcome outcome) {
@@ -49,8 +49,14 @@ void check_send(World& world, const Node& node, const Message& message) {
   }
   // A site that never voted may abort alone, but a peer may act on its word: durable first.
   if (message.outcome == Outcome::abort && node.role == Role::participant && !durable_outcome(node, Outcome::abort) &&
-      node.remembered != SiteState::aborted) {
+      !node.told_abort) {
     world.violation(node.name + " tells abort before it is durable");
+  }
+}
+
+void check_reply(World& world, const Node& node, const ClientReply& reply) {
+  if (reply.outcome != node.decided.value_or(Outcome::undecided)) {
+    world.violation(node.name + " tells the client what it has not decided");
   }
 }
 
@@ -95,18 +101,24 @@ void check_forget(World& world, const Node& node) {
 void check_end(World& world, bool blocked) {
   const bool committed = anybody_decided(world, Outcome::commit);
   bool any_blocked = false;
-  const bool still_asked = blocked && world.nodes().front().machine != nullptr;  // C has not given up on anybody.
+  const bool still_asked = blocked && world.nodes().front().machine().has_value();  // C has not given up on anybody.
   for (const Node& node : world.nodes()) {
-    const bool in_doubt = node.machine != nullptr;
+    const std::optional<std::string> machine = node.machine();
+    const bool in_doubt = machine.has_value();
     any_blocked = any_blocked || in_doubt;
     if (in_doubt && !blocked) {
-      world.violation(node.name + " is still open: " + node.machine->describe());
+      world.violation(node.name + " is still open: " + *machine);
     }
-    if (node.locks && !(in_doubt && blocked)) {
+    if (node.locks() && !(in_doubt && blocked)) {
       world.violation(node.name + " still holds locks");
     }
     if (in_doubt || node.role == Role::coordinator) {
       continue;
+    }
+    const bool applied = std::any_of(node.log.begin(), node.log.end(),
+                                     [](const MachineRecord& r) { return r.record.outcome == Outcome::commit; });
+    if (node.balance() != node.initial_balance + (applied ? kChange : 0)) {
+      world.violation(node.name + " has a balance that its log does not explain");
     }
     if (node.voted == Vote::yes && !node.decided && !blocked) {
       world.violation(node.name + " voted YES and never learnt the outcome");

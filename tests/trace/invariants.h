@@ -7,6 +7,8 @@ namespace geocommit::trace {
 
 /// Called before `message` leaves `node`.
 void check_send(World& world, const Node& node, const Message& message);
+/// Called before the client is answered.
+void check_reply(World& world, const Node& node, const ClientReply& reply);
 /// Called when `node` decides; history still holds the previous decision.
 void check_decide(World& world, const Node& node, Outcome outcome);
 /// Called before `node` releases its locks.

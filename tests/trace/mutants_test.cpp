@@ -1,6 +1,8 @@
 // Planted mutants: builds with a known bug must be caught, or the invariants prove nothing (pitfall 33).
 #include <catch2/catch.hpp>
 
+#include "engine/lock_manager.h"
+#include "engine/resource_manager.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 #include "tests/trace/script.h"
@@ -150,6 +152,44 @@ constexpr const char* kRestartedInPc =
     "> use 3pc 3\n> at C precommit-sent-to-one crash C\n> at P2 decision-forced crash P2\n> begin\n> run 45\n"
     "> crash P1\n> run 1100\n> restart P1\n> run 6000\n> finish\n";
 
+/// Locks that nobody lets go of, but for the session that had them first.
+class KeptLocks final : public LockManager {
+ public:
+  using LockManager::LockManager;
+  Held release(TxnId txn, Instant now, Effects& effects) override {
+    return txn.coordinator == NodeId{1001} ? Held{} : LockManager::release(txn, now, effects);
+  }
+};
+
+/// Balances that a commit leaves as they are.
+class Unchanged final : public ResourceManager {
+ public:
+  explicit Unchanged(std::unique_ptr<ResourceManager> real) : real_(std::move(real)) {}
+  Executed execute(const TxnDescriptor& transaction) override { return real_->execute(transaction); }
+  void commit(TxnId /*txn*/, const std::vector<Operation>& /*operations*/) override {}
+  void undo(const std::vector<Operation>& operations, const std::vector<TxnId>& versions) override {
+    real_->undo(operations, versions);
+  }
+  [[nodiscard]] std::vector<TxnId> versions(const std::vector<Operation>& operations) const override {
+    return real_->versions(operations);
+  }
+  [[nodiscard]] std::int64_t balance(Entity entity) const override { return real_->balance(entity); }
+  [[nodiscard]] const std::vector<std::int64_t>& balances() const override { return real_->balances(); }
+  [[nodiscard]] const std::vector<TxnId>& writers() const override { return real_->writers(); }
+  void restore(std::vector<std::int64_t> balances, std::vector<TxnId> writers) override {
+    real_->restore(std::move(balances), std::move(writers));
+  }
+
+ private:
+  std::unique_ptr<ResourceManager> real_;
+};
+
+std::vector<std::string> violations_with(const EngineParts& parts) {
+  const ScriptResult result = run_script(kHappy, nullptr, parts);
+  REQUIRE(result.errors.empty());
+  return result.violations;
+}
+
 bool caught(const char* script, const Protocol& mutant) {
   const ScriptResult result = run_script(script, &mutant);
   REQUIRE(result.errors.empty());
@@ -202,6 +242,28 @@ TEST_CASE("a release in doubt is caught") { CHECK(caught(kHappy, mutate<Releases
 
 TEST_CASE("a coordinator that forgets before every site has acknowledged is caught") {
   CHECK(caught(kLostDecision, mutate<ForgetsEarly, Role::coordinator>("2pc")));
+}
+
+// Mutant locks-kept: a lock manager does not let go when it is told to. Caught by: the locks that its engine reports at
+// the end of a trace.
+TEST_CASE("an engine that keeps its locks is caught") {
+  EngineParts parts;
+  parts.locks = [](LockingPolicy policy) -> std::unique_ptr<LockManager> {
+    return std::make_unique<KeptLocks>(policy);
+  };
+  CHECK(violations_with(parts) ==
+        std::vector<std::string>{"P1 still holds locks", "P2 still holds locks", "P3 still holds locks"});
+}
+
+// Mutant commit-without-change: a site commits, and its balance stays. Caught by: the balances against the logs at the
+// end of a trace.
+TEST_CASE("an engine that does not carry out what it commits is caught") {
+  EngineParts parts;
+  parts.resources = [](const Directory& directory, std::int64_t balance) -> std::unique_ptr<ResourceManager> {
+    return std::make_unique<Unchanged>(make_locked_before_prepare(directory, balance));
+  };
+  CHECK(violations_with(parts).size() == 3);
+  CHECK(violations_with(parts).front() == "P1 has a balance that its log does not explain");
 }
 
 TEST_CASE("a 2PC that presumes commit for what it has forgotten is caught") {

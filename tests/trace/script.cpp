@@ -33,7 +33,7 @@ std::optional<std::uint64_t> number(const std::string& text) {
 
 class Runner {
  public:
-  explicit Runner(const Protocol* instead) : instead_(instead) {}
+  Runner(const Protocol* instead, const EngineParts& parts) : instead_(instead), parts_(parts) {}
 
   /// False: not understood.
   bool command(const Words& words) {
@@ -109,7 +109,7 @@ class Runner {
     if (row->is_router()) {
       row = among_homes(*row, static_cast<std::uint32_t>(*sites));
     }
-    world_ = std::make_unique<World>(*row, static_cast<std::uint32_t>(*sites));
+    world_ = std::make_unique<World>(*row, static_cast<std::uint32_t>(*sites), parts_);
     return true;
   }
 
@@ -129,7 +129,7 @@ class Runner {
       world_->run_for(std::chrono::milliseconds(*number(words[1])));
     } else if (verb == "state") {
       for (const Node& node : world_->nodes()) {
-        world_->say(node.name + ": " + (node.machine ? node.machine->describe() : node.up ? "no machine" : "down"));
+        world_->say(node.name + ": " + node.machine().value_or(node.up() ? "no machine" : "down"));
       }
     } else if (verb == "finish") {
       finish(words.size() > 1 ? words[1] : "");
@@ -154,6 +154,9 @@ class Runner {
     } else if (verb == "erase") {
       world_->erase(*node);
     } else if (verb == "vote" && words.size() >= 3) {
+      if (world_->begun() && words[2] == "read_only") {
+        return false;  // What it does at a site is in the request.
+      }
       world_->node(*node).vote = words[2] == "no" ? Vote::no : words[2] == "read_only" ? Vote::read_only : Vote::yes;
       world_->node(*node).reason = words[2] != "no"                                 ? Reason::none
                                    : words.size() > 3 && words[3] == "lock_timeout" ? Reason::lock_timeout
@@ -289,7 +292,7 @@ class Runner {
     std::string line = "end:";
     for (const Node& node : world_->nodes()) {
       line += " " + node.name + "=";
-      line += node.machine ? "open" : node.decided ? std::string(name_of(*node.decided)) : "-";
+      line += node.machine() ? "open" : node.decided ? std::string(name_of(*node.decided)) : "-";
     }
     const Cost cost = world_->cost();
     world_->say(line);
@@ -342,6 +345,7 @@ class Runner {
   }
 
   const Protocol* instead_;
+  EngineParts parts_;
   std::unique_ptr<World> world_;
   std::optional<Directory> directory_;
   std::string routes_;
@@ -350,8 +354,8 @@ class Runner {
 
 }  // namespace
 
-ScriptResult run_script(const std::string& file, const Protocol* instead) {
-  Runner runner(instead);
+ScriptResult run_script(const std::string& file, const Protocol* instead, const EngineParts& parts) {
+  Runner runner(instead, parts);
   std::string text;
   std::vector<std::string> errors;
   std::istringstream lines(file);

@@ -3,7 +3,8 @@
 //   > use PROTOCOL SITES                C and P1..Pn; must come first
 //   > begin | wound | run [MS]          run without a number: until nothing is left to happen (at most 60 s)
 //   > run until blocked                 10 s of waiting: for what cannot finish yet
-//   > vote P no [REASON] | vote P read_only
+//   > vote P no [lock_timeout] | vote P read_only | vote P yes
+//                                       no: from its next start on it cannot pay; read_only: before `begin`
 //   > execution P held|done             forces P held|done
 //   > crash N (unsynced records are lost) | restart N | erase N (while down: log too) | sync N (all is durable)
 //   > at N POINT COMMAND...             before the rest of the outputs of the step that notes POINT
@@ -13,7 +14,8 @@
 //   > delay N N MS (both ways)          force MS          timeouts VOTE DECISION RESEND
 //   > state                             describe() of every machine
 //   > finish [split|blocked]            heal, restart all, drain; then everything must be decided and released.
-//                                       split: both outcomes are expected; blocked: sites left in doubt are
+//                                       split: both outcomes are expected; blocked: sites left in doubt are.
+//                                       delays: as C's engine counts them; 0 if it has not decided in one life
 //   > directory replicated|partitioned SITES KEYS REGION...
 //   > route PROTOCOL ORIGIN OPERATION...    OPERATION: +ENTITY writes, ENTITY reads
 #pragma once
@@ -21,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/engine.h"
 #include "protocols/registry.h"
 
 namespace geocommit::trace {
@@ -32,7 +35,9 @@ struct ScriptResult {
   bool finished{};                      ///< `finish` was reached (or the file is about routes).
 };
 
-/// Runs the commands of a file. `instead`: take this row for `use` whatever it names (planted mutants).
-[[nodiscard]] ScriptResult run_script(const std::string& file, const Protocol* instead = nullptr);
+/// Runs the commands of a file. Planted mutants: `instead`, a row to take for `use` whatever it names; `parts` of the
+/// engines.
+[[nodiscard]] ScriptResult run_script(const std::string& file, const Protocol* instead = nullptr,
+                                      const EngineParts& parts = {});
 
 }  // namespace geocommit::trace

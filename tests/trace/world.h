@@ -1,56 +1,27 @@
-// A scripted world for the machines of one transaction: virtual time, messages in flight, a log per node that loses its
-// unsynced tail, links and nodes that fail on command. Deterministic: the same commands give the same text. It stands
-// in for the engine in what a machine can see of it: orphan rules, epochs, tombstones, locks taken again at recovery.
+// A scripted world for one transaction: a NodeEngine per node, virtual time, messages in flight, a log per node that
+// loses its unsynced tail, links and nodes that fail on command. Deterministic: the same commands give the same text.
+// The nodes greet each other before the script begins. Of what is under way a trace shows the transaction's; greetings
+// and answers to the client go by unseen, under the same delays and cuts.
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <set>
 #include <string>
 #include <utility>
 #include <variant>
 #include <vector>
 
-#include "protocols/registry.h"
+#include "tests/trace/node.h"
 
 namespace geocommit::trace {
 
-/// What one fault-free commit cost, counted from outputs as the engine does.
+/// What one fault-free commit cost, as the engines count it.
 struct Cost {
   std::uint32_t messages{}, forced_writes{}, delays_to_decision{};
-};
-
-struct Node {
-  NodeId id;
-  std::string name;
-  Role role{Role::participant};
-  bool up{true};
-  Epoch epoch{1};
-  std::unique_ptr<CommitMachine> machine;
-  std::vector<LogRecord> log;
-  std::size_t durable{};  ///< Records that survive a crash.
-  bool locks{};
-  std::map<std::uint8_t, std::uint64_t> timers;  ///< Armed: timer -> token.
-  std::uint16_t depth{};                         ///< Longest causal chain seen.
-
-  // Memory of the finished (volatile, rebuilt from the log).
-  SiteState remembered{SiteState::unknown};
-  bool voted_read_only{};
-
-  // The script's wishes.
-  Vote vote{Vote::yes};
-  Reason reason{Reason::none};
-  bool hold_execution{}, hold_forces{};
-  bool execution_waits{};
-  std::vector<std::pair<std::size_t, std::uint8_t>> waiting_forces;
-
-  // History, which survives everything: what the checkers judge.
-  Vote voted{Vote::none};
-  std::optional<Outcome> decided;
-  bool started{};  ///< Its machine has been asked for something.
 };
 
 struct LinkRule {
@@ -63,7 +34,7 @@ struct LinkRule {
 
 class World {
  public:
-  World(const Protocol& protocol, std::uint32_t sites);
+  World(const Protocol& protocol, std::uint32_t sites, const EngineParts& parts = {});
 
   // ---- The script's verbs.
   void begin();
@@ -74,10 +45,10 @@ class World {
   void run_events(std::size_t count);  ///< The next few things that happen, however far away in time.
   void crash(NodeId node);
   void recover(NodeId node);
-  void erase(NodeId node);  ///< Log and memory are lost (pitfall 3).
+  void erase(NodeId node);  ///< Its log and memory are lost.
   /// Everything appended so far is durable, as after another transaction's force.
   void sync(NodeId id) { node(id).durable = node(id).log.size(); }
-  void cut(NodeId from, NodeId to) { cuts_.insert({from, to}); }
+  void cut(NodeId from, NodeId to);
   void heal() { cuts_.clear(); }
   void add_rule(const LinkRule& rule) { rules_.push_back(rule); }
   void clear_rules() { rules_.clear(); }
@@ -90,39 +61,62 @@ class World {
   void at_point(NodeId node, const std::string& point, std::function<void()> action);
   void clear_points() { points_.clear(); }
   void say(const std::string& line);
-  void set_timeouts(const Timeouts& timeouts) { timeouts_ = timeouts; }
-  [[nodiscard]] Timeouts timeouts() const { return timeouts_; }
+  void set_timeouts(const Timeouts& timeouts) { timeouts_ = timeouts; }  ///< Of nodes that start from now on.
   void set_delay(NodeId from, NodeId to, Duration delay) { delays_[{from, to}] = delay; }
   void set_force(Duration duration) { force_ = duration; }
+  /// Messages carry their coordinator's watermark. Without, as while an older transaction of its is open: nothing that
+  /// is remembered of this one is dropped.
+  void stamp_watermarks() { watermarks_ = true; }
 
   // ---- What can be seen.
   [[nodiscard]] Node& node(NodeId id);
-  [[nodiscard]] std::vector<Node>& nodes() { return nodes_; }
-  [[nodiscard]] const std::vector<Node>& nodes() const { return nodes_; }
-  [[nodiscard]] const Protocol& protocol() const { return protocol_; }
+  [[nodiscard]] std::deque<Node>& nodes() { return nodes_; }  ///< Coordinator first.
+  [[nodiscard]] const std::deque<Node>& nodes() const { return nodes_; }
+  [[nodiscard]] const Protocol& protocol() const { return rows_.front(); }
+  [[nodiscard]] bool begun() const { return begun_; }
+  [[nodiscard]] const TxnId& txn() const { return txn_; }
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   void violation(const std::string& what);
   /// Messages sent so far, for replays.
-  [[nodiscard]] const std::vector<Message>& sent() const { return sent_; }
-  void redeliver(const Message& message, Duration after) { schedule(after, Deliver{message}); }
+  [[nodiscard]] const std::vector<PeerMessage>& sent() const { return sent_; }
+  void redeliver(const PeerMessage& message, Duration after);
   [[nodiscard]] std::string take_text() { return std::exchange(text_, {}); }
-  [[nodiscard]] Cost cost() const { return cost_; }
+  [[nodiscard]] Cost& cost() { return cost_; }
   [[nodiscard]] std::uint32_t alarms() const { return alarms_; }
+
+  // ---- What its nodes do.
+  [[nodiscard]] Instant now() const { return now_; }
+  [[nodiscard]] Watermark watermark_of(const Node& node) const { return watermarks_ ? node.watermark() : Watermark{}; }
+  void send(const PeerMessage& message);                   ///< The transaction's.
+  void send_apart(NodeId to, const PeerMessage& message);  ///< Between nodes, not the transaction's.
+  void force(Node& node, WriteToken token);
+  /// service: of the node's own; nobody waits for it.
+  void set_timer(const Node& node, TimerToken token, Instant deadline, bool service);
+  void wait_for_locks(const Node& node);
+  [[nodiscard]] PeerMessage session_ends(NodeId site) const;
+  void reached(const Node& node, const std::string& point);
+  void decided(Node& node, Outcome outcome);
+  void alarm(std::string_view what);
+  void line(const Node& node, const std::string& what);
+  void effect(const std::string& what);
 
  private:
   struct Deliver {
-    Message message;
+    NodeId to;
+    PeerMessage message;
+    bool apart{};
   };
   struct Fire {
     NodeId node;
-    std::uint8_t timer{};
-    std::uint64_t token{};
+    Epoch epoch;
+    TimerToken token{};
+    bool service{};
   };
   struct ForceDone {
     NodeId node;
     Epoch epoch;
     std::size_t upto{};
-    std::uint8_t kind{};
+    WriteToken token{};
   };
   struct ExecuteDone {
     NodeId node;
@@ -130,34 +124,38 @@ class World {
   };
   using Event = std::variant<Deliver, Fire, ForceDone, ExecuteDone>;
 
+  /// Before anything else: every node starts and is greeted.
+  void power_on();
+  void start(Node& node);
+  [[nodiscard]] static bool is_awaited(const Event& event);
   void schedule(Duration after, Event event);
+  /// The next event; true: somebody waits for it.
+  bool next();
   void handle(const Event& event);
-  void deliver(const Message& message);
-  void orphan(Node& node, const Message& message);
-  void step(Node& node, const Input& input);
-  void perform(Node& node, Output& output);
-  void send(Node& node, Message message);
-  void transmit(const Message& message);
-  void force(Node& node, LogRecord record);
-  void make_machine(Node& node);
+  void deliver(const PeerMessage& message);
+  void transmit(const PeerMessage& message);
+  [[nodiscard]] Duration delay_of(NodeId from, NodeId to) const;
+  [[nodiscard]] Request request() const;
+  [[nodiscard]] Entity entity_of(NodeId site) const;
   [[nodiscard]] bool link_up(NodeId from, NodeId to) const { return cuts_.count({from, to}) == 0; }
-  [[nodiscard]] TxnContext context_of(const Node& node, bool with_cohort) const;
-  void line(const Node& node, const std::string& what);
-  void effect(const std::string& what);
 
-  Protocol protocol_;
-  std::vector<Node> nodes_;  ///< Coordinator first.
+  EngineParts parts_;           ///< No resources named: those where readers vote read_only.
+  std::vector<Protocol> rows_;  ///< The transaction's, and the session's.
+  Directory directory_;
   TxnId txn_;
-  std::vector<Member> cohort_;
+  std::deque<Node> nodes_;
+  bool on_{}, greeting_{};  ///< greeting: messages take no time.
+  bool begun_{}, watermarks_{};
   Timeouts timeouts_{500ms, 500ms, 200ms};
   Duration force_{2ms};
   std::map<std::pair<NodeId, NodeId>, Duration> delays_;
   Instant now_;
   std::map<std::pair<Instant, std::uint64_t>, Event> events_;
+  std::size_t awaited_{};  ///< Events that somebody waits for.
   std::uint64_t sequence_{};
   std::set<std::pair<NodeId, NodeId>> cuts_;
   std::vector<LinkRule> rules_;
-  std::vector<Message> held_, sent_;
+  std::vector<PeerMessage> held_, sent_;
   std::map<std::pair<NodeId, std::string>, std::function<void()>> points_;
   std::vector<std::string> violations_;
   std::string text_;
@@ -165,8 +163,9 @@ class World {
   std::uint32_t alarms_{};
 };
 
-/// "P1 YES..." as in traces: kind and the fields that are set.
+/// "YES vote=..." as in traces: kind and the fields that are set.
 [[nodiscard]] std::string text_of(const Protocol& protocol, const Message& message);
 [[nodiscard]] std::string text_of(const Protocol& protocol, const LogRecord& record);
+[[nodiscard]] std::string in_ms(Duration duration);
 
 }  // namespace geocommit::trace
