@@ -11,8 +11,7 @@ namespace geocommit {
 namespace {
 
 constexpr double kLockWaitShareMax = 0.01;
-constexpr std::size_t kDrawsMost = 60'000;  // Of all origins; the error of a mean is below 1 %.
-constexpr std::size_t kDrawsLeast = 2'000;  // Of each.
+constexpr std::size_t kDrawsLeast = 2'000;  // Of each origin.
 
 /// A weighted set of values.
 class Mixture {
@@ -60,14 +59,14 @@ class Predictor {
     for (std::uint32_t r = 0; in_.origins.empty() && r < directory_.region_count(); ++r) {
       origins.push_back(RegionId{r});
     }
-    const std::size_t draws = std::max(kDrawsMost / origins.size(), kDrawsLeast);
+    const std::size_t draws = std::max(in_.draws / origins.size(), kDrawsLeast);
     for (const RegionId origin : origins) {
       Generator generator(in_.workload, directory_, origin, in_.seed);
       for (std::size_t i = 0; i < draws; ++i) {
         add(generator.next().request);
       }
     }
-    return {commit_.summary(), hold_.summary(), doubt_.summary(), client_.summary(), {}};
+    return {commit_.summary(), hold_.summary(), doubt_.summary(), client_.summary(), costs(), {}};
   }
 
  private:
@@ -76,7 +75,9 @@ class Predictor {
   }
 
   void add(const Request& request) {
-    const Route route = in_.protocol->route(request, directory_);
+    Route route = in_.protocol->route(request, directory_);
+    route.coordinator_region = in_.coordinator.value_or(route.coordinator_region);
+    add_costs(route);
     Geometry geometry;
     geometry.force = in_.force;
     geometry.read_at_one_site =
@@ -96,8 +97,32 @@ class Predictor {
     client_.add(round_trip(origin, origin) + forwarded + timing.commit_latency, 1);
   }
 
+  void add_costs(const Route& route) {
+    const bool writes = std::all_of(route.sites.begin(), route.sites.end(), [](const SiteWork& work) {
+      return std::any_of(work.operations.begin(), work.operations.end(),
+                         [](const Operation& one) { return !one.read; });
+    });
+    if (!writes) {
+      return;
+    }
+    const CostRow row = in_.protocol->commits_as().commit_cost(static_cast<std::uint32_t>(route.sites.size()));
+    ++counted_;
+    sum_.messages += row.messages;
+    sum_.forced_writes += row.forced_writes;
+    sum_.delays_to_decision += row.delays_to_decision;
+  }
+  [[nodiscard]] std::optional<Prediction::Costs> costs() const {
+    if (counted_ == 0) {
+      return std::nullopt;
+    }
+    const auto of = static_cast<double>(counted_);
+    return Prediction::Costs{sum_.messages / of, sum_.forced_writes / of, sum_.delays_to_decision / of};
+  }
+
   const PredictionInput& in_;
   const Directory& directory_;
+  Prediction::Costs sum_;
+  std::size_t counted_{};
   Mixture commit_, hold_, doubt_, client_;
 };
 

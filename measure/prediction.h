@@ -19,6 +19,9 @@ struct PredictionInput {
   WorkloadSpec workload;
   std::vector<RegionId> origins;  ///< Each offers the same rate. Empty: every region.
   std::uint64_t seed{};           ///< The clients': the same transactions are drawn.
+  std::size_t draws{60'000};      ///< Transactions, of all origins; 2,000 of each at least. 60,000: a mean within 1 %.
+  /// Coordinates every transaction, in place of the region to which the protocol's route gives it.
+  std::optional<RegionId> coordinator;
   /// [from][to], one way; the diagonal is one way between two nodes of the region.
   std::vector<std::vector<Duration>> one_way;
   Duration force{};  ///< W: one forced write.
@@ -38,6 +41,11 @@ struct Predicted {
 /// coordinates if that is another.
 struct Prediction {
   std::optional<Predicted> commit_latency, lock_hold, in_doubt, client_latency;
+  /// Per commit, over the transactions that write at each of their sites (CostRow). None: there is no such one.
+  struct Costs {
+    double messages{}, forced_writes{}, delays_to_decision{};
+  };
+  std::optional<Costs> costs;
   std::string why_not;  ///< When there is none: for people.
 };
 

@@ -6,6 +6,7 @@ _geocommit_options() {
   case "$1" in
     run) echo "--dry-run --output --set --emulation --seed --protocols --allow-expected --base-port --prometheus --prometheus-port --quiet --verbose" ;;
     sim) echo "--output --logs --set --seed --protocols --allow-expected --quiet" ;;
+    predict) echo "--topology --set --seed --protocols" ;;
     probe) echo "--emulation --backend --duration --load --json --check" ;;
     replay) echo "--port --exit-after" ;;
     compare) echo "--csv --html --seed" ;;
@@ -29,7 +30,7 @@ _geocommit_names() {
 
 _geocommit() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
-  local commands="run sim probe topology protocols validate clean version replay report compare trace fuzz check export explore schema completion"
+  local commands="run sim predict probe topology protocols validate clean version replay report compare trace fuzz check export explore schema completion"
   local protocols="@PROTOCOLS@"
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
@@ -37,6 +38,7 @@ _geocommit() {
     return
   fi
   case "$before" in
+    --topology) COMPREPLY=($(compgen -W "$(_geocommit_names topologies)" -- "$current") $(compgen -f -- "$current")); return ;;
     --protocols) COMPREPLY=($(compgen -W "$protocols" -- "$current")); return ;;
     --format) COMPREPLY=($(compgen -W "edn json" -- "$current")); return ;;
     --emulation) COMPREPLY=($(compgen -W "auto netem tun loopback deployed sim" -- "$current")); return ;;

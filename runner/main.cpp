@@ -35,6 +35,8 @@ int main(int argc, char** argv) {
       return run_clean();
     case Command::validate:
       return validate_experiment(line.run.file);
+    case Command::predict:
+      return predict_experiment(line.run);
     case Command::replay:
       return run_replay(line.replay);
     case Command::version:

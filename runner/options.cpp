@@ -18,9 +18,18 @@ constexpr const char* kExamples =
     "  ./geocommit run experiments/quickstart.yaml            three protocols, three AWS regions, one table\n"
     "  ./geocommit run experiments/quickstart.yaml --dry-run  what that would do\n"
     "  ./geocommit probe aws-3                                is the emulated WAN as slow as it should be?\n"
+    "  ./geocommit predict --topology aws-5                   what theory says, from every region; nothing is run\n"
     "  ./geocommit protocols 3pc                              what a protocol promises and costs\n"
     "\n"
     "Exit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n";
+constexpr const char* kPredictExamples =
+    "Examples:\n"
+    "  ./geocommit predict experiments/quickstart.yaml\n"
+    "  ./geocommit predict --topology aws-5                   transfers between 3 replicated accounts, from each "
+    "region\n"
+    "  ./geocommit predict --topology aws-5 --protocols 2pc --set workload.local=0.5 --set 'durability=fixed(2ms)'\n"
+    "\n"
+    "Nothing is started. A run prints the same beside what it measured.\n";
 constexpr const char* kRunExamples =
     "Examples:\n"
     "  ./geocommit run experiments/quickstart.yaml\n"
@@ -43,16 +52,29 @@ struct Raw {
   std::string emulation, protocols, seed, backend, duration, exit_after;
 };
 
+/// What replaces values of the file.
+void add_file_options(CLI::App& app, Raw& raw) {
+  app.add_option("--set", raw.settings, "Replace a value of the file: --set workload.rate=100/s (may be repeated)")
+      ->check(CLI::Validator(check_setting, "key=value"))
+      ->allow_extra_args(false);
+  app.add_option("--seed", raw.seed, "As seed: in the file");
+  app.add_option("--protocols", raw.protocols, "As protocols: in the file: 2pc,3pc");
+}
+
+void add_predict_options(CLI::App& app, RunOptions& run, Raw& raw) {
+  auto* file = app.add_option("FILE", run.file, "The experiment");
+  app.add_option("--topology", run.topology, "A name in topologies/, or a file; transfers from every region")
+      ->excludes(file);
+  add_file_options(app, raw);
+  app.footer(kPredictExamples);
+}
+
 void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_option("FILE", run.file, "The experiment")->required();
   app.add_flag("--dry-run", run.dry_run, "Print the plan and its predictions; start nothing");
   app.add_option("--output", run.output, "Results folder (default: results/<name>-<time>)");
-  app.add_option("--set", raw.settings, "Replace a value of the file: --set workload.rate=100/s (may be repeated)")
-      ->check(CLI::Validator(check_setting, "key=value"))
-      ->allow_extra_args(false);
+  add_file_options(app, raw);
   app.add_option("--emulation", raw.emulation, "As emulation: in the file: auto, netem, tun, loopback, deployed, sim");
-  app.add_option("--seed", raw.seed, "As seed: in the file");
-  app.add_option("--protocols", raw.protocols, "As protocols: in the file: 2pc,3pc");
   app.add_flag("--allow-expected", run.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");
   app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
@@ -154,11 +176,13 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CLI::App* protocols = app.add_subcommand("protocols", "List the protocols: guarantee, fault model, costs");
   CLI::App* clean = app.add_subcommand("clean", "Remove what a killed run left behind");
   CLI::App* validate = app.add_subcommand("validate", "Check an experiment file, and its topology; run nothing");
+  CLI::App* predict = app.add_subcommand("predict", "What theory says of each protocol from each region; run nothing");
   CLI::App* replay = app.add_subcommand("replay", "Show an old run in a fresh Prometheus");
   CLI::App* version_command = app.add_subcommand("version", "Print the version");
   add_run_options(*run, out.run, raw);
   add_probe_options(*probe, out.probe, raw);
   add_replay_options(*replay, out.replay, raw);
+  add_predict_options(*predict, out.run, raw);
   topology->add_option("FILE", out.topology, "A name in topologies/, or a file")->required();
   topology->footer("Examples:\n  ./geocommit topology aws-5\n  ./geocommit topology my/wan.yaml\n");
   protocols->add_option("NAME", out.protocol, "Only this one, in full");
@@ -191,14 +215,14 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     }
     if (!version) return fail(error.what(), argv[1][0] == '-' ? "" : std::string(argv[1]) + " ");
   }
-  const std::map<const CLI::App*, Command> commands{{run, Command::run},
-                                                    {probe, Command::probe},
-                                                    {topology, Command::topology},
-                                                    {clean, Command::clean},
-                                                    {protocols, Command::protocols},
-                                                    {validate, Command::validate},
-                                                    {replay, Command::replay},
-                                                    {version_command, Command::version}};
+  if (!app.get_subcommands().empty() && app.get_subcommands().front() == predict && out.run.file.empty() &&
+      out.run.topology.empty()) {
+    return fail("expected an experiment file, or --topology NAME", "predict ");
+  }
+  const std::map<const CLI::App*, Command> commands{
+      {run, Command::run},       {probe, Command::probe},         {topology, Command::topology},
+      {clean, Command::clean},   {protocols, Command::protocols}, {validate, Command::validate},
+      {replay, Command::replay}, {predict, Command::predict},     {version_command, Command::version}};
   out.command = version ? Command::version : commands.at(app.get_subcommands().front());
   if (const std::string wrong = interpret(raw, out); !wrong.empty()) return fail(wrong, std::string(argv[1]) + " ");
   return {out, 0};

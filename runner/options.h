@@ -14,11 +14,12 @@
 
 namespace geocommit {
 
-enum class Command : std::uint8_t { run, probe, topology, protocols, clean, validate, version, replay };
+enum class Command : std::uint8_t { run, probe, topology, protocols, clean, validate, version, replay, predict };
 
 struct RunOptions {
   std::filesystem::path file;
   bool dry_run{};
+  std::string topology;          ///< predict: in place of a file.
   std::filesystem::path output;  ///< Empty: results/<name>-<time>.
   std::vector<Override> overrides;
   bool allow_expected{}, quiet{}, verbose{};

@@ -32,10 +32,9 @@ constexpr Duration kProbeTime = 1s;
 
 constexpr Duration kUnmeasuredForce{1ms};
 
-/// Experiment and topology, read and laid out; `measured` tells what a forced write takes, where that matters.
-Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Override>& overrides,
-                       const std::function<Result<Duration>()>& measured_force) {
-  auto experiment = load_experiment(file, overrides);
+/// An experiment and its topologies, laid out; `measured` tells what a forced write takes, where that matters.
+Result<Plan> lay_out(Result<Experiment> experiment, const std::vector<Override>& overrides,
+                     const std::function<Result<Duration>()>& measured_force) {
   if (!experiment) return experiment.error();
   auto topologies = load_topologies(*experiment, overrides);
   if (!topologies) return topologies.error();
@@ -49,6 +48,21 @@ Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Over
     break;
   }
   return make_plan(std::move(experiment).value(), std::move(topologies).value(), force);
+}
+
+Result<Plan> load_plan(const std::filesystem::path& file, const std::vector<Override>& overrides,
+                       const std::function<Result<Duration>()>& measured_force) {
+  return lay_out(load_experiment(file, overrides), overrides, measured_force);
+}
+
+/// What `predict --topology` predicts: transfers between three replicated accounts, from every region.
+Result<Experiment> transfers_from_everywhere(const std::string& topology, const std::vector<Override>& overrides) {
+  std::string protocols;
+  for (const Protocol& one : all_protocols()) protocols += (protocols.empty() ? "" : ", ") + std::string(one.name);
+  return parse_experiment("name: transfers\ntopology: " + topology + "\nprotocols: [" + protocols +
+                              "]\ndata: {placement: replicated}\nworkload: {kind: transfer, participants: 3, rate: "
+                              "10/s}\nwarmup: 1s\nduration: 10s\n",
+                          "--topology " + topology, overrides);
 }
 
 std::string make_run_id() {
@@ -387,6 +401,17 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   }
   if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
   return *status;
+}
+
+int predict_experiment(const RunOptions& options) {
+  Console console({});
+  const auto force = [] { return Result<Duration>{kUnmeasuredForce}; };
+  const auto plan = options.topology.empty() ? load_plan(options.file, options.overrides, force)
+                                             : lay_out(transfers_from_everywhere(options.topology, options.overrides),
+                                                       options.overrides, force);
+  if (!plan) return fail(console, plan.error());
+  console.result(describe_predictions(*plan));
+  return kPass;
 }
 
 int validate_experiment(const std::filesystem::path& file) {

@@ -213,7 +213,7 @@ def deployed():
 def command_line():
     status, out, _ = run("--help")
     check(status == 0 and "Examples:" in out and "probe" in out, out)
-    for command in ("run", "probe", "topology", "protocols", "clean", "validate"):
+    for command in ("run", "probe", "topology", "protocols", "clean", "validate", "predict"):
         status, out, _ = run(command, "--help")
         check(status == 0 and "xample" in out, f"{command} --help: {out}")
     status, _, err = run("rnu")
@@ -224,6 +224,13 @@ def command_line():
     check(status == 1 and 'did you mean "3pc"?' in err, err)
     status, out, _ = run("topology", "aws-3")
     check(status == 0 and "us-east-1" in out, out)
+    status, out, err = run("predict", "--topology", "aws-3", "--set", "durability=fixed(2ms)")
+    check(status == 0 and all(region in out for region in ("us-east-1", "eu-west-1", "ap-northeast-1")), out + err)
+    check("12.0 messages, 7.00 forced writes" in out and "last 2.00 ms" in out and "coordinator: best in" in out, out)
+    status, _, err = run("predict")
+    check(status == 1 and "expected an experiment file, or --topology" in err, err)
+    status, _, err = run("predict", "--topology", "aws-33")
+    check(status == 1 and 'did you mean "aws-3"?' in err, err)
     status, out, _ = run("version")
     check(status == 0 and out.startswith("geocommit "), out)
     status, out, err = run("run", HOME / "experiments" / "quickstart.yaml", "--dry-run")

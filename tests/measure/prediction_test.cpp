@@ -138,6 +138,32 @@ TEST_CASE("the timings of schedule S1") {
     in.workload.local = 1.0;
     CHECK(predict(in).commit_latency->p50 == 9ms);
   }
+  SECTION("costs: the row's, and of reads none") {
+    auto in = input(directory, "3pc", {RegionId{0}});
+    const Prediction p = predict(in);
+    REQUIRE(p.costs);
+    CHECK(p.costs->messages == 18);
+    CHECK(p.costs->forced_writes == 11);
+    CHECK(p.costs->delays_to_decision == 4);
+    in.workload.reads = 1.0;
+    CHECK_FALSE(predict(in).costs);
+  }
+  SECTION("costs of transactions with one site or three: the mean") {
+    const Directory partitioned(kRegions, 1, Placement::partitioned, 1000);
+    auto in = input(partitioned, "2pc", {RegionId{0}});
+    in.workload.local = 0.25;
+    const Prediction p = predict(in);
+    REQUIRE(p.costs);
+    CHECK(p.costs->messages == Approx(0.25 * 4 + 0.75 * 12).epsilon(0.02));
+    CHECK(p.costs->forced_writes == Approx(0.25 * 3 + 0.75 * 7).epsilon(0.02));
+  }
+  SECTION("coordinated elsewhere: from us by way of eu, whose slowest is ap") {
+    auto in = input(directory, "2pc", {RegionId{0}});
+    in.coordinator = RegionId{1};
+    const Prediction p = predict(in);
+    CHECK(p.commit_latency->p50 == 206ms);
+    CHECK(p.client_latency->p50 == from_ms(0.5 + 70 + 206));
+  }
   SECTION("an asymmetric matrix: there and back") {
     auto in = input(directory, "2pc", {RegionId{0}});
     in.one_way[0][2] = 60ms;
