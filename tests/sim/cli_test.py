@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""The commands sim and fuzz: what is asked for reaches the run, the exit status says how it went, and what cannot be understood is
+refused with the reason.
+
+Usage: cli_test.py GEOCOMMIT-SIM SOURCE-FOLDER
+"""
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+
+SIM, SOURCE = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
+problems = []
+TINY = """name: tiny
+topology: aws-3
+emulation: sim
+protocols: [2pc, 3pc]
+data: {placement: replicated, sites_per_region: 1, keys_per_participant: 500}
+workload: {kind: transfer, participants: 2, rate: 20/s}
+durability: fixed(1ms)
+warmup: 1s
+duration: 3s
+seed: 42
+"""
+SPLIT = "faults:\n  - {at: 2s, on: precommit-sent-to-one, node: coordinator@us-east-1, partition: [[us-east-1], rest], for: 3s}\n"
+
+
+def check(condition, what):
+    if not condition:
+        problems.append(what)
+
+
+def sim(*words, folder=SOURCE):
+    done = subprocess.run([SIM, *map(str, words)], capture_output=True, text=True, cwd=folder, timeout=600, env={**os.environ, "GEOCOMMIT_HOME": str(SOURCE)})
+    done.words = " ".join(map(str, words))
+    return done
+
+
+def totals(run):
+    found = re.search(r"(\d+) seeds, (\d+) events, (\d+) committed, (\d+) aborted, (\d+) runs with a split .*, (\d+) failed$", run.stdout.strip())
+    check(run.returncode == 0 and found, f"{run.words}: exit {run.returncode}: {run.stdout}{run.stderr}")
+    return [int(n) for n in found.groups()] if found else [0] * 6
+
+
+def verbose(*words):
+    run = sim("fuzz", *words, "--verbose")
+    check(run.returncode == 0, f"{run.words}: exit {run.returncode}: {run.stdout}{run.stderr}")
+    return run.stdout
+
+
+def fuzz_adds_up():
+    alone = [totals(sim("fuzz", "--seeds", seed)) for seed in range(11, 18)]
+    check(all(one[0] == 1 and one[1] > 0 for one in alone), f"one seed each: {alone}")
+    for jobs in (1, 2, 3, 9):
+        together = totals(sim("fuzz", "--seeds", "11..17", "--jobs", jobs))
+        check(together == [sum(column) for column in zip(*alone)], f"seven seeds by {jobs}: {together}, one by one {alone}")
+    text = verbose("--seeds", "11")
+    said = [int(n) for n in re.search(r"^events (\d+), committed (\d+), aborted (\d+), virtual time", text, re.M).groups()]
+    check(said == alone[0][1:4], f"seed 11: {said} with --verbose, {alone[0]} without")
+    check(text == verbose("--seeds", "11"), "a seed comes out the same twice")
+
+
+def fuzz_takes_away():
+    whole = verbose("--seeds", "3")
+    faults = [line for line in whole.splitlines() if line.startswith("  ")]
+    check(len(faults) == 7, f"seed 3 has {len(faults)} faults")
+    some = verbose("--seeds", "3", "--faults", "0,4").splitlines()
+    check([line for line in some if line.startswith("  ")] == [faults[0], faults[4]], f"--faults 0,4: {some}")
+    check(not [line for line in verbose("--seeds", "3", "--faults", "none").splitlines() if line.startswith("  ")], "--faults none")
+    for option, value, words in (("--protocol", "home-region", "home-region, "), ("--regions", "2", " 2 regions x "), ("--participants", "1", " 1 participants,"),
+                                 ("--duration", "400ms", " for 400ms,")):
+        check(words not in whole and words in verbose("--seeds", "3", option, value), f"{option} {value}")
+
+
+def fuzz_refuses():
+    for words in (("--seeds", "5..4"), ("--seeds", "x"), ("--seeds", "1.."), ("--seeds", "1..2x"), ("--seeds", "-1"), ("--faults", "0,x"), ("--faults", "0;1"),
+                  ("--duration", "400"), ("--duration", "ms"), ("--duration", "1sms"), ("--protocol", "4pc"), ("--no-such-option",)):
+        run = sim("fuzz", *words)
+        check(run.returncode == 1 and run.stderr, f"{run.words}: exit {run.returncode}: {run.stderr}")
+    check(sim("fuzz", "--help").returncode == 0 and sim("--help").returncode == 0, "--help is no error")
+
+
+def runs(folder):
+    plain = folder / "tiny.yaml"
+    plain.write_text(TINY)
+    first = sim(plain, "--output", folder / "a")
+    check(first.returncode == 0 and "2pc" in first.stdout and "3pc" in first.stdout and f"Results: {folder / 'a'}" in first.stdout, f"a run: {first.stdout}{first.stderr}")
+    check("What this run found" in first.stdout and "virtual time" in first.stdout, "what a run found")
+    quiet = sim(plain, "--output", folder / "b", "--quiet")
+    check(quiet.returncode == 0 and set(quiet.stdout.splitlines()) < set(first.stdout.replace(str(folder / "a"), str(folder / "b")).splitlines()), f"--quiet: {quiet.stdout}")
+    traces = (folder / "a/trace.txt").read_text()
+    check(traces == (folder / "b/trace.txt").read_text() and re.fullmatch(r"(\S+ events=\d+ trace=[0-9a-f]{16}\n){2}", traces), f"trace.txt: {traces}")
+    other = sim(plain, "--output", folder / "c", "--seed", "7", "--protocols", "2pc", "--set", "workload.rate=5/s", "--set", "duration=2s")
+    check(other.returncode == 0, f"{other.words}: {other.stdout}{other.stderr}")
+    again = (folder / "c/experiment.yaml").read_text()
+    check("seed: 7" in again and "rate: 5/s" in again and "3pc" not in again, f"what was set: {again}")
+    cells = json.loads((folder / "c/summary.json").read_text())["cells"]
+    check([c["protocol"] for c in cells] == ["2pc"], "one protocol")
+    check(len((folder / "c/timeseries.csv").read_text().splitlines()) == 1 + 4 * 4, "three seconds and the drain, of three regions and all")
+    here = [sim(plain, "--quiet", folder=folder) for _ in range(3)]
+    names = sorted(p.name for p in (folder / "results").iterdir())
+    check(all(run.returncode == 0 for run in here) and len(names) == 3, f"three runs without --output: {names}: {here[0].stderr}")
+    check(all(re.fullmatch(r"tiny-sim-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(-[23])?", name) for name in names), f"their names: {names}")
+
+
+def statuses(folder):
+    split = folder / "split.yaml"
+    split.write_text(TINY + SPLIT)
+    check(sim(split, "--output", folder / "d").returncode == 2, "a split is a violation")
+    expected = sim(split, "--output", folder / "e", "--allow-expected")
+    check(expected.returncode == 0, f"one that is expected, and may be: {expected.returncode} {expected.stdout}")
+    marks = (folder / "e").glob("nodes/*/faults.*")
+    check(len(list(marks)) >= 1, "when faults began and ended is written down")
+    nothing = sim(folder / "tiny.yaml", "--output", folder / "f", "--set", "workload.rate=0.001/s", "--protocols", "2pc")
+    check(nothing.returncode == 3, f"nothing to judge: exit {nothing.returncode}: {nothing.stdout}{nothing.stderr}")
+
+
+def refusals(folder):
+    tiny = folder / "tiny.yaml"
+    for words, why in (((folder / "none.yaml",), "none.yaml"), ((tiny, "--output", folder / "a"), "empty or not there yet"), ((tiny, "--set", "duration"), "expected key=value"),
+                       ((tiny, "--set", "=3s"), "expected key=value"), ((tiny, "--set", "no.such=3"), "no: unknown key"), ((tiny, "--protocols", "4pc"), "4pc"),
+                       ((tiny, "--seed", "many"), "seed"), ((tiny, "--output", tiny / "below"), str(tiny / "below"))):
+        run = sim(*words)
+        check(run.returncode == 1 and why in run.stderr, f"{run.words}: exit {run.returncode}, '{run.stderr.strip()}' without '{why}'")
+    check(sim().returncode == 1, "no file")
+
+
+def interrupted(folder):
+    process = subprocess.Popen([SIM, folder / "tiny.yaml", "--output", folder / "g", "--logs", "--set", "duration=60s", "--set", "repetitions=200"],
+                               stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=SOURCE)
+    while not (folder / "g/nodes").exists() and process.poll() is None:
+        pass
+    process.send_signal(signal.SIGINT)
+    out, error = process.communicate(timeout=600)
+    said = re.search(r"Interrupted after (\d+) of 400 cells.", out)
+    check(process.returncode == 130 and said and "ends after this cell" in error, f"one Ctrl-C: exit {process.returncode}: {out}{error}")
+    check(said and 0 < int(said[1]) == len(json.loads((folder / "g/summary.json").read_text())["cells"]), "the cells that were done are kept")
+
+
+def main():
+    for part in (fuzz_adds_up, fuzz_takes_away, fuzz_refuses):
+        part()
+    with tempfile.TemporaryDirectory(prefix="geocommit-sim-cli-") as place:
+        for part in (runs, statuses, refusals, interrupted):
+            part(pathlib.Path(place))
+    print("\n".join(problems) or "ok")
+    sys.exit(1 if problems else 0)
+
+
+main()
