@@ -108,4 +108,77 @@ TEST_CASE("without a fault there are no phases; one before the window counts as 
   CHECK(phases->after.time == 8s);
 }
 
+TEST_CASE("the ends of a fault: its begin belongs to it, its end does not") {
+  struct Told {
+    Duration at;
+    int before, during, after;
+  };
+  for (const auto& [told, before, during, after] : {Told{1s - 1ns, 0, 0, 0},
+                                                    {1s, 1, 0, 0},
+                                                    {3s - 1ns, 1, 0, 0},
+                                                    {3s, 0, 1, 0},
+                                                    {5s - 1ns, 0, 1, 0},
+                                                    {5s, 0, 0, 1},
+                                                    {11s - 1ns, 0, 0, 1},
+                                                    {11s, 0, 0, 0}}) {
+    CAPTURE(told.count());
+    ClientOutcome outcome = at(0s, told);
+    outcome.measured = false;  // For goodput it counts when it is told, and it alone.
+    const auto phases = fault_phases({outcome}, directory(), 1s, 10s, {{3s, 5s}}, 5s);
+    REQUIRE(phases);
+    CHECK(phases->before.goodput_per_s == Approx(before / 2.0));
+    CHECK(phases->during.goodput_per_s == Approx(during / 2.0));
+    CHECK(phases->after.goodput_per_s == Approx(after / 6.0));
+  }
+  const auto phase = [](Duration start, Duration latency, Outcome outcome = Outcome::commit) {
+    const auto phases = fault_phases({at(start, latency, outcome)}, directory(), 1s, 10s, {{3s, 5s}}, 5s);
+    return phases->before.offered == 1 ? "before" : phases->during.offered == 1 ? "during" : "after";
+  };
+  CHECK(phase(2s, 1s - 1ns) == std::string("before"));
+  CHECK(phase(2s, 1s) == std::string("during"));
+  CHECK(phase(2s, 1ms, Outcome::undecided) == std::string("during"));
+  CHECK(phase(5s - 1ns, 1ns) == std::string("during"));
+  CHECK(phase(5s, 1ns) == std::string("after"));
+}
+
+TEST_CASE("spans that touch or overlap are one fault, in whatever order; what lies outside of the run is none") {
+  const auto during = [](const std::vector<FaultSpan>& spans) {
+    const auto phases = fault_phases({at(4s, 1ms)}, directory(), 1s, 10s, spans, 5s);
+    return phases ? phases->during.time : Duration{-1};
+  };
+  CHECK(during({{4s, 6s}, {2s, 4s}}) == 4s);
+  CHECK(during({{2s, 4s}, {5s, 6s}}) == 3s);
+  CHECK(during({{2s, 9s}, {3s, 4s}, {8s, 10s}}) == 8s);
+  CHECK(during({{2s, 3s}, {11s, 12s}}) == 1s);
+  CHECK(during({{500ms, 2s}, {10s, 15s}}) == 2s);
+  CHECK(during({{11s, 12s}}) == Duration{-1});
+  CHECK(during({{3s, 3s}}) == Duration{-1});
+}
+
+TEST_CASE("in time, and normal, are what is no later than their bounds") {
+  const auto judged = [](const ClientOutcome& outcome) {
+    std::vector<ClientOutcome> outcomes(100, at(2s, 10ms));
+    outcomes.push_back(outcome);
+    return *fault_phases(outcomes, directory(), 1s, 10s, {{3s, 5s}}, 4s, 1s);
+  };
+  CHECK(*judged(at(6s, 1s)).after.availability == 1.0);
+  CHECK(*judged(at(6s, 1s + 1ns)).after.availability == 0.0);
+  ClientOutcome refused = at(6s, 1ms, Outcome::abort);
+  CHECK(*judged(refused).after.availability == 1.0);
+  refused.reason = Reason::unavailable;
+  CHECK(*judged(refused).after.availability == 0.0);
+  // Slow: twice the 99th percentile of before. What its client had to ask for counts from its start.
+  const Duration slow = 2 * judged(at(6s, 1ms)).before.commits.p99;
+  CHECK(judged(at(6s, slow)).normal_after == Duration{0});
+  CHECK(judged(at(6s, slow + 1ns)).normal_after == Duration{1s + slow + 1ns});
+  CHECK(judged(at(6s, 4s - 1ns)).normal_after == Duration{5s - 1ns});
+  CHECK(judged(at(6s, 4s)).normal_after == Duration{1s});
+  CHECK(judged(refused).normal_after == Duration{1s});
+  // The last tenth of what follows the heal is too short to call it normal.
+  refused.intended_start = 10'400ms;
+  CHECK(judged(refused).normal_after == Duration{5400ms});
+  refused.intended_start += 1ns;
+  CHECK_FALSE(judged(refused).normal_after);
+}
+
 }  // namespace geocommit
