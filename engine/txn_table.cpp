@@ -1,6 +1,6 @@
 #include "engine/txn_table.h"
 
-#include "engine/node_engine.h"
+#include "engine/txn_entry.h"
 
 namespace geocommit {
 

@@ -10,7 +10,7 @@
 #include <set>
 #include <utility>
 
-#include "engine/home_log.h"
+#include "engine/home/home_log.h"
 
 using namespace geocommit;
 

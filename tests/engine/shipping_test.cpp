@@ -1,4 +1,4 @@
-#include "engine/shipping.h"
+#include "engine/home/shipping.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

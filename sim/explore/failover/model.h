@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/home_log.h"
+#include "engine/home/home_log.h"
 #include "engine/mastership.h"
 #include "sim/explore/failover/failover.h"
 
@@ -139,7 +139,7 @@ class Model {
   void force(std::size_t i, Site& site, Did& out) const;
   void ship(std::size_t i, const Site& site, HomePosition log, Did& out) const;
   void restart(std::size_t i, Site& site) const;
-  /// Records, messages and the log, as node_homes.cpp does it.
+  /// Records, messages and the log, as engine/home/masterships.cpp does it.
   void perform(std::size_t i, Site& site, Did& out) const;
   void check_opening(Site& site, const HomeEffects::Force& force, const Held* handed_over) const;
   /// Whatever happens, its receiver will never do anything about it.

@@ -1,5 +1,4 @@
-// What an input does to one site: the machine, its log and its disk, as node_homes.cpp and node_home_logs.cpp have
-// them.
+// What an input does to one site: the machine, its log and its disk, as engine/home/ has them.
 #include <algorithm>
 #include <utility>
 

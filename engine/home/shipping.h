@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/environment.h"
-#include "engine/home_log.h"
+#include "engine/home/home_log.h"
 #include "engine/peer_message.h"
 
 namespace geocommit {

@@ -3,9 +3,9 @@
 
 #include <memory>
 
-#include "engine/home_log.h"
+#include "engine/home/home_log.h"
+#include "engine/home/shipping.h"
 #include "engine/mastership.h"
-#include "engine/shipping.h"
 
 namespace geocommit {
 
@@ -17,6 +17,11 @@ struct HomeSite {
   Mastership& machine() {
     mastership.set_log(log.position());
     return mastership;
+  }
+
+  /// Of the master whose log is shipped; where none has changed, the first.
+  [[nodiscard]] HomeEpoch epoch_of(const Ship& ship) const {
+    return ship.history.empty() ? log.history().front().epoch : ship.history.back().epoch;
   }
 
   Mastership mastership;

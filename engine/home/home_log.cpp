@@ -1,4 +1,4 @@
-#include "engine/home_log.h"
+#include "engine/home/home_log.h"
 
 #include <algorithm>
 #include <utility>
