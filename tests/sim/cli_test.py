@@ -2,7 +2,7 @@
 """The commands sim and fuzz: what is asked for reaches the run, the exit status says how it went, and what cannot be understood is
 refused with the reason.
 
-Usage: cli_test.py GEOCOMMIT-SIM SOURCE-FOLDER
+Usage: cli_test.py GEOCOMMIT-SIM FAILING-FUZZ SOURCE-FOLDER
 """
 import json
 import os
@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 
-SIM, SOURCE = str(pathlib.Path(sys.argv[1]).resolve()), pathlib.Path(sys.argv[2])
+SIM, FAILING = (str(pathlib.Path(p).resolve()) for p in sys.argv[1:3])
+SOURCE = pathlib.Path(sys.argv[3])
 problems = []
 TINY = """name: tiny
 topology: aws-3
@@ -84,6 +85,40 @@ def fuzz_refuses():
     check(sim("fuzz", "--help").returncode == 0 and sim("--help").returncode == 0, "--help is no error")
 
 
+def failing(*words):
+    """Of the program failing-fuzz: every seventh seed fails, the 13th aborts, the second is a split that is expected."""
+    return subprocess.run([FAILING, *map(str, words)], capture_output=True, text=True, timeout=600)
+
+
+def fuzz_fails():
+    for jobs in (1, 2, 3):
+        run = failing("--seeds", "1..40", "--jobs", jobs)
+        lines = run.stdout.splitlines()
+        check(run.returncode == 2, f"six seeds fail, by {jobs}: exit {run.returncode}")
+        # Those that fail are counted too, but for the one that aborted.
+        check(lines[-1] == "39 seeds, 3900 events, 390 committed, 39 aborted, 1 runs with a split that 3PC's fault model predicts, 6 failed", f"by {jobs}: {lines[-1]}")
+        named = sorted(int(line.split()[1]) for line in lines if " FAILED (commit " in line)
+        check(named == [7, 13, 14, 21, 28, 35], f"by {jobs} failed: {named}")
+        replays = [re.search(r"seeds (\d+)", line)[1] for line in lines if line.startswith("  replay: ./geocommit fuzz --seeds ") and line.endswith(" --verbose")]
+        check(sorted(map(int, replays)) == named, f"by {jobs}, to replay: {replays}")
+        minimal = [line for line in lines if line.startswith("  minimal: ./geocommit fuzz --seeds ")]
+        check(len(minimal) == 3, f"three are made smaller: {minimal}")
+    one = failing("--seeds", "7")
+    check(one.stdout.splitlines()[-6:-1] == ["  replay: ./geocommit fuzz --seeds 7 --verbose", "  minimal: ./geocommit fuzz --seeds 7 of 1 faults --verbose",
+                                             "seed 7 with 1 faults", "events 100, committed 10, aborted 1, virtual time 0 s, trace 0", "FAILED it is a seventh one"],
+          f"what is told of a failure: {one.stdout}")
+    aborts = failing("--seeds", "13")
+    check(aborts.returncode == 2 and "seed 13 FAILED" in aborts.stdout and "of 0 faults" in aborts.stdout and "the run aborted" in aborts.stdout, f"an abort: {aborts.stdout}")
+    plain = failing("--seeds", "7", "--no-shrink")
+    check(plain.returncode == 2 and "minimal" not in plain.stdout and "replay" in plain.stdout, f"--no-shrink: {plain.stdout}")
+    many = failing("--seeds", "1..1000", "--jobs", "2", "--no-shrink")
+    check(many.returncode == 2 and many.stdout.count(" FAILED (commit of-no-commit)") == 20 and many.stdout.strip().endswith(" 20 failed"), f"twenty are enough: {many.stdout[-300:]}")
+    shown = failing("--seeds", "2", "--verbose")
+    check(shown.returncode == 0 and "split as 3PC's fault model predicts" in shown.stdout, f"an expected split: {shown.stdout}")
+    check(failing("--seeds", "7", "--verbose").returncode == 2, "one that fails, with --verbose")
+    check(failing("--seeds", "7", "--faults", "none").returncode == 0, "without its faults it passes")
+
+
 def runs(folder):
     plain = folder / "tiny.yaml"
     plain.write_text(TINY)
@@ -142,7 +177,7 @@ def interrupted(folder):
 
 
 def main():
-    for part in (fuzz_adds_up, fuzz_takes_away, fuzz_refuses):
+    for part in (fuzz_adds_up, fuzz_takes_away, fuzz_refuses, fuzz_fails):
         part()
     with tempfile.TemporaryDirectory(prefix="geocommit-sim-cli-") as place:
         for part in (runs, statuses, refusals, interrupted):
