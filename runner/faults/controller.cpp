@@ -1,7 +1,5 @@
 #include "runner/faults/controller.h"
 
-#include <sys/wait.h>
-
 #include <algorithm>
 #include <csignal>
 
@@ -134,13 +132,10 @@ void FaultController::arm_point(std::size_t index, bool waiting) {
 void FaultController::give_order(std::size_t index, NodeId node, FaultOrder order, bool waiting) {
   {
     const std::lock_guard lock(mutex_);
-    Held held{order, false, {}};
-    if (order.on.empty() && order.length != kForever) held.until = Clock::now() + order.length;
-    const auto paused = paused_by_.find(node);
-    held.waits = paused != paused_by_.end() && !paused->second.empty();
-    held_[node][order.id] = held;
+    orders_.hold(node, order, Clock::now());
     // It gets it when it starts again, or goes on.
-    if (dead_.contains(node) || held.waits) return;
+    if (paused_.any(node)) (void)orders_.waits(node, order.id);
+    if (restarts_.dead(node) || paused_.any(node)) return;
   }
   bring(index, node, order, waiting);
 }
@@ -151,13 +146,8 @@ void FaultController::bring(std::size_t index, NodeId node, const FaultOrder& or
   if (armed) return;
   {
     const std::lock_guard lock(mutex_);
-    if (dead_.contains(node)) return;
-    const auto held = held_[node].find(order.id);
-    if (held == held_[node].end()) return;  // Over meanwhile.
-    if (!paused_by_[node].empty()) {
-      held->second.waits = true;
-      return;
-    }
+    if (restarts_.dead(node)) return;
+    if (paused_.any(node)) return (void)orders_.waits(node, order.id);
   }
   problem(index, armed.error().message);
 }
@@ -166,14 +156,8 @@ void FaultController::deliver_waiting(NodeId node) {
   std::vector<FaultOrder> orders;
   {
     const std::lock_guard lock(mutex_);
-    if (dead_.contains(node)) return;  // Its restart brings them.
-    for (auto& [id, held] : held_[node]) {
-      if (!held.waits) continue;
-      held.waits = false;
-      FaultOrder order = held.order;
-      if (held.until) order.length = *held.until - Clock::now();
-      if (order.length > Duration{0}) orders.push_back(std::move(order));
-    }
+    if (restarts_.dead(node)) return;  // Its restart brings them.
+    orders = orders_.woken(node, Clock::now());
   }
   for (const FaultOrder& order : orders) bring(fault_of_order(order.id), node, order, false);
 }
@@ -214,13 +198,7 @@ void FaultController::begin_fault(std::size_t index, std::optional<NodeId> waiti
       state.ends = (fault.on.empty() ? *load_began_ + fault.at : Clock::now()) + length;
     }
     // A point that has come will not come again for it.
-    if (waiting && named.first().occurrence != 0) {
-      for (auto& [node, orders] : held_) {
-        std::erase_if(orders, [&](const auto& one) {
-          return fault_of_order(one.first) == index && !one.second.order.on.empty();
-        });
-      }
-    }
+    if (waiting && named.first().occurrence != 0) orders_.point_passed(index);
   }
   for (std::size_t part = 0; part < named.parts.size(); ++part) carry_out(index, part, waiting);
   if (hands_.told) hands_.told(named, true);
@@ -247,12 +225,8 @@ void FaultController::end_fault(std::size_t index) {
   if (hands_.told) hands_.told(named, false);
 }
 
-/// With the mutex held.
-void FaultController::restart_if_free(NodeId node, Tail tail) {
-  if (!dead_.contains(node) || !killed_by_[node].empty() || !excused_by_[node].empty() || stopping_) return;
-  if (tail != Tail::kept) tails_[node] = tail;
-  due_.push_back(node);
-  if (hands_.wake) hands_.wake();
+void FaultController::due(bool is_due) {
+  if (is_due && !stopping_ && hands_.wake) hands_.wake();
 }
 
 void FaultController::load_over() {
@@ -262,7 +236,7 @@ void FaultController::load_over() {
 
 void FaultController::stop() {
   std::vector<NodeId> wake;
-  std::vector<std::pair<NodeId, std::uint32_t>> orders;
+  HeldOrders::Orders orders;
   std::vector<std::size_t> ended;
   {
     const std::lock_guard lock(mutex_);
@@ -270,15 +244,9 @@ void FaultController::stop() {
     stopping_ = true;
     schedule_.clear();
     changed_.notify_all();
-    for (auto& [node, by] : paused_by_) {
-      if (!by.empty()) wake.push_back(node);
-      by.clear();
-    }
-    for (const auto& [node, held] : held_) {
-      if (dead_.contains(node)) continue;
-      for (const auto& [id, one] : held) orders.emplace_back(node, id);
-    }
-    held_.clear();
+    wake = paused_.take();
+    orders = orders_.take();
+    std::erase_if(orders, [this](const auto& order) { return restarts_.dead(order.first); });
     for (std::size_t i = 0; i < states_.size(); ++i) {
       if (states_[i].active) ended.push_back(i);
       states_[i].active = false;  // without an end: the cell ended first
@@ -298,56 +266,31 @@ void FaultController::stop() {
 }
 
 bool FaultController::node_ended(NodeId node, int status) {
-  const bool killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
-  const bool gave_up = WIFEXITED(status) && WEXITSTATUS(status) == kLogFailedStatus;
   const std::lock_guard lock(mutex_);
-  const bool was_dead = dead_.contains(node);
-  const bool excused = gave_up && disk_failed_.contains(node);
-  const bool expected = !killed_by_[node].empty() || std::find(due_.begin(), due_.end(), node) != due_.end();
-  if (was_dead && expected && (killed || excused)) return true;
-  if (!excused) return false;
-  dead_.insert(node);
-  unready_.erase(node);
-  tails_[node] = Tail::kept;
-  restart_if_free(node, Tail::kept);
-  return true;
+  const Restarts::End end = restarts_.ended(node, status);
+  due(end == Restarts::End::due);
+  return end != Restarts::End::unexpected;
 }
 
 std::vector<FaultController::Restart> FaultController::due_restarts() {
   const std::lock_guard lock(mutex_);
   std::vector<Restart> out;
+  if (stopping_) return out;
   const auto now = Clock::now();
-  for (const NodeId node : std::exchange(due_, {})) {
-    Restart restart{node, tails_[node], {}};
-    for (auto& [id, held] : held_[node]) {
-      held.waits = false;
-      FaultOrder order = held.order;
-      if (held.until) {
-        if (*held.until <= now) continue;
-        order.length = *held.until - now;
-      }
-      restart.orders.push_back(std::move(order));
-    }
-    out.push_back(std::move(restart));
+  for (const Restarts::Due& one : restarts_.take_due()) {
+    out.push_back({one.node, one.tail, orders_.restarted(one.node, now)});
   }
   return out;
 }
 
 void FaultController::node_started(NodeId node) {
   const std::lock_guard lock(mutex_);
-  if (!killed_by_[node].empty()) {  // by a crash that began while it was being started
-    tails_[node] = Tail::kept;      // What that one takes away it takes when it ends.
-    if (hands_.own_processes) (void)hands_.signal(node, SIGKILL);
-    return;
-  }
-  dead_.erase(node);
-  if (excused_by_[node].empty()) disk_failed_.erase(node);
-  unready_.insert(node);
+  if (!restarts_.started(node) && hands_.own_processes) (void)hands_.signal(node, SIGKILL);
 }
 
 void FaultController::node_ready(NodeId node) {
   const std::lock_guard lock(mutex_);
-  if (unready_.erase(node) == 0) return;
+  if (!restarts_.ready(node)) return;
   for (State& state : states_) {
     const bool its = std::any_of(state.fault.parts.begin(), state.fault.parts.end(), [&](const Fault& part) {
       const bool ends_it =
@@ -362,18 +305,17 @@ void FaultController::node_ready(NodeId node) {
 
 std::vector<NodeId> FaultController::unready() const {
   const std::lock_guard lock(mutex_);
-  return {unready_.begin(), unready_.end()};
+  return restarts_.unready();
 }
 
 bool FaultController::silent(NodeId node) const {
   const std::lock_guard lock(mutex_);
-  const auto paused = paused_by_.find(node);
-  return dead_.contains(node) || (paused != paused_by_.end() && !paused->second.empty());
+  return restarts_.dead(node) || paused_.any(node);
 }
 
 bool FaultController::dead(NodeId node) const {
   const std::lock_guard lock(mutex_);
-  return dead_.contains(node);
+  return restarts_.dead(node);
 }
 
 std::vector<std::string> FaultController::active() {

@@ -20,7 +20,9 @@
 #include <vector>
 
 #include "experiment/fault_record.h"
+#include "runner/faults/held_orders.h"
 #include "runner/faults/links.h"
+#include "runner/faults/restarts.h"
 #include "runtime/faults/fault_order.h"
 
 namespace geocommit {
@@ -93,12 +95,7 @@ class FaultController {
   [[nodiscard]] std::vector<FaultRecord> records() const;
 
  private:
-  using Clock = std::chrono::steady_clock;
-  struct Held {
-    FaultOrder order;
-    bool waits{};                            ///< For the node to go on: it stands still.
-    std::optional<Clock::time_point> until;  ///< In force until then; none: for ever, or armed for a point.
-  };
+  using Clock = HeldOrders::Clock;
   struct State {
     NamedFault fault;
     std::vector<FaultTimes> times;
@@ -121,7 +118,8 @@ class FaultController {
   void pause(std::size_t index, const Fault& fault, bool by_itself);
   void give_order(std::size_t index, NodeId node, FaultOrder order, bool waiting);
   void bring(std::size_t index, NodeId node, const FaultOrder& order, bool waiting);
-  void restart_if_free(NodeId node, Tail tail);
+  /// With the mutex held: the main thread is told.
+  void due(bool is_due);
   void deliver_waiting(NodeId node);
   void problem(std::size_t index, const std::string& what);
   /// Orders of a part to the nodes that carry it out, by node; ids are filled in.
@@ -137,15 +135,11 @@ class FaultController {
   std::vector<State> states_;
   std::optional<Clock::time_point> load_began_;
   bool closing_{}, stopping_{};
-  Duration asked_{};                                               ///< When active() was.
-  std::map<NodeId, std::set<std::size_t>> killed_by_, paused_by_;  ///< Faults that hold a node so.
-  std::map<NodeId, std::set<std::size_t>> excused_by_;  ///< ... or in which it may end itself (a failing disk).
-  std::set<NodeId> disk_failed_;  ///< Under the process that runs now: it may end by it later, however late.
-  std::set<NodeId> dead_, unready_;
-  std::map<NodeId, Tail> tails_;
+  Duration asked_{};  ///< When active() was.
+  Restarts restarts_;
+  Holders paused_;
+  HeldOrders orders_;
   std::set<std::pair<std::uint32_t, std::uint32_t>> fired_;  ///< Order and occurrence, of saw_fired().
-  std::vector<NodeId> due_;
-  std::map<NodeId, std::map<std::uint32_t, Held>> held_;
   std::thread thread_;
 };
 

@@ -109,8 +109,7 @@ void FaultController::carry_out(std::size_t index, std::size_t part, std::option
     case FaultKind::disk_fail_sync:
     case FaultKind::disk_full: {
       const std::lock_guard lock(mutex_);
-      excused_by_[fault.node].insert(index);
-      disk_failed_.insert(fault.node);
+      restarts_.disk_fails(fault.node, index);
       break;
     }
     case FaultKind::disk_stall:
@@ -132,12 +131,7 @@ void FaultController::crash(std::size_t index, const Fault& fault, bool waiting,
   if (!waiting && hands_.last_report && !silent(fault.node)) hands_.last_report(fault.node);
   {
     const std::lock_guard lock(mutex_);
-    killed_by_[fault.node].insert(index);
-    std::erase(due_, fault.node);  // It was to be started again: it stays down.
-    const bool down = !dead_.insert(fault.node).second;
-    if (!down || fault.tail != Tail::kept) tails_[fault.node] = fault.tail;
-    if (down) return;
-    unready_.erase(fault.node);
+    if (!restarts_.crash(fault.node, index, fault.tail)) return;
   }
   if (!by_itself && !hands_.signal(fault.node, SIGKILL)) problem(index, "the runner has no such process");
 }
@@ -145,7 +139,7 @@ void FaultController::crash(std::size_t index, const Fault& fault, bool waiting,
 void FaultController::pause(std::size_t index, const Fault& fault, bool by_itself) {
   {
     const std::lock_guard lock(mutex_);
-    paused_by_[fault.node].insert(index);
+    paused_.add(fault.node, index);
   }
   if (by_itself) return;  // its own timer wakes it; a second SIGCONT does no harm
   if (hands_.own_processes) {
@@ -168,15 +162,13 @@ void FaultController::undo(std::size_t index, std::size_t part) {
   }
   if (fault.kind == FaultKind::crash) {
     const std::lock_guard lock(mutex_);
-    killed_by_[fault.node].erase(index);
-    return restart_if_free(fault.node, fault.tail);
+    return due(restarts_.crash_over(fault.node, index, fault.tail));
   }
   if (fault.kind == FaultKind::pause) {
     {
       const std::lock_guard lock(mutex_);
-      auto& by = paused_by_[fault.node];
-      by.erase(index);
-      if (!by.empty()) return;
+      paused_.remove(fault.node, index);
+      if (paused_.any(fault.node)) return;
       if (hands_.own_processes) (void)hands_.signal(fault.node, SIGCONT);
     }
     return deliver_waiting(fault.node);
@@ -185,18 +177,14 @@ void FaultController::undo(std::size_t index, std::size_t part) {
     bool ask = false;
     {
       const std::lock_guard lock(mutex_);
-      const auto found = held_.find(node);
       // One that waits for its next occurrence stays; the node ends by itself what is in force.
-      ask = found != held_.end() && found->second.contains(order.id) && found->second[order.id].order.on.empty();
-      if (ask) found->second.erase(order.id);
-      ask = ask && !dead_.contains(node) && paused_by_[node].empty();
+      ask = orders_.over(node, order.id) && !restarts_.dead(node) && !paused_.any(node);
     }
     if (ask) hands_.end_order(node, order.id);
   }
   if (fault.kind == FaultKind::disk_fail_sync || fault.kind == FaultKind::disk_full) {
     const std::lock_guard lock(mutex_);
-    excused_by_[fault.node].erase(index);
-    restart_if_free(fault.node, Tail::kept);
+    due(restarts_.disk_works(fault.node, index));
   }
 }
 
