@@ -2,7 +2,10 @@
 #include "report/histogram_log.h"
 
 #include <catch2/catch.hpp>
+#include <cstdio>
+#include <initializer_list>
 #include <random>
+#include <utility>
 
 #include "measure/hdr_log.h"
 
@@ -73,6 +76,105 @@ TEST_CASE("hlog: what is not one is refused") {
   CHECK_FALSE(read_histogram_log("Tag=x,0,0,0,AAAA\n"));
   CHECK_FALSE(read_histogram_log("nonsense\n"));
   CHECK(read_histogram_log("#[a comment]\n\n")->empty());
+}
+
+namespace {
+
+/// The payload of one value, as words of hex.
+std::string payload_of(Duration value, std::uint64_t count = 1) {
+  Histogram one;
+  one.record(value, count);
+  std::string hex;
+  for (const char byte : encode_hdr(one).substr(40)) {
+    char text[4];  // NOLINT: snprintf
+    std::snprintf(text, sizeof text, "%02x", static_cast<unsigned>(static_cast<unsigned char>(byte)));
+    hex += text;
+  }
+  return hex;
+}
+
+}  // namespace
+
+TEST_CASE("hlog: where a value is counted, and how often, as HdrHistogram writes it") {
+  // A run of i zeros is -i: in zigzag 2i - 1, seven bits a byte. A count c is 2c.
+  CHECK(payload_of(0ns) == "02");
+  CHECK(payload_of(1ns) == "0102");
+  CHECK(payload_of(64ns) == "7f02");
+  CHECK(payload_of(65ns) == "810102");
+  CHECK(payload_of(1ns, 63) == "017e");
+  CHECK(payload_of(1ns, 64) == "018001");
+  CHECK(payload_of(1ns, std::uint64_t{1} << 55U) ==
+        "01"
+        "808080808080808001");
+  // 2047 is the last with an index of its own; 2048 and 2049 share the next; from 4096 on four share one.
+  CHECK(payload_of(2047ns) == "fd1f02");
+  CHECK(payload_of(2048ns) == payload_of(2049ns));
+  CHECK(payload_of(2048ns) == "ff1f02");
+  CHECK(payload_of(2050ns) == "812002");
+  CHECK(payload_of(4095ns) == "fd2f02");
+  CHECK(payload_of(4096ns) == "ff2f02");
+  CHECK(payload_of(4096ns) == payload_of(4099ns));
+  // The highest: 2^44 - 1 ns, almost five hours; what is longer counts there.
+  CHECK(payload_of(Duration{(std::int64_t{1} << 44U) - 1}) == payload_of(24h));
+  CHECK(payload_of(24h) == "fdaf0402");
+}
+
+TEST_CASE("hlog: what each field of the head has to be") {
+  Histogram one;
+  one.record(1ns);
+  const std::string good = encode_hdr(one);
+  CHECK(good == std::string("\x1c\x84\x93\x13\0\0\0\2\0\0\0\0\0\0\0\3\0\0\0\0\0\0\0\1\0\0\x0f\xff\xff\xff\xff\xff"
+                            "\x3f\xf0\0\0\0\0\0\0\1\2",
+                            42));
+  for (std::size_t at = 0; at < 24; ++at) {
+    std::string bad = good;
+    ++bad[at];
+    CAPTURE(at);
+    CHECK_FALSE(decode_hdr(bad));
+  }
+  CHECK_FALSE(decode_hdr(good + '\0'));
+  const auto with = [&](const std::string& payload) {
+    std::string bytes = good.substr(0, 40) + payload;
+    bytes[7] = static_cast<char>(payload.size());
+    return decode_hdr(bytes);
+  };
+  CHECK(with("")->count() == 0);
+  CHECK(with("\6")->count() == 3);
+  CHECK(with(std::string("\x0a") + '\0' + "\2")->count() == 6);  // Five of the first, none of the second.
+  CHECK_FALSE(with("\x80"));                                     // A number that does not end.
+  const std::string most("\xff\xaf\x04", 3);                     // As many zeros as there are places ...
+  CHECK(with(most));
+  CHECK_FALSE(with(most + "\2"));                               // ... and a count behind them.
+  CHECK_FALSE(with(std::string("\x81\xb0\x04", 3)));            // One more.
+  CHECK_FALSE(with(std::string("\xff\xaf\x04\x01", 4)));        // In two runs.
+  CHECK(with(std::string("\xfd\xaf\x04\2", 4))->count() == 1);  // The last place.
+  CHECK(with("\1\x80\x80\x80\x80\x80\x80\x80\x80\x01"
+             "\2")
+            ->count() == (std::uint64_t{1} << 55U) + 1);
+}
+
+TEST_CASE("base64: of every length, and nothing else") {
+  for (const auto& [plain, coded] : std::initializer_list<std::pair<std::string, std::string>>{
+           {"", ""},
+           {"f", "Zg=="},
+           {"fo", "Zm8="},
+           {"foo", "Zm9v"},
+           {"foob", "Zm9vYg=="},
+           {"fooba", "Zm9vYmE="},
+           {"foobar", "Zm9vYmFy"},
+           {std::string("\0\x10\x83\x10\x51\x87", 6), "ABCDEFGH"},
+           {"\xff\xef\xbe", "/+++"}}) {  // RFC 4648, section 10, and the alphabet's ends
+    CHECK(base64(plain) == coded);
+    CHECK(from_base64(coded) == plain);
+  }
+  for (const char* wrong : {"Z", "Zg", "Zg=", "Z===", "====", "Zg==Zg==", "Zm9=v", "Zm=v", "=m9v", "Zm 8", "Zm9v\n"}) {
+    CAPTURE(wrong);
+    CHECK_FALSE(from_base64(wrong));
+  }
+  CHECK(word_at("abcd", 0) == 0x61626364U);
+  CHECK(word_at("abcde", 1) == 0x62636465U);
+  CHECK_FALSE(word_at("abcd", 1));
+  CHECK_FALSE(word_at("abc", 0));
 }
 
 }  // namespace geocommit
