@@ -16,7 +16,7 @@ namespace {
 struct Options {
   std::string protocol{all_protocols().front().name};
   std::uint32_t regions{3}, sites{1}, participants{3};
-  double rate{0};  ///< Over all regions.
+  double rate{2000};  ///< Over all regions.
   double seconds{20};
 };
 
@@ -65,7 +65,9 @@ int bench_main(int argc, char** argv) {
   app.add_option("--regions", options.regions)->capture_default_str();
   app.add_option("--sites", options.sites, "agents per region")->capture_default_str();
   app.add_option("--participants", options.participants, "per transaction")->capture_default_str();
-  app.add_option("--rate", options.rate, "transactions per virtual second, over all regions (0: 1000 per 3 agents)");
+  app.add_option("--rate", options.rate, "transactions per virtual second, over all regions")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--seconds", options.seconds, "of virtual load")->capture_default_str();
   if (const auto refused = parse(app, argc, argv)) {
     return *refused;
@@ -73,9 +75,6 @@ int bench_main(int argc, char** argv) {
   if (find_protocol(options.protocol) == nullptr || options.regions == 0 || options.sites == 0) {
     std::fprintf(stderr, "geocommit-sim bench: no such protocol, or no agents\n");
     return 1;
-  }
-  if (options.rate <= 0) {
-    options.rate = 2000;
   }
   World world(spec_of(options));
   if (!world.become_ready()) {

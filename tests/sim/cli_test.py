@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The commands sim and fuzz: what is asked for reaches the run, the exit status says how it went, and what cannot be understood is
+"""The commands sim, fuzz and bench: what is asked for reaches the run, the exit status says how it went, and what cannot be understood is
 refused with the reason.
 
 Usage: cli_test.py GEOCOMMIT-SIM FAILING-FUZZ SOURCE-FOLDER
@@ -119,6 +119,26 @@ def fuzz_fails():
     check(failing("--seeds", "7", "--faults", "none").returncode == 0, "without its faults it passes")
 
 
+def bench():
+    def counted(*words):
+        run = sim("bench", *words)
+        found = re.fullmatch(r"(\S+), (\d+) agents in (\d+) regions: [\d.]+ M events/s, \d+ commits/s, ([\d.]+) events per commit\n"
+                             r"  (\d+) events and (\d+) commits of (\d+) in [\d.]+ processor seconds \([\d.]+ x virtual time\), drained; \d+ MiB, \d+ slots\n", run.stdout)
+        check(run.returncode == 0 and found, f"{run.words}: exit {run.returncode}: {run.stdout}{run.stderr}")
+        protocol, agents, regions, each, events, commits, offered = found.groups()
+        check(abs(float(each) - int(events) / int(commits)) <= 0.051, f"{run.words}: events per commit: {run.stdout}")
+        return protocol, int(agents), int(regions), float(each), int(commits), int(offered)
+    protocol, agents, regions, three, commits, offered = counted("--seconds", "1")
+    check((protocol, agents, regions) == ("2pc", 3, 3) and 1800 < offered < 2200 and 0.95 * offered < commits <= offered, f"as it comes: {commits} of {offered}")
+    protocol, agents, regions, two, commits, offered = counted("--protocol", "3pc", "--regions", "2", "--sites", "4", "--participants", "2", "--rate", "300", "--seconds", "2")
+    check((protocol, agents, regions) == ("3pc", 8, 2) and 500 < offered < 700 and 0.95 * offered < commits <= offered, f"as asked for: {commits} of {offered}")
+    more = counted("--participants", "3", "--sites", "2", "--seconds", "1")[3] - counted("--participants", "2", "--sites", "2", "--seconds", "1")[3]
+    check(4 < more < 12, f"a participant more costs {more} events")  # PREPARE, vote, decision, acknowledgement, and two forces
+    for words in (("--regions", "0"), ("--sites", "0"), ("--protocol", "4pc"), ("--rate", "0"), ("--seconds", "x")):
+        run = sim("bench", *words)
+        check(run.returncode == 1 and run.stderr, f"{run.words}: exit {run.returncode}")
+
+
 def runs(folder):
     plain = folder / "tiny.yaml"
     plain.write_text(TINY)
@@ -177,7 +197,7 @@ def interrupted(folder):
 
 
 def main():
-    for part in (fuzz_adds_up, fuzz_takes_away, fuzz_refuses, fuzz_fails):
+    for part in (fuzz_adds_up, fuzz_takes_away, fuzz_refuses, fuzz_fails, bench):
         part()
     with tempfile.TemporaryDirectory(prefix="geocommit-sim-cli-") as place:
         for part in (runs, statuses, refusals, interrupted):
