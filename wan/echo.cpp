@@ -111,8 +111,8 @@ Result<PingResult> ping(int namespace_fd, const std::string& from, const std::st
       const std::int64_t end = monotonic_ns();
       std::uint64_t got = ~sequence;
       if (size >= static_cast<ssize_t>(sizeof got)) std::memcpy(&got, in.data(), sizeof got);
-      if (size > 0 && got != sequence) continue;
-      answered = size > 0;
+      if (size >= 0 && got != sequence) continue;  // what answers another request, or none
+      answered = size >= 0;
       if (answered) result.round_trips.emplace_back(end - start);
       break;
     }

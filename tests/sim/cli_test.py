@@ -4,6 +4,7 @@ refused with the reason.
 
 Usage: cli_test.py GEOCOMMIT-SIM FAILING-FUZZ SOURCE-FOLDER
 """
+import csv
 import json
 import os
 import pathlib
@@ -174,6 +175,32 @@ def statuses(folder):
     check(nothing.returncode == 3, f"nothing to judge: exit {nothing.returncode}: {nothing.stdout}{nothing.stderr}")
 
 
+def faults(folder):
+    """When a fault of a plan begins and ends, and which phase a second belongs to, in every file that tells of time."""
+    plan = folder / "plan.yaml"
+    plan.write_text(TINY.replace("[2pc, 3pc]", "[2pc]").replace("duration: 3s", "duration: 6s") +
+                    "faults:\n  - {at: 2500ms, for: 2s, partition: [[us-east-1], rest]}\n  - {at: 6s, for: 500ms, pause: agent@eu-west-1}\n")
+    run = sim(plan, "--output", folder / "h")
+    check(run.returncode == 0, f"{run.words}: {run.stdout}{run.stderr}")
+    with open(folder / "h/timeseries.csv", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["region"] == "all"]
+    check([(float(row["elapsed_s"]), row["phase"]) for row in rows[:-1]] == [(1.0, "measure")] + [(float(t), "measure") for t in range(2, 7)] + [(7.0, "tail")],
+          f"phases: {[(row['elapsed_s'], row['phase']) for row in rows]}")
+    check([int(row["faults"]) for row in rows[:7]] == [0, 0, 1, 1, 1, 1, 1], f"faults in force: {[row['faults'] for row in rows]}")
+    wanted, series, active, at, begin = {}, {}, {}, None, None
+    for line in (folder / "h/metrics.series").read_text().splitlines():
+        words = line.split(" ")
+        if words[0] == "series" and words[4] == "geocommit_fault_active":
+            series[words[1]] = next(word.split("=", 1)[1] for word in words[5:] if word.startswith("fault="))
+        elif words[0] == "at":
+            at = int(words[1])
+            begin = at if begin is None else begin
+        elif words[0] in series and len(words) == 2:
+            active.setdefault(series[words[0]], []).append(((at - begin) / 1000, float(words[1])))
+    seen = {kind: [(round(time), value) for time, value in changes] for kind, changes in active.items()}
+    check(seen == {"partition": [(3, 1.0), (5, 0.0)], "pause": [(6, 1.0), (7, 0.0)]}, f"faults in metrics.series, at the seconds after they changed: {seen}")
+
+
 def refusals(folder):
     tiny = folder / "tiny.yaml"
     for words, why in (((folder / "none.yaml",), "none.yaml"), ((tiny, "--output", folder / "a"), "empty or not there yet"), ((tiny, "--set", "duration"), "expected key=value"),
@@ -200,7 +227,7 @@ def main():
     for part in (fuzz_adds_up, fuzz_takes_away, fuzz_refuses, fuzz_fails, bench):
         part()
     with tempfile.TemporaryDirectory(prefix="geocommit-sim-cli-") as place:
-        for part in (runs, statuses, refusals, interrupted):
+        for part in (runs, statuses, faults, refusals, interrupted):
             part(pathlib.Path(place))
     print("\n".join(problems) or "ok")
     sys.exit(1 if problems else 0)

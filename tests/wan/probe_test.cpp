@@ -1,8 +1,12 @@
 // The probe's arithmetic and words, and its packets over loopback; over a WAN it is the conformance suite's.
 #include "wan/probe.h"
 
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <catch2/catch.hpp>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "wan/echo.h"
 
@@ -153,6 +157,36 @@ TEST_CASE("a ping counts each answer once, and what is not answered as lost") {
   CHECK(lost->lost == 7);
   CHECK_FALSE(udp_socket(-1, "127.0.0.1", (*echo)->port()).ok());  // taken
   CHECK_FALSE(udp_socket(-1, "203.0.113.9").ok());                 // not ours
+}
+
+TEST_CASE("a ping takes nothing but its own answer for one") {
+  const auto peer = udp_socket(-1, "127.0.0.1");
+  REQUIRE(peer.ok());
+  std::thread answers([socket = peer->get()] {
+    for (std::uint64_t round = 0; round < 5; ++round) {
+      std::uint64_t request[2] = {99, 99};
+      sockaddr_in from{};
+      socklen_t length = sizeof from;
+      if (::recvfrom(socket, request, sizeof request, 0, reinterpret_cast<sockaddr*>(&from), &length) < 0) return;
+      const auto send = [&](const void* bytes, std::size_t size) {
+        (void)::sendto(socket, bytes, size, 0, reinterpret_cast<const sockaddr*>(&from), length);
+      };
+      const std::uint64_t late = request[0] - 1;
+      send("", 0);
+      send("abc", 3);
+      send(&late, sizeof late);
+      if (request[0] == round && round != 3) send(request, sizeof request);  // The fourth has no answer.
+    }
+  });
+  PingPlan plan;
+  plan.count = 5;
+  plan.timeout = 2s;
+  plan.bytes = 16;
+  const auto result = ping(-1, "127.0.0.1", "127.0.0.1", port_of(peer->get()), plan);
+  answers.join();
+  REQUIRE(result.ok());
+  CHECK(result->round_trips.size() == 4);
+  CHECK(result->lost == 1);
 }
 
 TEST_CASE("a probe without an emulation is refused") {

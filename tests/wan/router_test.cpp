@@ -295,6 +295,28 @@ TEST_CASE("how a router ended is told, with its log") {
   CHECK_FALSE(unlogged.start({}, folder.path / "no" / "log").ok());
 }
 
+TEST_CASE("a router that has nothing to do shows that it lives, and sleeps in between") {
+  Started router;
+  void* memory = ::mmap(nullptr, sizeof(RouterPulse), PROT_READ, MAP_SHARED, router.client.pulse_fd(), 0);
+  REQUIRE(memory != MAP_FAILED);
+  const auto& pulse = static_cast<const RouterPulse*>(memory)->monotonic_ns;
+  const std::int64_t begin = pulse.load();
+  const auto until = std::chrono::steady_clock::now() + 60s;
+  int beats = 0;
+  for (std::int64_t last = begin; beats < 5 && std::chrono::steady_clock::now() < until;) {
+    const std::int64_t now = pulse.load();
+    if (now != last) {
+      CHECK(now - last >= kPulseEvery.count());
+      last = now;
+      ++beats;
+    }
+    std::this_thread::sleep_for(1ms);
+  }
+  CHECK(beats == 5);
+  CHECK(router.client.health().ok());
+  ::munmap(memory, sizeof(RouterPulse));
+}
+
 TEST_CASE("a router that stands still is told from one that ended") {
   Started router;
   CHECK(router.client.health().ok());
