@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/environment.h"
-#include "engine/mastership.h"
+#include "engine/home/home_rules.h"
 #include "engine/observer.h"
 #include "protocols/directory.h"
 #include "protocols/registry.h"

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "engine/home_message.h"
+#include "engine/home/home_message.h"
 #include "protocols/transaction.h"
 
 namespace geocommit {

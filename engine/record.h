@@ -96,7 +96,7 @@ struct HomeState {
   HomeHistory history;                 ///< Of its log; empty: the first term.
   std::uint64_t last{};                ///< Last sequence in its log.
   std::vector<ShippedWrite> retained;  ///< The end of its log: not yet known to be applied everywhere.
-  HomeEpoch epoch, promised, handoff;  ///< engine/mastership.h
+  HomeEpoch epoch, promised, handoff;  ///< engine/home/mastership.h
 };
 
 /// The state of a node as of a point in its log: recovery = checkpoint + the records after it.

@@ -4,8 +4,8 @@
 #include <memory>
 
 #include "engine/home/home_log.h"
+#include "engine/home/mastership.h"
 #include "engine/home/shipping.h"
-#include "engine/mastership.h"
 
 namespace geocommit {
 

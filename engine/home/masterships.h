@@ -1,4 +1,4 @@
-// The mastership machines of an agent's homes (engine/mastership.h): their inputs, and what their effects ask for.
+// The mastership machines of an agent's homes (engine/home/mastership.h): their inputs, and what their effects ask for.
 #pragma once
 
 #include "engine/home/home_shipping.h"

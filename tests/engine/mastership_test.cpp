@@ -1,6 +1,6 @@
 // The mastership machine under an adversary: messages late, lost, twice and out of order, crashes that lose what was
 // not forced, clocks that drift as far as they may. At most one site may accept writes at any time.
-#include "engine/mastership.h"
+#include "engine/home/mastership.h"
 
 #include <algorithm>
 #include <catch2/catch.hpp>

@@ -1,7 +1,7 @@
 // Every order in which the mastership of one home can change hands, within bounds, over the very machines of
-// engine/mastership.h: messages late or lost, forces late, timers late, crashes that keep any prefix of what was not
-// forced. At most one site may accept writes in any state, and whoever opens has all that the sites held that promised.
-// docs/home-region.md has the argument that it checks.
+// engine/home/mastership.h: messages late or lost, forces late, timers late, crashes that keep any prefix of what was
+// not forced. At most one site may accept writes in any state, and whoever opens has all that the sites held that
+// promised. docs/home-region.md has the argument that it checks.
 #pragma once
 
 #include <cstddef>
@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/mastership.h"
+#include "engine/home/mastership.h"
 #include "sim/explore/explore.h"
 
 namespace geocommit::explore {

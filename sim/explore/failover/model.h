@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "engine/home/home_log.h"
-#include "engine/mastership.h"
+#include "engine/home/mastership.h"
 #include "sim/explore/failover/failover.h"
 
 namespace geocommit::explore::failover {

@@ -1,34 +1,21 @@
-#include "engine/mastership.h"
+#include "engine/home/mastership.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "base/check.h"
+#include "base/canonical.h"
 
 namespace geocommit {
-namespace {
-
-constexpr int kRenewalsPerLease = 6;
-constexpr std::size_t kRenewalsKept = 8;
-
-}  // namespace
 
 Mastership::Mastership(HomeRules rules, NodeId self, NodeId home, std::vector<NodeId> sites)
-    : rules_(rules), self_(self), home_(home), sites_(std::move(sites)) {
-  GC_CHECK(std::find(sites_.begin(), sites_.end(), self) != sites_.end());
+    : rules_(rules), sites_(self, home, std::move(sites)), lease_(rules.lease, rules.guard, sites_.lease_quorum()) {
   if (rules_.patience == Duration::zero()) {
     rules_.patience = 2 * rules_.lease;
   }
-  epoch_ = home_region::first_epoch(region_of(home), regions());
-  promised_ = durable_promise_ = epoch_;
+  epoch_ = promised_ = durable_promise_ = sites_.first_epoch();
   if (home == self) {
     role_ = HomeRole::master;
   }
-}
-
-RegionId Mastership::region_of(NodeId site) const {
-  const auto found = std::find(sites_.begin(), sites_.end(), site);
-  GC_CHECK(found != sites_.end());
-  return RegionId{static_cast<std::uint32_t>(found - sites_.begin())};
 }
 
 void Mastership::replay(HomeRecordKind kind, HomeEpoch epoch) {
@@ -39,15 +26,15 @@ void Mastership::replay(HomeRecordKind kind, HomeEpoch epoch) {
       epoch_ = std::max(epoch_, epoch);
       break;
     case HomeRecordKind::handed_over:
-      handoff_epoch_ = epoch;
-      successor_ = site_of(epoch);
+      handover_.epoch = epoch;
+      handover_.successor = sites_.site_of(epoch);
       break;
     case HomeRecordKind::promised:
       break;  // Also its own claim. What it had collected is gone: it is finished as anybody would (probe).
   }
-  if (site_of(epoch_) == self_ && promised_ == epoch_) {
+  if (sites_.site_of(epoch_) == sites_.self() && promised_ == epoch_) {
     role_ = HomeRole::master;
-  } else if (handoff_epoch_ == promised_ && handoff_epoch_ > epoch_) {
+  } else if (handover_.epoch == promised_ && handover_.epoch > epoch_) {
     role_ = HomeRole::handing_over;
   } else {
     role_ = HomeRole::replica;
@@ -55,28 +42,23 @@ void Mastership::replay(HomeRecordKind kind, HomeEpoch epoch) {
 }
 
 void Mastership::start(Instant now, Epoch epoch) {
-  renewal_ = std::uint64_t{epoch.value} << 32U;
-  granted_until_ = now + surely(rules_.lease);
-  granted_epoch_ = promised_;
-  next_renewal_ = retry_at_ = now;
+  grants_.restart(now, promised_, rules_.lease);
+  lease_.start(now, epoch);
+  retry_at_ = now;
   be_patient(now);
-}
-
-bool Mastership::grants(Instant now, HomeEpoch epoch, HomeEpoch base) const {
-  return granted_epoch_ == epoch || (base != HomeEpoch{} && granted_epoch_ == base) || now >= granted_until_;
 }
 
 HomeMessage Mastership::make(HomeMessageKind kind, HomeEpoch epoch) const {
   HomeMessage message;
   message.kind = kind;
-  message.home = home_;
+  message.home = sites_.home();
   message.epoch = epoch;
   return message;
 }
 
 void Mastership::send_others(const HomeMessage& message, HomeEffects& out) const {
-  for (const NodeId site : sites_) {
-    if (site != self_) {
+  for (const NodeId site : sites_.all()) {
+    if (site != sites_.self()) {
       out.send.emplace_back(site, message);
     }
   }
@@ -85,20 +67,15 @@ void Mastership::send_others(const HomeMessage& message, HomeEffects& out) const
 void Mastership::refuse(NodeId to, HomeEffects& out) const {
   HomeMessage refusal = make(HomeMessageKind::refuse, promised_);
   refusal.opened = promised_ == epoch_;
-  refusal.base = takes_over() ? claim_epoch_ : HomeEpoch{};
+  refusal.base = takes_over() ? claim_.epoch() : HomeEpoch{};
   out.send.emplace_back(to, std::move(refusal));
 }
 
-bool Mastership::may_serve(Instant now) const {
-  return role_ == HomeRole::master && (!leased() || now + rules_.guard < lease_until_);
-}
+bool Mastership::may_serve(Instant now) const { return role_ == HomeRole::master && (!leased() || lease_.serves(now)); }
 
 void Mastership::step_down() {
   role_ = HomeRole::replica;
-  renewals_.clear();
-  answers_.clear();
-  lease_until_ = Instant{};
-  had_lease_ = false;
+  lease_.end();
 }
 
 void Mastership::learn(HomeEpoch epoch, HomeEffects& out) {
@@ -107,8 +84,8 @@ void Mastership::learn(HomeEpoch epoch, HomeEffects& out) {
   }
   epoch_ = epoch;
   promised_ = std::max(promised_, epoch);
-  out.handed_over = role_ == HomeRole::handing_over && epoch == handoff_epoch_;
-  const bool ahead = (takes_over() && claim_epoch_ > epoch) || (role_ == HomeRole::yielding && promised_ > epoch);
+  out.handed_over = role_ == HomeRole::handing_over && epoch == handover_.epoch;
+  const bool ahead = (takes_over() && claim_.epoch() > epoch) || (role_ == HomeRole::yielding && promised_ > epoch);
   if (role_ != HomeRole::replica && !ahead) {
     out.deposed = role_ != HomeRole::yielding;  // Then it has said so.
     step_down();
@@ -118,13 +95,12 @@ void Mastership::learn(HomeEpoch epoch, HomeEffects& out) {
 // ---- Orders -----------------------------------------------------------------------------------------------------
 
 void Mastership::transfer(Instant now, NodeId successor) {
-  if (role_ != HomeRole::master || successor == self_ ||
-      std::find(sites_.begin(), sites_.end(), successor) == sites_.end()) {
+  if (role_ != HomeRole::master || successor == sites_.self() || !sites_.contains(successor)) {
     return;
   }
   role_ = HomeRole::fencing;
-  successor_ = successor;
-  give_up_at_ = now + rules_.drain_limit;
+  handover_.successor = successor;
+  handover_.give_up_at = now + rules_.drain_limit;
 }
 
 void Mastership::drained(Instant now, HomeEffects& out) {
@@ -134,19 +110,19 @@ void Mastership::drained(Instant now, HomeEffects& out) {
   if (role_ != HomeRole::fencing) {
     return;
   }
-  handoff_epoch_ = home_region::next_planned(promised_, region_of(successor_), regions());
-  promised_ = handoff_epoch_;
+  handover_.epoch = sites_.next_planned(promised_, handover_.successor);
+  promised_ = handover_.epoch;
   step_down();
   role_ = HomeRole::handing_over;
   retry_at_ = now + rules_.retry;
   be_patient(now);
-  out.force.push_back({HomeRecordKind::handed_over, handoff_epoch_, {}});
+  out.force.push_back({HomeRecordKind::handed_over, handover_.epoch, {}});
 }
 
 // ---- Messages ---------------------------------------------------------------------------------------------------
 
 void Mastership::received(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
-  if (std::find(sites_.begin(), sites_.end(), from) == sites_.end()) {
+  if (!sites_.contains(from)) {
     return;
   }
   switch (message.kind) {
@@ -174,61 +150,39 @@ void Mastership::received(Instant now, NodeId from, const HomeMessage& message, 
 }
 
 void Mastership::on_renew(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
-  if (from == site_of(message.epoch) && message.epoch == epoch_) {
+  if (from == sites_.site_of(message.epoch) && message.epoch == epoch_) {
     heard_ = now;
   }
-  if (message.epoch < promised_ || from != site_of(message.epoch)) {
+  if (message.epoch < promised_ || from != sites_.site_of(message.epoch)) {
     return refuse(from, out);
   }
   learn(message.epoch, out);
-  if (!grants(now, message.epoch, message.base)) {
+  if (!grants_.allow(now, message.epoch, message.base)) {
     return;  // It asks again.
   }
-  granted_epoch_ = message.epoch;
-  granted_until_ = std::max(granted_until_, now + surely(rules_.lease));
+  grants_.grant(now, message.epoch, rules_.lease);
   HomeMessage grant = make(HomeMessageKind::grant, message.epoch);
   grant.number = message.number;
   out.send.emplace_back(from, std::move(grant));
 }
 
-bool Mastership::is_backed() const {
-  if (role_ != HomeRole::master || !leased()) {
-    return role_ == HomeRole::master;
-  }
-  const auto granted =
-      std::count_if(answers_.begin(), answers_.end(), [](const auto& one) { return one.second.second; });
-  return static_cast<std::size_t>(granted) + 1 >= lease_quorum();  // And itself.
-}
+bool Mastership::is_backed() const { return role_ == HomeRole::master && (!leased() || lease_.is_backed()); }
 
 void Mastership::on_grant(NodeId from, const HomeMessage& message) {
-  if (!is_master() || message.epoch != epoch_) {
-    return;
-  }
-  auto& [answered, helps] = answers_[from];
-  if (message.number > answered) {
-    answered = message.number;
-    helps = true;
-  }
-  const auto renewal = renewals_.find(message.number);
-  if (renewal == renewals_.end()) {
-    return;
-  }
-  auto& [asked, granted] = renewal->second;
-  granted.insert(from);
-  if (granted.size() >= lease_quorum()) {
-    lease_until_ = std::max(lease_until_, asked + rules_.lease);
-    had_lease_ = true;
+  if (is_master() && message.epoch == epoch_) {
+    lease_.granted(from, message.number);
   }
 }
 
 void Mastership::received_handoff(NodeId from, const HomeMessage& message, bool has_all, HomeEffects& out) {
   if (message.epoch == epoch_ && is_master()) {
     out.send.emplace_back(from, make(HomeMessageKind::open, epoch_));
-  } else if (message.epoch < promised_ || site_of(message.epoch) != self_ ||
+  } else if (message.epoch < promised_ || sites_.site_of(message.epoch) != sites_.self() ||
              (promised_ > message.base && promised_ != message.epoch)) {
     refuse(from, out);  // Also where a failover has come between the term that was handed over and this one.
   } else if (role_ == HomeRole::replica && has_all) {
-    claim_epoch_ = promised_ = message.epoch;
+    claim_.begin(message.epoch);
+    promised_ = message.epoch;
     base_ = message.base;
     role_ = HomeRole::opening;
     out.force.push_back({HomeRecordKind::opened, message.epoch, HomeOpening::planned});
@@ -244,9 +198,8 @@ void Mastership::forced(Instant now, HomeRecordKind kind, HomeEpoch epoch, HomeE
   }
   switch (kind) {
     case HomeRecordKind::promised:
-      if (role_ == HomeRole::claiming && epoch == claim_epoch_) {
-        promises_.emplace(self_, HomePosition{});
-        gather_until_ = std::max(gather_until_, now + 2 * rules_.guard);  // There and back; and a master yields first.
+      if (role_ == HomeRole::claiming && epoch == claim_.epoch()) {
+        claim_.promised_self(sites_.self(), now + 2 * rules_.guard);  // There and back; and a master yields first.
         send_claims(out);
         maybe_open(now, out);
       }
@@ -259,10 +212,10 @@ void Mastership::forced(Instant now, HomeRecordKind kind, HomeEpoch epoch, HomeE
       tick(now, out);
       break;
     case HomeRecordKind::opened:
-      if (role_ == HomeRole::opening && epoch == claim_epoch_) {
+      if (role_ == HomeRole::opening && epoch == claim_.epoch()) {
         epoch_ = epoch;
         role_ = HomeRole::master;
-        next_renewal_ = now;
+        lease_.hurry(now);
         out.opened = true;
         tick(now, out);
       }
@@ -273,24 +226,14 @@ void Mastership::forced(Instant now, HomeRecordKind kind, HomeEpoch epoch, HomeE
 }
 
 void Mastership::renew(Instant now, HomeEffects& out) {
+  const bool own = grants_.allow(now, epoch_, base_);
+  if (own) {
+    grants_.help_self(epoch_);
+  }
   HomeMessage message = make(HomeMessageKind::renew, epoch_);
-  message.number = ++renewal_;
+  message.number = lease_.ask(now, sites_.self(), own);
   message.base = base_;
-  auto& [asked, granted] = renewals_[renewal_];
-  asked = now;
-  if (grants(now, epoch_, base_)) {
-    granted.insert(self_);
-    granted_epoch_ = epoch_;
-  }
-  if (granted.size() >= lease_quorum()) {  // Alone.
-    lease_until_ = now + rules_.lease;
-    had_lease_ = true;
-  }
-  while (renewals_.size() > kRenewalsKept) {
-    renewals_.erase(renewals_.begin());
-  }
   send_others(message, out);
-  next_renewal_ = now + rules_.lease / kRenewalsPerLease;
 }
 
 void Mastership::tick(Instant now, HomeEffects& out) {
@@ -298,7 +241,7 @@ void Mastership::tick(Instant now, HomeEffects& out) {
     case HomeRole::opening:
       return;
     case HomeRole::replica:
-      if (unfinished() && now >= resume_at_) {
+      if (unfinished() && resumption_.is_due(now)) {
         probe(now, out);
       }
       return;
@@ -308,33 +251,30 @@ void Mastership::tick(Instant now, HomeEffects& out) {
       }
       return;
     case HomeRole::fencing:
-      if (now >= give_up_at_) {
+      if (now >= handover_.give_up_at) {
         role_ = HomeRole::master;
         out.called_off = true;
       }
       [[fallthrough]];
     case HomeRole::master:
       if (leased()) {
-        if (had_lease_ && now + rules_.guard >= lease_until_) {
-          had_lease_ = false;
-          out.lease_lost = true;
-        }
-        if (now >= next_renewal_) {
+        out.lease_lost = lease_.is_lost(now) || out.lease_lost;
+        if (lease_.is_due(now)) {
           renew(now, out);
         }
       }
       return;
     case HomeRole::handing_over:
       if (now >= retry_at_) {
-        if (durable_promise_ == handoff_epoch_) {
-          HomeMessage message = make(HomeMessageKind::handoff, handoff_epoch_);
+        if (durable_promise_ == handover_.epoch) {
+          HomeMessage message = make(HomeMessageKind::handoff, handover_.epoch);
           message.base = epoch_;
-          message.history = handoff_history_;
-          out.send.emplace_back(successor_, std::move(message));
+          message.history = handover_.history;
+          out.send.emplace_back(handover_.successor, std::move(message));
         }
         retry_at_ = now + rules_.retry;
       }
-      if (unfinished() && now >= resume_at_) {
+      if (unfinished() && resumption_.is_due(now)) {
         probe(now, out);
       }
       return;
@@ -346,9 +286,9 @@ void Mastership::tick(Instant now, HomeEffects& out) {
       maybe_open(now, out);
       return;
     case HomeRole::fetching:
-      if (now >= fetch_until_) {
-        silent_.insert(source_);
-        out.left_behind = promises_.at(source_);
+      if (now >= claim_.fetch_until()) {
+        claim_.give_up_source();
+        out.left_behind = claim_.wanted();
         role_ = HomeRole::claiming;
         maybe_open(now, out);
       } else if (now >= retry_at_) {
@@ -364,28 +304,87 @@ std::optional<Instant> Mastership::deadline() const {
     case HomeRole::opening:
       return std::nullopt;
     case HomeRole::replica:
-      return unfinished() ? std::optional(resume_at_) : std::nullopt;
+      return unfinished() ? std::optional(resumption_.at()) : std::nullopt;
     case HomeRole::yielding:
       return yield_until_;
     case HomeRole::master:
     case HomeRole::fencing: {
       std::optional<Instant> at;
       if (leased()) {
-        at = had_lease_ ? std::min(next_renewal_, lease_until_ - rules_.guard) : next_renewal_;
+        at = lease_.deadline();
       }
       if (role_ == HomeRole::fencing) {
-        at = at ? std::min(*at, give_up_at_) : give_up_at_;
+        at = at ? std::min(*at, handover_.give_up_at) : handover_.give_up_at;
       }
       return at;
     }
     case HomeRole::handing_over:
-      return unfinished() ? std::min(retry_at_, resume_at_) : retry_at_;
+      return unfinished() ? std::min(retry_at_, resumption_.at()) : retry_at_;
     case HomeRole::claiming:
-      return promises_.size() < claim_quorum() ? retry_at_ : std::min(retry_at_, opens_at());
+      return claim_.promises() < sites_.claim_quorum() ? retry_at_
+                                                       : std::min(retry_at_, claim_.opens_at(sites_.size()));
     case HomeRole::fetching:
-      return std::min(fetch_until_, retry_at_);
+      return std::min(claim_.fetch_until(), retry_at_);
   }
   return std::nullopt;
+}
+
+// ---- For explorers and for people -----------------------------------------------------------------------------------
+
+std::string_view name_of(HomeRole role) {
+  switch (role) {
+    case HomeRole::replica:
+      return "replica";
+    case HomeRole::master:
+      return "master";
+    case HomeRole::fencing:
+      return "fencing";
+    case HomeRole::handing_over:
+      return "handing-over";
+    case HomeRole::yielding:
+      return "yielding";
+    case HomeRole::claiming:
+      return "claiming";
+    case HomeRole::fetching:
+      return "fetching";
+    case HomeRole::opening:
+      return "opening";
+  }
+  return "?";
+}
+
+void Mastership::hash_state(Instant now, Instant horizon, std::string& out) const {
+  const auto put = [&](std::uint64_t value) { canonical::put(out, value); };
+  const PutTime put_time(now, horizon, out);
+  // What a role has no use for is left out: it is set anew before it has.
+  put(static_cast<std::uint64_t>(role_) << 1U | (lease_.had() ? 1U : 0U));
+  const HomeEpoch claimed = takes_over() ? claim_.epoch() : HomeEpoch{};
+  for (const HomeEpoch epoch :
+       {epoch_, promised_, durable_promise_, handover_.epoch, claimed, base_, grants_.holder(now), log_.epoch}) {
+    put(epoch.value);
+  }
+  put(log_.end);
+  put_time(grants_.until());
+  if (is_master()) {
+    lease_.hash_times(put_time);
+    put_time(role_ == HomeRole::fencing ? handover_.give_up_at : now);
+  } else if (takes_over() || role_ == HomeRole::handing_over) {
+    put_time(retry_at_);
+    claim_.hash_state(role_ == HomeRole::fetching, now, put_time, out);
+  }
+  put_time(role_ == HomeRole::yielding ? yield_until_ : now);
+  if (unfinished()) {
+    put_time(resumption_.at());
+    put(resumption_.highest().value);
+  }
+  lease_.hash_renewals(put_time, out);
+  put(role_ == HomeRole::fencing || role_ == HomeRole::handing_over ? handover_.successor.value : 0);
+  for (const auto* nodes : {&claimants_waiting_, &claim_.silent(), &resumption_.idle_sites()}) {
+    for (const NodeId node : *nodes) {
+      put(node.value);
+    }
+    put(0);
+  }
 }
 
 }  // namespace geocommit

@@ -12,32 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include "engine/home_message.h"
+#include "engine/home/claim.h"
+#include "engine/home/home_rules.h"
+#include "engine/home/home_sites.h"
+#include "engine/home/lease.h"
 #include "engine/record.h"
 
 namespace geocommit {
-
-struct HomeRules {
-  /// A master accepts writes only while a majority of the sites (itself included) granted it this long. 0: for ever;
-  /// then no failover is safe, and a fenced one is refused.
-  Duration lease{};
-  /// It stops this long before the lease ends: a transaction that it voted YES on is decided by then (the vote
-  /// timeout).
-  Duration guard{};
-  /// False: a successor opens at once, without asking anybody, and no lease binds a master. Unsafe; to show that it is.
-  bool fencing{true};
-  Duration retry{100ms};     ///< Claims and hand-overs are repeated this often.
-  Duration drain_limit{5s};  ///< A planned transfer that cannot be drained and shipped by then is called off.
-  /// A change of masters that nobody has finished is taken up again by another site after this long, and a lease for
-  /// every site that comes before it. 0: two leases.
-  Duration patience{};
-};
-
-/// Steady clocks of different hosts run at rates that differ by at most one in kClockDrift; nothing else is assumed of
-/// them (no common origin, no wall clock).
-inline constexpr std::int64_t kClockDrift = 100;
-/// Long enough by one clock for `length` to have passed by any other.
-[[nodiscard]] constexpr Duration surely(Duration length) { return length + length / kClockDrift; }
 
 enum class HomeRole : std::uint8_t {
   replica,       ///< Applies what the master ships.
@@ -99,7 +80,7 @@ class Mastership {
   /// Fencing: nothing is in flight, and the successor has everything. Yielding: nothing is in flight.
   void drained(Instant now, HomeEffects& out);
   /// What the hand-over says of the log that is handed over (again after a recovery).
-  void set_handoff_history(HomeHistory history) { handoff_history_ = std::move(history); }
+  void set_handoff_history(HomeHistory history) { handover_.history = std::move(history); }
   /// A master of `epoch` is open (heard from whatever it sent).
   void learn(HomeEpoch epoch, HomeEffects& out);
 
@@ -109,7 +90,7 @@ class Mastership {
   /// Has it promised that claim durably: may the claimant have its log?
   [[nodiscard]] bool has_promised(NodeId claimant, HomeEpoch epoch) const;
   [[nodiscard]] bool fetches(NodeId source, HomeEpoch claim) const {
-    return role_ == HomeRole::fetching && source_ == source && claim_epoch_ == claim;
+    return role_ == HomeRole::fetching && claim_.source() == source && claim_.epoch() == claim;
   }
   /// A transaction that it voted on in the last term of its log, and that commits now, has a place in that term.
   [[nodiscard]] bool keeps_term() const {
@@ -118,11 +99,11 @@ class Mastership {
   [[nodiscard]] bool is_master() const { return role_ == HomeRole::master || role_ == HomeRole::fencing; }
   [[nodiscard]] HomeEpoch epoch() const { return epoch_; }  ///< The newest known to be open.
   [[nodiscard]] HomeEpoch promised() const { return promised_; }
-  [[nodiscard]] HomeEpoch handoff_epoch() const { return handoff_epoch_; }
-  [[nodiscard]] NodeId successor() const { return successor_; }  ///< Of a transfer under way.
+  [[nodiscard]] HomeEpoch handoff_epoch() const { return handover_.epoch; }
+  [[nodiscard]] NodeId successor() const { return handover_.successor; }  ///< Of a transfer under way.
   /// A change of masters was begun, is not finished, and the last one that was open is not heard of.
   [[nodiscard]] bool awaits_master(Instant now) const { return unfinished() && now > heard_ + rules_.lease / 2; }
-  [[nodiscard]] bool awaits_grant(std::uint64_t number) const { return renewals_.contains(number); }
+  [[nodiscard]] bool awaits_grant(std::uint64_t number) const { return lease_.awaits(number); }
   /// A master that so many sites helped when they last answered that nobody else can open; without leases, any. A
   /// change that was begun and that no such quorum stands against is resumed by somebody, sooner or later.
   [[nodiscard]] bool is_backed() const;
@@ -133,16 +114,15 @@ class Mastership {
   void hash_state(Instant now, Instant horizon, std::string& out) const;
 
  private:
-  [[nodiscard]] std::uint32_t regions() const { return static_cast<std::uint32_t>(sites_.size()); }
-  [[nodiscard]] NodeId site_of(HomeEpoch epoch) const { return sites_[home_region::master_of(epoch, regions()).value]; }
-  [[nodiscard]] RegionId region_of(NodeId site) const;
-  [[nodiscard]] std::size_t lease_quorum() const { return sites_.size() / 2 + 1; }
-  /// Any so many sites and any lease_quorum() have one in common.
-  [[nodiscard]] std::size_t claim_quorum() const { return sites_.size() - lease_quorum() + 1; }
+  /// A planned transfer away from this site.
+  struct Handover {
+    NodeId successor;
+    HomeEpoch epoch;
+    HomeHistory history;
+    Instant give_up_at{};
+  };
+
   [[nodiscard]] bool leased() const { return rules_.fencing && rules_.lease > Duration::zero(); }
-  /// Whether this site may help the master of `epoch`, to which that of `base` has handed over: no other may hold a
-  /// lease with its help.
-  [[nodiscard]] bool grants(Instant now, HomeEpoch epoch, HomeEpoch base) const;
   [[nodiscard]] HomeMessage make(HomeMessageKind kind, HomeEpoch epoch) const;
   void send_others(const HomeMessage& message, HomeEffects& out) const;
   void send_promise(Instant now, NodeId to, HomeEffects& out) const;
@@ -157,9 +137,6 @@ class Mastership {
   }
   [[nodiscard]] bool takes_over() const {
     return role_ == HomeRole::claiming || role_ == HomeRole::fetching || role_ == HomeRole::opening;
-  }
-  [[nodiscard]] Instant opens_at() const {  ///< Once a quorum has promised.
-    return promises_.size() == sites_.size() ? wait_until_ : std::max(wait_until_, gather_until_);
   }
   [[nodiscard]] bool is_idle(Instant now) const;
   void be_patient(Instant now);
@@ -176,46 +153,22 @@ class Mastership {
   void step_down();
 
   HomeRules rules_;
-  NodeId self_, home_;
-  std::vector<NodeId> sites_;
-
+  HomeSites sites_;
   HomeRole role_{HomeRole::replica};
   HomeEpoch epoch_;            // The newest known to be open.
   HomeEpoch promised_;         // Grants nothing below. At least epoch_.
   HomeEpoch durable_promise_;  // What is on stable storage of it.
-  Instant granted_until_{};    // The last lease granted by this site may last until then, on its own clock.
-  HomeEpoch granted_epoch_;    // Whose lease that is.
-  // As master.
-  std::uint64_t renewal_{};
-  std::map<std::uint64_t, std::pair<Instant, std::set<NodeId>>> renewals_;  // The last few: when asked, who granted.
-  Instant lease_until_{}, next_renewal_{};
-  bool had_lease_{};
+  Grants grants_;
+  Lease lease_;     // As master.
   HomeEpoch base_;  // The term that was handed over to mine by plan; 0 after a failover or a restart.
-  std::map<NodeId, std::pair<std::uint64_t, bool>> answers_;  // Up to which of its renewals; and did that one help?
-  // A planned transfer.
-  NodeId successor_;
-  HomeEpoch handoff_epoch_;
-  HomeHistory handoff_history_;
-  Instant retry_at_{}, give_up_at_{};
-  // A claim or an opening.
-  HomeEpoch claim_epoch_;
-  std::map<NodeId, HomePosition> promises_;
+  Handover handover_;
+  Claim claim_;  // Its epoch also of an opening without one.
+  HomePosition log_;
+  Instant retry_at_{};
   std::set<NodeId> claimants_waiting_;  // To be told once the promise is durable.
-  Instant wait_until_{};                // Until then an older lease may last.
-  Instant gather_until_{};              // Until then a site that can be reached has promised, with what it holds.
-  // What is fetched.
-  HomePosition log_, asked_at_;
-  NodeId source_;
-  std::set<NodeId> silent_;  // Sources that did not answer.
-  Instant fetch_until_{};
-  // A claim of somebody else.
-  Instant yield_until_{}, resume_at_{};
-  Instant heard_{};   // From the master of epoch_: when it last asked for its lease.
-  HomeEpoch probed_;  // The highest that was promised anywhere, as far as the answers say.
-  std::set<NodeId> idle_;
+  Instant yield_until_{};
+  Instant heard_{};  // From the master of epoch_: when it last asked for its lease.
+  Resumption resumption_;
 };
-
-/// As traces and metrics name it: RENEW, GRANT, ...
-[[nodiscard]] std::string_view name_of(HomeMessageKind kind);
 
 }  // namespace geocommit

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 #include <vector>
 
 #include "base/time.h"
@@ -40,6 +41,9 @@ enum class HomeMessageKind : std::uint8_t {
   probe,    ///< A claim was not finished, and I know of nobody above `base` who is open: would you promise one of mine?
   idle,     ///< ... neither do I, and I help nobody; `epoch` is what I have promised.
 };
+/// As traces and metrics name it: RENEW, GRANT, ...
+[[nodiscard]] std::string_view name_of(HomeMessageKind kind);
+
 struct HomeMessage {
   HomeMessageKind kind{};
   NodeId home;

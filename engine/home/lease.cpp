@@ -1,0 +1,90 @@
+#include "engine/home/lease.h"
+
+#include <algorithm>
+
+namespace geocommit {
+namespace {
+
+constexpr int kRenewalsPerLease = 6;
+constexpr std::size_t kRenewalsKept = 8;
+
+}  // namespace
+
+void Lease::start(Instant now, Epoch epoch) {
+  number_ = std::uint64_t{epoch.value} << 32U;
+  next_ = now;
+}
+
+void Lease::end() {
+  renewals_.clear();
+  answers_.clear();
+  until_ = Instant{};
+  had_ = false;
+}
+
+std::uint64_t Lease::ask(Instant now, NodeId self, bool own) {
+  Renewal& renewal = renewals_[++number_];
+  renewal.asked = now;
+  if (own) {
+    renewal.granted.insert(self);
+  }
+  if (renewal.granted.size() >= quorum_) {  // Alone.
+    until_ = now + length_;
+    had_ = true;
+  }
+  while (renewals_.size() > kRenewalsKept) {
+    renewals_.erase(renewals_.begin());
+  }
+  next_ = now + length_ / kRenewalsPerLease;
+  return number_;
+}
+
+void Lease::granted(NodeId from, std::uint64_t number) {
+  auto& [answered, helps] = answers_[from];
+  if (number > answered) {
+    answered = number;
+    helps = true;
+  }
+  const auto renewal = renewals_.find(number);
+  if (renewal == renewals_.end()) {
+    return;
+  }
+  renewal->second.granted.insert(from);
+  if (renewal->second.granted.size() >= quorum_) {
+    until_ = std::max(until_, renewal->second.asked + length_);
+    had_ = true;
+  }
+}
+
+bool Lease::is_lost(Instant now) {
+  if (!had_ || serves(now)) {
+    return false;
+  }
+  had_ = false;
+  return true;
+}
+
+bool Lease::is_backed() const {
+  const auto granted =
+      std::count_if(answers_.begin(), answers_.end(), [](const auto& one) { return one.second.second; });
+  return static_cast<std::size_t>(granted) + 1 >= quorum_;  // And itself.
+}
+
+void Lease::hash_times(const PutTime& put_time) const {
+  put_time(until_ - guard_);  // Until then it serves.
+  put_time(next_);
+}
+
+void Lease::hash_renewals(const PutTime& put_time, std::string& out) const {
+  for (const auto& [number, renewal] : renewals_) {
+    canonical::put(out, number_ - number + 1);
+    put_time.age(renewal.asked, renewal.asked + length_ - guard_);
+    for (const NodeId node : renewal.granted) {
+      canonical::put(out, node.value);
+    }
+    canonical::put(out, 0);
+  }
+  canonical::put(out, 0);
+}
+
+}  // namespace geocommit
