@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "tests/explore/same_ends.h"
+#include "tests/protocols/rows.h"
 
 namespace geocommit::explore {
 namespace {
@@ -61,11 +62,8 @@ TEST_CASE("2PC keeps its promises under one fault of each kind") {
 }
 
 TEST_CASE("every protocol: all orders of few sites and crashes") {
-  for (const Protocol& protocol : all_protocols()) {
+  for (const Protocol& protocol : rows_under_test()) {
     for (const auto& [sites, crashes] : {std::pair{1U, 0U}, {1U, 2U}, {2U, 0U}, {2U, 1U}, {3U, 0U}}) {
-      if (protocol.is_router()) {
-        continue;  // A router: its inner protocol has the machines.
-      }
       CAPTURE(protocol.name, sites, crashes);
       Options options = options_of(protocol.name, sites);
       options.bounds.crashes = crashes;
@@ -87,35 +85,31 @@ TEST_CASE("every protocol: all orders of few sites and crashes") {
 }
 
 TEST_CASE("every protocol: the first states of larger searches") {
-  for (const Protocol& protocol : all_protocols()) {
+  for (const Protocol& protocol : rows_under_test()) {
     for (const auto& [sites, crashes] : {std::pair{2U, 3U}, {3U, 2U}, {3U, 3U}, {4U, 1U}}) {
-      if (!protocol.is_router()) {
-        CAPTURE(protocol.name, sites, crashes);
-        Options options = options_of(protocol.name, sites);
-        options.bounds.crashes = crashes;
-        options.limits.states = 20'000;
-        const Report report = explore(options);
-        CHECK(report.violations.empty());
-        CHECK(report.ending == Ending::states);
-      }
+      CAPTURE(protocol.name, sites, crashes);
+      Options options = options_of(protocol.name, sites);
+      options.bounds.crashes = crashes;
+      options.limits.states = 20'000;
+      const Report report = explore(options);
+      CHECK(report.violations.empty());
+      CHECK(report.ending == Ending::states);
     }
   }
 }
 
 TEST_CASE("every protocol: early timers split what claims crashes alone, and nothing else") {
-  for (const Protocol& protocol : all_protocols()) {
-    if (!protocol.is_router()) {
-      CAPTURE(protocol.name);
-      Options options = options_of(protocol.name, 2);
-      options.bounds.early_timers = 1;
-      const Report report = explore(options);
-      if (protocol.safe_under == FaultModel::crashes_and_partitions) {
-        CHECK(report.ending == Ending::exhausted);
-        CHECK(report.violations.empty());
-      } else {
-        REQUIRE(report.violations.size() == 1);  // pitfall 16: it must be found.
-        CHECK(report.violations[0].what == "both outcomes");
-      }
+  for (const Protocol& protocol : rows_under_test()) {
+    CAPTURE(protocol.name);
+    Options options = options_of(protocol.name, 2);
+    options.bounds.early_timers = 1;
+    const Report report = explore(options);
+    if (protocol.safe_under == FaultModel::crashes_and_partitions) {
+      CHECK(report.ending == Ending::exhausted);
+      CHECK(report.violations.empty());
+    } else {
+      REQUIRE(report.violations.size() == 1);  // pitfall 16: it must be found.
+      CHECK(report.violations[0].what == "both outcomes");
     }
   }
 }

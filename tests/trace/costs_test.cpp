@@ -1,15 +1,13 @@
 // The measured cost of the happy path is the row's closed form, which is its README's.
 #include <catch2/catch.hpp>
 
+#include "tests/protocols/rows.h"
 #include "tests/trace/world.h"
 
 namespace geocommit::trace {
 
 TEST_CASE("the happy path costs what the table says") {
-  for (const Protocol& protocol : all_protocols()) {
-    if (protocol.is_router()) {
-      continue;
-    }
+  for (const Protocol& protocol : rows_under_test()) {
     for (std::uint32_t n = 1; n <= 5; ++n) {
       CAPTURE(protocol.name, n);
       World world(protocol, n);

@@ -1,4 +1,5 @@
 // Runs every protocols/<folder>/traces/*.trace and compares; --rewrite writes what came out, for review with git diff.
+//   trace_runner [--rewrite] [PROTOCOL]      PROTOCOL: the name of a row; only its traces
 #include <algorithm>
 #include <cstring>
 #include <filesystem>
@@ -67,9 +68,17 @@ bool check(const fs::path& path, bool rewrite) {
 
 int main(int argc, char** argv) {
   const bool rewrite = argc > 1 && std::strcmp(argv[1], "--rewrite") == 0;
+  const std::string only = argc > (rewrite ? 2 : 1) ? argv[argc - 1] : "";
+  if (!only.empty() && geocommit::find_protocol(only) == nullptr) {
+    std::cout << "no protocol has the name " << only << "\n";
+    return 1;
+  }
   std::vector<fs::path> files;
   bool good = true;
   for (const geocommit::Protocol& protocol : geocommit::all_protocols()) {
+    if (!only.empty() && protocol.name != only) {
+      continue;
+    }
     const fs::path folder = fs::path(GEOCOMMIT_SOURCE_DIR) / "protocols" / protocol.folder / "traces";
     const std::size_t before = files.size();
     std::error_code error;
