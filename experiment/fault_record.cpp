@@ -46,11 +46,15 @@ std::vector<FaultSpan> spans_of(const std::vector<FaultRecord>& faults) {
   return out;
 }
 
-std::vector<FaultSpan> beyond_crashes(const std::vector<FaultRecord>& faults) {
+std::vector<FaultSpan> beyond(const FaultModel& claim, Failure crash, const std::vector<FaultRecord>& faults) {
+  const auto survived = [&](const Fault& fault) {
+    const std::optional<Failure> failure = failure_of(fault, crash);
+    return !failure || claim.survives(*failure);
+  };
   std::vector<FaultSpan> out;
   for (const FaultRecord& record : faults) {
     const FaultPlan& parts = record.fault.parts;
-    if (std::none_of(parts.begin(), parts.end(), breaks_synchrony)) continue;
+    if (std::all_of(parts.begin(), parts.end(), survived)) continue;
     for (const FaultTimes& time : record.times) {
       FaultSpan span{time.begin, time.end};
       if (time.end && time.felt) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "experiment/fault_file.h"
+#include "protocols/fault_model.h"
 #include "verdict/history.h"
 
 namespace geocommit {
@@ -27,8 +28,11 @@ struct FaultRecord {
 
 /// When they were in force; orders, which have no length, are left out.
 [[nodiscard]] std::vector<FaultSpan> spans_of(const std::vector<FaultRecord>& faults);
-/// When something was in force, or still felt, that a protocol for crashes alone does not claim to stand
-/// (breaks_synchrony()). One that never began is none of them.
-[[nodiscard]] std::vector<FaultSpan> beyond_crashes(const std::vector<FaultRecord>& faults);
+/// When something was in force, or still felt, that `claim` does not survive. One that never began is none of them.
+/// crash: what a crash is in that world (failure_of()).
+[[nodiscard]] std::vector<FaultSpan> beyond(const FaultModel& claim, Failure crash,
+                                            const std::vector<FaultRecord>& faults);
+/// A real process may take with it what its kernel had not got out yet; in the simulator, what was sent arrives.
+inline constexpr Failure kRealCrash = Failure::lost_sends, kSimulatedCrash = Failure::crash;
 
 }  // namespace geocommit

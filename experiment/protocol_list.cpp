@@ -17,12 +17,12 @@ std::string_view text_of(Guarantee guarantee) {
   GC_CHECK(false);
 }
 
-std::string_view text_of(FaultModel model) {
-  switch (model) {
-    case FaultModel::crashes:
-      return "crashes";
-    case FaultModel::crashes_and_partitions:
-      return "crashes, partitions";
+std::string_view text_of(CommitPoint point) {
+  switch (point) {
+    case CommitPoint::forced:
+      return "irrevocable once its record is forced";
+    case CommitPoint::sent:
+      return "irrevocable once it is sent to every site";
   }
   GC_CHECK(false);
 }
@@ -47,7 +47,8 @@ std::string in_full(const Protocol& p) {
   std::string out = std::string(p.name) + ": " + std::string(p.title) + "\n";
   out += "  source       " + std::string(p.source) + "\n";
   out += "  guarantee    " + std::string(text_of(p.guarantee)) + "\n";
-  out += "  never splits under  " + std::string(text_of(p.safe_under)) + "\n";
+  out += "  never splits under  " + std::string(p.safe_under.text()) + "\n";
+  out += "  a commit is  " + std::string(text_of(p.commits_as().commit_point)) + "\n";
   out += "  one commit, N participants  " + costs(p) + "\n";
   if (p.ships_to_replicas)
     out += "  replicated placement: writes go to the home region and are shipped outward in order\n";
@@ -70,9 +71,9 @@ Result<std::string> print_protocols(const std::string& name) {
                  (guess.empty() ? "; there are:" + list : ", did you mean \"" + guess + "\"?")};
   }
   std::string out =
-      left("protocol", 13) + left("guarantee", 12) + left("never splits under", 21) + "one commit, N participants\n";
+      left("protocol", 13) + left("guarantee", 12) + left("never splits under", 23) + "one commit, N participants\n";
   for (const Protocol& p : all_protocols()) {
-    out += left(p.name, 13) + left(text_of(p.guarantee), 12) + left(text_of(p.safe_under), 21) + costs(p) + "\n";
+    out += left(p.name, 13) + left(text_of(p.guarantee), 12) + left(p.safe_under.text(), 23) + costs(p) + "\n";
   }
   return out;
 }

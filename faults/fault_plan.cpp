@@ -67,25 +67,26 @@ std::string_view name_of(Tail tail) {
 
 }  // namespace
 
-bool breaks_synchrony(const Fault& fault) {
+std::optional<Failure> failure_of(const Fault& fault, Failure crash) {
   switch (fault.kind) {
     case FaultKind::crash:
-    case FaultKind::duplicate:
     case FaultKind::disk_fail_sync:
     case FaultKind::disk_full:
+      return crash;
+    case FaultKind::duplicate:
     case FaultKind::clock_step:
     case FaultKind::transfer:
     case FaultKind::failover:
-      return false;
+      return std::nullopt;
     case FaultKind::pause:
     case FaultKind::disk_stall:
     case FaultKind::cut:
     case FaultKind::drop:
     case FaultKind::reorder:
     case FaultKind::link:
-      return true;
+      return Failure::partition;
   }
-  return true;
+  return Failure::partition;
 }
 
 std::string describe(const Fault& fault, const Directory& directory) {

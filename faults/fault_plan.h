@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "protocols/directory.h"
+#include "protocols/fault_model.h"
 #include "protocols/machine.h"
 
 namespace geocommit {
@@ -72,9 +73,13 @@ using FaultPlan = std::vector<Fault>;
   return fault.trigger == NodeId{} ? fault.node : fault.trigger;
 }
 
-/// True if it can make a message lost or later than a timeout allows: what 3PC is not built for (Skeen 1981). Crashes
-/// are not among them.
-[[nodiscard]] bool breaks_synchrony(const Fault& fault);
+/// The worst that it can do to a claim of safety; nullopt: nothing. A node whose log cannot be written ends itself.
+/// crash: what a crash is in that world, as what was sent arrives there or may be lost (docs/fault-models.md).
+[[nodiscard]] std::optional<Failure> failure_of(const Fault& fault, Failure crash);
+/// True if it can make a message lost or later than a timeout allows: what 3PC is not built for (Skeen 1981).
+[[nodiscard]] inline bool breaks_synchrony(const Fault& fault) {
+  return failure_of(fault, Failure::crash) == Failure::partition;
+}
 
 /// One line for people: "at 1.200s for 300ms: crash coordinator@r0 (tail lost)".
 [[nodiscard]] std::string describe(const Fault& fault, const Directory& directory);

@@ -21,6 +21,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .wire_id = two_phase_commit::kWireId,
         .guarantee = Guarantee::atomic,
         .safe_under = FaultModel::crashes_and_partitions,
+        .commit_point = CommitPoint::forced,
         .ships_to_replicas = false,
         .route = two_phase_commit::route,
         .make = two_phase_commit::make,
@@ -41,6 +42,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .wire_id = three_phase_commit::kWireId,
         .guarantee = Guarantee::atomic,
         .safe_under = FaultModel::crashes,
+        .commit_point = CommitPoint::forced,
         .ships_to_replicas = false,
         .route = three_phase_commit::route,
         .make = three_phase_commit::make,
@@ -62,6 +64,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .wire_id = 3,
         .guarantee = Guarantee::atomic,
         .safe_under = FaultModel::crashes_and_partitions,
+        .commit_point = CommitPoint::forced,
         .ships_to_replicas = true,
         .routes_over = two_phase_commit::kWireId,
         .route = home_region::route,
@@ -107,6 +110,12 @@ std::string_view Protocol::record_name(std::uint8_t kind) const { return name_in
 Meaning Protocol::record_meaning(std::uint8_t kind) const {
   const RecordRow* row = row_of(commits_as().records, kind);
   return row == nullptr ? Meaning::none : row->meaning;
+}
+
+std::string_view Protocol::record_name(Meaning meaning) const {
+  const std::span<const RecordRow> rows = commits_as().records;
+  const auto row = std::find_if(rows.begin(), rows.end(), [&](const RecordRow& r) { return r.meaning == meaning; });
+  return row == rows.end() ? "?" : row->name;
 }
 
 std::string_view Protocol::timer_name(std::uint8_t timer) const { return name_in(commits_as().timers, timer); }

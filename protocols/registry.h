@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "protocols/directory.h"
+#include "protocols/fault_model.h"
 #include "protocols/machine.h"
 #include "protocols/transaction.h"
 
@@ -36,7 +37,6 @@ struct OrphanRule {
 };
 
 enum class Guarantee : std::uint8_t { atomic, compensated };
-enum class FaultModel : std::uint8_t { crashes, crashes_and_partitions };  ///< Under what it never splits.
 
 /// The closed-form cost of one fault-free commit with n participants (its README, Cost), held by tests to what runs.
 /// The coordinator is not counted in n.
@@ -104,7 +104,8 @@ struct Protocol {
   std::string_view folder;  ///< Under protocols/.
   std::uint8_t wire_id{};   ///< Stable for ever: it is in logs and on the wire. 0 is no protocol.
   Guarantee guarantee{Guarantee::atomic};
-  FaultModel safe_under{FaultModel::crashes_and_partitions};
+  FaultModel safe_under{FaultModel::crashes_and_partitions};  ///< Under what it never splits.
+  CommitPoint commit_point{CommitPoint::forced};
   bool ships_to_replicas{};    ///< Replicated placement: writes go to the home only and are shipped outward in order.
   std::uint8_t routes_over{};  ///< A router: wire_id of the row whose machines commit its transactions. 0: its own do.
   Route (*route)(const Request& request, const Directory& directory){};  ///< Every row has one.
@@ -128,6 +129,7 @@ struct Protocol {
   [[nodiscard]] Meaning sent_after(std::uint8_t kind) const;  ///< KindRow::after
   [[nodiscard]] std::string_view record_name(std::uint8_t kind) const;
   [[nodiscard]] Meaning record_meaning(std::uint8_t kind) const;
+  [[nodiscard]] std::string_view record_name(Meaning meaning) const;  ///< The first that says so.
   [[nodiscard]] std::string_view timer_name(std::uint8_t timer) const;
 };
 

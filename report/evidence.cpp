@@ -97,7 +97,7 @@ Result<std::string> seal_evidence(const CellPlace& place, const Plan& plan, cons
   manifest.why_not_drained = evidence.why_not_drained;
   manifest.load_began = evidence.load_began;
   manifest.clock = evidence.clock;
-  manifest.beyond_model = beyond_crashes(evidence.faults);
+  manifest.beyond_model = beyond(cell.protocol->safe_under, kRealCrash, evidence.faults);
   manifest.incomplete = evidence.incomplete;
   auto experiment = seal_file(place.results / kExperimentFile);
   if (!experiment) return experiment.error();

@@ -101,7 +101,7 @@ CellResult judge_cell(const CellRun& run, CellEvidence evidence, Console& consol
   input.first_fault = first_fault(evidence.faults);
   input.counters_lost = evidence.counters_lost;
   CheckOptions options;
-  options.beyond_model = beyond_crashes(evidence.faults);
+  options.beyond_model = beyond(run.cell.protocol->safe_under, kRealCrash, evidence.faults);
   input.verdict = check(history, options);
   if (auto sealed = seal_evidence({run.paths.results, run.run_id}, run.plan, run.cell, evidence)) {
     out.evidence = std::move(sealed).value();

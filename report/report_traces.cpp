@@ -75,8 +75,7 @@ class Drawn {
     Json out = Json::array();
     std::map<std::size_t, std::int64_t> open;
     for (const trace::Step& step : timeline_.steps) {
-      const bool participant = static_cast<Role>(step.event.role) == Role::participant;
-      if (participant && step.event.type == EventType::forced && trace::kind_of(step.event) == "prepared") {
+      if (trace::begins_doubt(step.event)) {
         open.try_emplace(step.node, step.event.t_ns);
       } else if (step.event.type == EventType::decided && open.contains(step.node)) {
         out.push_back({{"node", name(step.node)}, {"from_ms", ms(open[step.node])}, {"to_ms", ms(step.event.t_ns)}});

@@ -90,11 +90,13 @@ FuzzResult run_case(const FuzzCase& one) {
     }
   }
   CheckOptions options;
-  if (!one.timely) {
+  const FaultModel& claim = one.spec.protocol->safe_under;
+  if (!one.timely && !claim.survives(Failure::partition)) {
     options.beyond_model.push_back({Duration{0}, std::nullopt});
   }
   for (const FaultSpan& span : world.fault_spans()) {
-    if (breaks_synchrony(one.spec.faults[span.fault])) {
+    const std::optional<Failure> failure = failure_of(one.spec.faults[span.fault], Failure::crash);
+    if (failure && !claim.survives(*failure)) {
       options.beyond_model.push_back({span.began, span.felt});
     }
   }

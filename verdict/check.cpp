@@ -291,7 +291,7 @@ class Checker {
       const Duration first = evidence.first_written - history_.load_began;
       lived(asked != nullptr ? *begin : first, evidence.last_written - history_.load_began);
     }
-    return protocol_->safe_under == FaultModel::crashes && begin &&
+    return !protocol_->safe_under.survives(Failure::partition) && begin &&
            std::any_of(options_.beyond_model.begin(), options_.beyond_model.end(),
                        [&](const FaultSpan& span) { return span.begin <= *end && (!span.end || *span.end >= *begin); });
   }

@@ -56,7 +56,7 @@ struct Violation {
 };
 
 struct CheckOptions {
-  /// When something was in force that a protocol for crashes alone does not claim to stand (breaks_synchrony()).
+  /// When something was in force that the run's protocol does not claim to survive (Protocol::safe_under).
   std::vector<FaultSpan> beyond_model;
   std::size_t examples_per_class{20};
 };
@@ -65,8 +65,8 @@ struct Verdict {
   Judgement judgement{Judgement::unknown};
   std::array<std::uint64_t, kViolationClasses> counts{};
   std::vector<Violation> examples;  ///< The first of each class, in the order of transaction ids.
-  /// Violation only: each one is what the protocol's fault model predicts (Protocol::safe_under is `crashes`, and all
-  /// follows from transactions with both outcomes that lived in one of CheckOptions::beyond_model).
+  /// Violation only: each one is what the protocol's fault model predicts (it does not survive everything, and
+  /// all follows from transactions with both outcomes that lived in one of CheckOptions::beyond_model).
   bool expected{};
   std::vector<std::string> unknown_reasons;  ///< Also beside a violation.
   std::uint64_t transactions{};              ///< With a record in any log.

@@ -156,8 +156,7 @@ class Drawing {
 
   /// In doubt from the prepared record's being durable to the outcome.
   void follow(const Step& step) {
-    const bool participant = static_cast<Role>(step.event.role) == Role::participant;
-    if (participant && step.event.type == EventType::forced && kind_of(step.event) == "prepared") {
+    if (begins_doubt(step.event)) {
       in_doubt_.insert(step.node);
       legend_ = true;
     } else if (step.event.type == EventType::decided) {

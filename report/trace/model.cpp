@@ -249,6 +249,12 @@ std::string kind_of(const Event& event) {
   }
 }
 
+bool begins_doubt(const Event& event) {
+  const Protocol* protocol = find_protocol(event.protocol);
+  return static_cast<Role>(event.role) == Role::participant && event.type == EventType::forced && protocol != nullptr &&
+         protocol->record_meaning(event.kind) == Meaning::yes;
+}
+
 std::string describe(const Cell& cell, const Step& step) {
   const Event& e = step.event;
   const auto name = [&] {

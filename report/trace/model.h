@@ -68,6 +68,8 @@ struct Cell {
 [[nodiscard]] std::optional<TxnId> parse_txn(const std::string& text);
 /// "PREPARE", "prepared", "inquire", ...
 [[nodiscard]] std::string kind_of(const Event& event);
+/// A participant's YES is durable: from here on it is in doubt, until the outcome.
+[[nodiscard]] bool begins_doubt(const Event& event);
 /// What happened, in a few words: "forces prepared", "locks granted after waiting", "-> VOTE".
 [[nodiscard]] std::string describe(const Cell& cell, const Step& step);
 

@@ -101,7 +101,6 @@ class Writer {
     for (const Step& step : timeline.steps) {
       Open& at = open[step.node];
       const Event& e = step.event;
-      const bool participant = static_cast<Role>(e.role) == Role::participant;
       if (e.type == EventType::await) at.wait = e.t_ns;
       if (e.type == EventType::granted) {
         close(at.wait, step.node, kLocks, "waits for locks", e.t_ns);
@@ -114,7 +113,7 @@ class Writer {
       if (e.type == EventType::force && at.force < 0) at.force = e.t_ns;
       if (e.type == EventType::forced) {
         close(at.force, step.node, kForces, "forced write", e.t_ns);
-        if (participant && kind_of(e) == "prepared") at.doubt = e.t_ns;
+        if (begins_doubt(e)) at.doubt = e.t_ns;
       }
       if (e.type == EventType::decided) close(at.doubt, step.node, kInDoubt, "in doubt", e.t_ns);
     }

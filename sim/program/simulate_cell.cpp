@@ -209,7 +209,7 @@ void sum_up(const Plan& plan, const World& world, const MetricSet& window, const
   const Settings& settings = plan.point(out.cell).settings;
   out.phases = fault_phases(history.outcomes, directory, settings.warmup, settings.duration, spans_of(out.faults),
                             plan.timeouts.at(out.cell.point).outcome());
-  options.beyond_model = beyond_crashes(out.faults);
+  options.beyond_model = beyond(out.cell.protocol->safe_under, kSimulatedCrash, out.faults);
   input.verdict = check(history, options);
   if (out.faults.empty()) {
     input.prediction =

@@ -267,6 +267,25 @@ TEST_CASE("what probably was not meant is warned of") {
         std::vector<std::string>{"x.yaml:1:3: pause agent@us-east-1 heals at 63s, after the load's end at 62s"});
 }
 
+TEST_CASE("a crash is beyond a claim that does not stand what that world lets it lose") {
+  FaultRecord record;
+  record.fault.parts.push_back({});
+  record.times.push_back({4s, 6s, std::nullopt, std::nullopt});
+  const auto spans = [&](FaultKind kind, const FaultModel& claim, Failure crash) {
+    record.fault.parts.back().kind = kind;
+    return beyond(claim, crash, {record}).size();
+  };
+  for (const FaultKind dies : {FaultKind::crash, FaultKind::disk_full, FaultKind::disk_fail_sync}) {
+    CHECK(spans(dies, FaultModel::crashes_where_sent_arrives, kRealCrash) == 1);
+    CHECK(spans(dies, FaultModel::crashes_where_sent_arrives, kSimulatedCrash) == 0);
+    CHECK(spans(dies, FaultModel::crashes, kRealCrash) == 0);
+  }
+  CHECK(spans(FaultKind::duplicate, FaultModel::crashes_where_sent_arrives, kRealCrash) == 0);
+  CHECK(spans(FaultKind::cut, FaultModel::crashes_where_sent_arrives, kSimulatedCrash) == 1);
+  CHECK(spans(FaultKind::cut, FaultModel::crashes, kRealCrash) == 1);
+  CHECK(spans(FaultKind::cut, FaultModel::crashes_and_partitions, kRealCrash) == 0);
+}
+
 TEST_CASE("what a protocol for crashes alone does not claim to stand, and when") {
   FaultRecord record;
   record.fault.parts.push_back({});
@@ -274,14 +293,14 @@ TEST_CASE("what a protocol for crashes alone does not claim to stand, and when")
   fault.length = 2s;
   record.times.push_back({4s, 6s, std::nullopt, std::nullopt});
   const auto span = [&] {
-    const std::vector<FaultSpan> spans = beyond_crashes({record});
+    const std::vector<FaultSpan> spans = beyond(FaultModel::crashes, kRealCrash, {record});
     REQUIRE(spans.size() == 1);
     return std::pair(spans[0].begin, spans[0].end.value_or(kForever));
   };
   for (const FaultKind kind : {FaultKind::crash, FaultKind::disk_full, FaultKind::duplicate, FaultKind::clock_step,
                                FaultKind::transfer, FaultKind::failover}) {
     fault.kind = kind;
-    CHECK(beyond_crashes({record}).empty());
+    CHECK(beyond(FaultModel::crashes, kRealCrash, {record}).empty());
   }
   SECTION("a cut is felt by connections for as long again") {
     fault.kind = FaultKind::cut;
@@ -310,7 +329,7 @@ TEST_CASE("what a protocol for crashes alone does not claim to stand, and when")
   SECTION("one that never began is none") {
     fault.kind = FaultKind::cut;
     record.times.clear();
-    CHECK(beyond_crashes({record}).empty());
+    CHECK(beyond(FaultModel::crashes, kRealCrash, {record}).empty());
     CHECK(spans_of({record}).empty());
   }
   SECTION("an order has no length, and is no fault in force") {

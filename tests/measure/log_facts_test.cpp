@@ -91,7 +91,7 @@ TEST_CASE("without an outcome only a participant's prepared record is a vote") {
       record.record.kind = kind;
       record.role = Role::participant;
       const std::vector<Fact> facts = facts_of(record);
-      const bool prepared = protocol.record_name(kind) == "prepared";
+      const bool prepared = protocol.record_meaning(kind) == Meaning::yes;
       INFO(protocol.name << " " << protocol.record_name(kind));
       REQUIRE(facts.size() == (prepared ? 1 : 0));
       CHECK((facts.empty() || facts[0].kind == FactKind::voted_yes));

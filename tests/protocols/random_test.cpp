@@ -15,7 +15,7 @@ namespace {
 class RandomRun {
  public:
   RandomRun(const Protocol& protocol, std::uint64_t seed)
-      : RandomRun(protocol, seed, protocol.safe_under == FaultModel::crashes_and_partitions) {}
+      : RandomRun(protocol, seed, protocol.safe_under.survives(Failure::partition)) {}
   RandomRun(const Protocol& protocol, std::uint64_t seed, bool partitions)
       : random_(seed), partitions_(partitions), sites_(1 + pick(4)), world_(protocol, sites_) {}
 

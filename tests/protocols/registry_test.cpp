@@ -42,6 +42,10 @@ TEST_CASE("every row of the table is complete and unique") {
     CHECK(in_their_places(machines.records));
     CHECK(in_their_places(machines.timers));
     CHECK(row.record_name(0) == "?");
+    CHECK(row.record_name(Meaning::yes) != "?");
+    CHECK(row.record_name(Meaning::none) == "?");
+    // What is told before it is durable anywhere is lost with who told it.
+    CHECK((machines.commit_point == CommitPoint::forced || !row.safe_under.survives(Failure::lost_sends)));
     CHECK(row.record_meaning(255) == Meaning::none);
     CHECK(row.timer_name(0) == "?");
     CHECK(row.kind_name(0) == "?");
@@ -61,6 +65,22 @@ TEST_CASE("wire ids and guarantees are what is on the wire and in reports") {
   CHECK(find_protocol("3pc")->safe_under == FaultModel::crashes);
   CHECK(&find_protocol("home-region")->commits_as() == find_protocol("2pc"));
   CHECK(find_protocol("home-region")->ships_to_replicas);
+}
+
+TEST_CASE("a fault model is what is survived, and each says so in its own words") {
+  struct Expected {
+    FaultModel model;
+    bool lost_sends, partition;
+    std::string_view text;
+  };
+  for (const Expected& e : {Expected{FaultModel::crashes_where_sent_arrives, false, false, "crashes, sent arrives"},
+                            Expected{FaultModel::crashes, true, false, "crashes"},
+                            Expected{FaultModel::crashes_and_partitions, true, true, "crashes, partitions"}}) {
+    CHECK(e.model.survives(Failure::crash));
+    CHECK(e.model.survives(Failure::lost_sends) == e.lost_sends);
+    CHECK(e.model.survives(Failure::partition) == e.partition);
+    CHECK(e.model.text() == e.text);
+  }
 }
 
 TEST_CASE("names differ from each other") {

@@ -25,13 +25,33 @@ bool all_read_only(const World& world) {
                      [](const Node& node) { return node.role == Role::coordinator || node.voted == Vote::read_only; });
 }
 
+/// `node` has sent a commit to every other site that has to know.
+bool told_all(const World& world, const Node& node) {
+  return std::all_of(world.nodes().begin(), world.nodes().end(), [&](const Node& other) {
+    return other.role == Role::coordinator || other.id == node.id || other.voted == Vote::read_only ||
+           std::any_of(world.sent().begin(), world.sent().end(), [&](const PeerMessage& sent) {
+             const Message& m = std::get<ProtocolMessage>(sent.payload).message;
+             return m.from == node.id && m.to == other.id && m.outcome == Outcome::commit;
+           });
+  });
+}
+
+/// Nobody who votes, or has voted for it.
+bool promised(const Node& node) {
+  return node.role == Role::coordinator || node.voted == Vote::yes || node.voted == Vote::read_only;
+}
+
+std::string in_quotes(const World& world, Meaning meaning) {
+  return "`" + std::string(world.protocol().record_name(meaning)) + "`";
+}
+
 }  // namespace
 
 void check_send(World& world, const Node& node, const Message& message) {
   const std::string kind{world.protocol().kind_name(message.kind)};
   const Meaning after = world.protocol().sent_after(message.kind);
   if (message.vote == Vote::yes && !durable_record(world, node, Meaning::yes)) {
-    world.violation(node.name + " votes YES before `prepared` is durable");
+    world.violation(node.name + " votes YES before " + in_quotes(world, Meaning::yes) + " is durable");
   }
   if (message.vote == Vote::yes && node.voted == Vote::no) {
     world.violation(node.name + " votes YES after NO");
@@ -40,12 +60,17 @@ void check_send(World& world, const Node& node, const Message& message) {
     world.violation(node.name + " acknowledges a commit that is not durable there");
   }
   if (after == Meaning::precommit && !durable_record(world, node, Meaning::precommit)) {
-    world.violation(node.name + " sends " + kind + " before `precommit` is durable");
+    world.violation(node.name + " sends " + kind + " before " + in_quotes(world, Meaning::precommit) + " is durable");
   }
-  if (message.outcome == Outcome::commit && std::none_of(world.nodes().begin(), world.nodes().end(), [](const Node& n) {
-        return durable_outcome(n, Outcome::commit);
-      })) {
-    world.violation(node.name + " tells commit, which is durable nowhere");
+  if (message.outcome == Outcome::commit) {
+    const bool durable = std::any_of(world.nodes().begin(), world.nodes().end(),
+                                     [](const Node& n) { return durable_outcome(n, Outcome::commit); });
+    if (world.protocol().commit_point == CommitPoint::forced && !durable) {
+      world.violation(node.name + " tells commit, which is durable nowhere");
+    }
+    if (!std::all_of(world.nodes().begin(), world.nodes().end(), promised)) {
+      world.violation(node.name + " tells commit without every YES");
+    }
   }
   // A site that never voted may abort alone, but a peer may act on its word: durable first.
   if (message.outcome == Outcome::abort && node.role == Role::participant && !durable_outcome(node, Outcome::abort) &&
@@ -66,12 +91,13 @@ void check_decide(World& world, const Node& node, Outcome outcome) {
   }
   if (outcome == Outcome::commit) {
     for (const Node& other : world.nodes()) {
-      if (other.role == Role::participant && other.voted != Vote::yes && other.voted != Vote::read_only) {
+      if (!promised(other)) {
         world.violation(node.name + " commits without the YES of " + other.name);
       }
     }
-    if (node.role == Role::coordinator && !durable_outcome(node, Outcome::commit) && !all_read_only(world)) {
-      world.violation(node.name + " answers the client before commit is durable");
+    const bool sent = world.protocol().commit_point == CommitPoint::sent && told_all(world, node);
+    if (node.role == Role::coordinator && !durable_outcome(node, Outcome::commit) && !sent && !all_read_only(world)) {
+      world.violation(node.name + " answers the client before commit is irrevocable");
     }
   }
   const Outcome other = outcome == Outcome::commit ? Outcome::abort : Outcome::commit;
@@ -92,7 +118,8 @@ void check_forget(World& world, const Node& node) {
   }
   for (const Node& other : world.nodes()) {
     const bool split = other.decided == Outcome::abort;  // Reported as such.
-    if (other.voted == Vote::yes && !split && !durable_outcome(other, Outcome::commit)) {
+    const bool sent = world.protocol().commit_point == CommitPoint::sent && told_all(world, node);
+    if (other.voted == Vote::yes && !split && !sent && !durable_outcome(other, Outcome::commit)) {
       world.violation("C forgets a commit that " + other.name + " has not made durable");
     }
   }

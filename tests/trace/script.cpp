@@ -71,7 +71,7 @@ class Runner {
       if (split_expected_ && !split_seen) {
         result.violations.emplace_back("expected a split outcome, yet there is none");
       }
-      if (split_expected_ && world_->protocol().safe_under != FaultModel::crashes) {
+      if (split_expected_ && world_->protocol().safe_under.survives(Failure::partition)) {
         result.violations.emplace_back("a split is expected of a protocol that claims to be safe under partitions");
       }
     }
