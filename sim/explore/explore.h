@@ -7,6 +7,7 @@
 #include <functional>
 #include <iosfwd>
 #include <limits>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -53,6 +54,9 @@ struct Options {
   std::uint32_t participants{3};  ///< 1 to 6.
   std::uint32_t read_only{};      ///< So many of them, the last ones, only read.
   bool lost_tail{};               ///< A crash may lose any suffix of the unsynced log.
+  /// What a process had sent when it crashed arrives; else any subset of it is lost. Nullopt: as the row claims to
+  /// stand.
+  std::optional<bool> sent_arrives;
   Bounds bounds;
   Limits limits;
   /// Participants that do the same work count as interchangeable. If the machines turn out not to treat them so (3PC:
@@ -103,6 +107,11 @@ using Stop = std::function<bool(const Progress&)>;
 struct Violated {
   std::string what;
 };
+
+/// What was sent arrives: as asked for, or as far as the row's claim goes.
+[[nodiscard]] bool sent_arrives(std::optional<bool> asked, const Protocol& protocol);
+/// What the bounds allow that the row does not claim to survive, for people; empty: nothing.
+[[nodiscard]] std::string beyond_claim(const Options& options);
 
 /// The search. `stop` may be empty.
 [[nodiscard]] Report explore(const Options& options, const Stop& stop = {});

@@ -34,11 +34,16 @@ std::string World::label(const State& state, const Action& action) const {
     }
     return text;
   };
+  const auto in_step = [&] {
+    return action.sends() == 0 ? ""
+                               : "; crashes after " + std::to_string(action.sends()) + " of its sends, keeps " +
+                                     std::to_string(action.kept_after_sends()) + " records";
+  };
   switch (action.kind) {
     case ActionKind::deliver:
-      return in_flight(action.value);
+      return in_flight(action.value) + in_step();
     case ActionKind::deliver_denied:
-      return in_flight(action.value) + ", lock denied";
+      return in_flight(action.value) + ", lock denied" + in_step();
     case ActionKind::duplicate:
     case ActionKind::drop: {
       const FlightMessage& m = model_.message(action.value);
@@ -46,9 +51,10 @@ std::string World::label(const State& state, const Action& action) const {
              " " + model_.text(action.value);
     }
     case ActionKind::force:
-      return node + " force done";
+      return node + " force done" + in_step();
     case ActionKind::timer:
-      return node + " timer " + model_.timer_name(static_cast<std::uint8_t>(action.value)) + too_early(action.keep);
+      return node + " timer " + model_.timer_name(static_cast<std::uint8_t>(action.value)) + too_early(action.keep) +
+             in_step();
     case ActionKind::crash: {
       const std::size_t size = properties(state, action.node).log_size;
       return node + " crashes, keeps " + std::to_string(action.keep) + "/" + std::to_string(size) + " records" +
@@ -67,7 +73,7 @@ std::string World::label(const State& state, const Action& action) const {
     case ActionKind::heal:
       return "heal";
     case ActionKind::wound:
-      return node + " wounded";
+      return node + " wounded" + in_step();
   }
   return "?";
 }

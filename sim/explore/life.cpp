@@ -63,7 +63,8 @@ void NodeModel::Life::forget_step() {
   sent.clear();
   alarms.clear();
   violation.clear();
-  commits = aborts = false;
+  moments.clear();
+  commits = aborts = has_committed_ = has_aborted_ = false;
 }
 
 void NodeModel::Life::violate(const std::string& what) { throw Violated{what}; }
@@ -177,6 +178,8 @@ std::size_t NodeModel::Life::send(NodeId to, const PeerPayload& payload) {
     check_told(*reply);
   } else if (std::holds_alternative<ProtocolMessage>(payload) || std::holds_alternative<Wound>(payload)) {
     sent.emplace_back(to, payload);
+    moments.push_back(
+        {static_cast<std::uint8_t>(log.size()), static_cast<std::uint8_t>(synced), has_committed_, has_aborted_});
   }
   return 1;
 }
@@ -214,26 +217,43 @@ bool NodeModel::Life::durable_outcome(Outcome outcome) const {
   });
 }
 
+bool NodeModel::Life::commit_is_irrevocable() const {
+  if (durable_outcome(Outcome::commit)) {
+    return true;
+  }
+  bool told_all = model_.row_.commit_point == CommitPoint::sent;
+  for (std::size_t site = 1; site < model_.nodes(); ++site) {
+    told_all = told_all && (site == node_ || model_.only_reads(site) || ((told_commit >> site) & 1U) != 0);
+  }
+  return told_all;
+}
+
+std::string NodeModel::Life::commit_point() const {
+  return model_.row_.commit_point == CommitPoint::forced ? "durable" : "durable, or sent to every site";
+}
+
 void NodeModel::Life::check_told(const ClientReply& reply) {
   commits = commits || reply.outcome == Outcome::commit;
   aborts = aborts || reply.outcome == Outcome::abort;
-  const bool all_read = model_.options_.read_only == model_.options_.participants;
-  if (reply.outcome == Outcome::commit && !durable_outcome(Outcome::commit) && !all_read) {
-    violate("the client is told commit before it is durable");
+  has_committed_ = has_committed_ || reply.outcome == Outcome::commit;
+  has_aborted_ = has_aborted_ || reply.outcome == Outcome::abort;
+  if (reply.outcome == Outcome::commit && !commit_is_irrevocable() && !model_.all_read()) {
+    violate("the client is told commit before it is " + commit_point());
   }
 }
 
 void NodeModel::Life::check_send(const Message& message, Outcome heard) {
   const std::string kind{model_.row_.kind_name(message.kind)};
+  const auto record = [this](Meaning meaning) { return std::string(model_.row_.record_name(meaning)); };
   switch (model_.row_.sent_after(message.kind)) {
     case Meaning::yes:
       if (message.vote == Vote::yes && !durable(Meaning::yes)) {
-        violate("YES before `prepared` is durable");
+        violate("YES before `" + record(Meaning::yes) + "` is durable");
       }
       break;
     case Meaning::precommit:
       if (!durable(Meaning::precommit)) {
-        violate(kind + " before `precommit` is durable");
+        violate(kind + " before `" + record(Meaning::precommit) + "` is durable");
       }
       break;
     case Meaning::outcome:
@@ -251,8 +271,12 @@ void NodeModel::Life::check_send(const Message& message, Outcome heard) {
     violate("abort is told to others before it is durable");
   }
   // Who passes on what it has just heard relies on the durable record of whoever said it.
-  if (decides && message.outcome == Outcome::commit && heard != Outcome::commit && !durable_outcome(Outcome::commit)) {
-    violate("DECISION commit before it is durable");
+  if (decides && message.outcome == Outcome::commit) {
+    if (model_.row_.commit_point == CommitPoint::forced && heard != Outcome::commit &&
+        !durable_outcome(Outcome::commit)) {
+      violate(kind + " commit before it is durable");
+    }
+    told_commit = static_cast<std::uint8_t>(told_commit | 1U << model_.node_of(message.to));
   }
 }
 
@@ -271,6 +295,12 @@ void NodeModel::Life::machine_stepped(const TxnDescriptor& txn, Role /*role*/, c
                      if (decided_ != Outcome::undecided && decided_ != o.outcome) {
                        violate("a decision is taken back");
                      }
+                     // Whoever heard of it relies on who told it. Otherwise, told first: check_send() has seen to
+                     // forced.
+                     if (model_.row_.commit_point == CommitPoint::sent && o.outcome == Outcome::commit &&
+                         heard != Outcome::commit && !commit_is_irrevocable() && !model_.all_read()) {
+                       violate("commit is decided before it is " + commit_point());
+                     }
                      decided_ = o.outcome;
                      commits = commits || o.outcome == Outcome::commit;
                      aborts = aborts || o.outcome == Outcome::abort;
@@ -288,6 +318,14 @@ void NodeModel::Life::machine_stepped(const TxnDescriptor& txn, Role /*role*/, c
                    [](const Note&) {},
                },
                output);
+  }
+}
+
+void NodeModel::Life::transaction_decided(const TxnDescriptor& txn, Outcome outcome, Reason /*why*/,
+                                          Duration /*latency*/, std::uint32_t /*delays*/) {
+  if (ours(txn.txn)) {
+    has_committed_ = has_committed_ || outcome == Outcome::commit;
+    has_aborted_ = has_aborted_ || outcome == Outcome::abort;
   }
 }
 

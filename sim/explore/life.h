@@ -28,6 +28,7 @@ class NodeModel::Life final : public Environment, public Observer {
   std::vector<std::string> alarms;
   std::string violation;
   bool commits{}, aborts{};
+  std::vector<Moment> moments;  ///< As of NodeStep.
   void forget_step();
 
   // What is.
@@ -36,6 +37,7 @@ class NodeModel::Life final : public Environment, public Observer {
   std::vector<std::pair<WriteToken, std::size_t>> forces;  ///< Pending, and the log's size when asked.
   std::vector<Armed> timers;
   NodeEngine engine;
+  std::uint8_t told_commit{};  ///< Nodes that a decision to commit was sent to, by this start. One bit each.
 
   [[nodiscard]] NodeProperties properties() const;
   /// Checks of a state, after each input.
@@ -53,6 +55,8 @@ class NodeModel::Life final : public Environment, public Observer {
   // Observer
   void machine_stepped(const TxnDescriptor& txn, Role role, const Input& input, const Outbox& out) override;
   void alarm(std::string_view what) override { alarms.emplace_back(what); }
+  void transaction_decided(const TxnDescriptor& txn, Outcome outcome, Reason why, Duration latency,
+                           std::uint32_t delays) override;
 
  private:
   void deny(const FlightMessage& message);
@@ -61,6 +65,9 @@ class NodeModel::Life final : public Environment, public Observer {
   void violate(const std::string& what);
   [[nodiscard]] bool durable(Meaning meaning) const;
   [[nodiscard]] bool durable_outcome(Outcome outcome) const;
+  /// Durable here; or, if the row says that this is enough, sent to every other site that has to know.
+  [[nodiscard]] bool commit_is_irrevocable() const;
+  [[nodiscard]] std::string commit_point() const;
   [[nodiscard]] bool ours(const TxnId& txn) const { return txn.coordinator == model_.id(0); }
   [[nodiscard]] static EngineOptions engine_options(const NodeModel& model, std::size_t node, Epoch epoch);
 
@@ -69,7 +76,8 @@ class NodeModel::Life final : public Environment, public Observer {
   Epoch epoch_;
   std::vector<std::uint8_t> arming_;  ///< Timers that the step's outputs arm, in order.
   Outcome decided_{Outcome::undecided};
-  bool phantom_{};  ///< Another transaction is at work: nothing of it is kept.
+  bool has_committed_{}, has_aborted_{};  ///< So far in the step.
+  bool phantom_{};                        ///< Another transaction is at work: nothing of it is kept.
 };
 
 }  // namespace geocommit::explore

@@ -72,6 +72,9 @@ void add_bounds(CLI::App& app, Options& options) {
       ->check(kCount(Bounds::kEveryRestart))
       ->capture_default_str();
   app.add_flag("--lost-tail", options.lost_tail, "a crash may lose any suffix of the unsynced log");
+  app.add_flag("--sent-arrives,!--sent-lost", options.sent_arrives,
+               "whether what a process had sent when it crashed arrives, or any subset of it is lost; without either, "
+               "lost if the protocol claims to stand that");
 }
 
 void add_limits(CLI::App& app, Arguments& arguments) {
@@ -131,8 +134,9 @@ void add_failover(CLI::App& app, Arguments& arguments) {
       ->check(CLI::Range(1U, 12U))
       ->needs(on)
       ->capture_default_str();
-  for (const char* other : {"--participants", "--read-only", "--partitions", "--duplicates", "--drops",
-                            "--early-timers", "--early-firings", "--denials", "--wounds", "--restarts"}) {
+  for (const char* other :
+       {"--participants", "--read-only", "--partitions", "--duplicates", "--drops", "--early-timers", "--early-firings",
+        "--denials", "--wounds", "--restarts", "--sent-arrives"}) {
     on->excludes(app.get_option(other));
   }
   for (const char* other : kShippingOptions) {
@@ -253,6 +257,7 @@ int run(const CLI::App& app, Arguments& arguments) {
     conflict.duplicates = options.bounds.duplicates;
     conflict.drops = options.bounds.drops;
     conflict.lost_tail = options.lost_tail;
+    conflict.sent_arrives = options.sent_arrives;
     conflict.limits = options.limits;
     return run_explore_conflict(conflict, host);
   }

@@ -159,6 +159,9 @@ NodeStep NodeModel::compute(std::size_t node, StateNumber number, NodeInput inpu
   state.inputs.push_back(input);
   try {
     life.apply(input);
+    if (input.sends > 0) {
+      return crash_in_step(node, life, from.epoch, input);
+    }
     life.check_state();
   } catch (const Violated& violated) {
     NodeStep step;
@@ -186,11 +189,24 @@ StateNumber NodeModel::intern_down(std::size_t node, State state) {
   return intern(node, key, std::move(state));
 }
 
-NodeStep NodeModel::finish(std::size_t node, Life& life, State state) {
+/// So many messages have left, and nothing after them has happened.
+NodeStep NodeModel::crash_in_step(std::size_t node, Life& life, Epoch epoch, NodeInput input) {
+  const Moment at = life.moments.at(input.sends - 1U);
+  life.sent.erase(life.sent.begin() + input.sends, life.sent.end());
+  State state;
+  state.epoch = epoch;
+  state.start.assign(life.log.begin(), life.log.begin() + input.keep);
   NodeStep step;
-  step.commits = life.commits;
-  step.aborts = life.aborts;
-  step.alarms = life.alarms;
+  step.sent = seal(node, life);
+  step.next = intern_down(node, std::move(state));
+  const NodeProperties& down = properties(node, step.next);
+  step.commits = down.committed || at.commits;
+  step.aborts = down.aborted || at.aborts;
+  return step;
+}
+
+std::vector<MessageNumber> NodeModel::seal(std::size_t node, Life& life) {
+  std::vector<MessageNumber> sent;
   // As the transport does: the watermark is that of the moment when the frame is sealed, after the step.
   const Watermark watermark = life.engine.watermark();
   for (auto& [to, payload] : life.sent) {
@@ -203,11 +219,20 @@ NodeStep NodeModel::finish(std::size_t node, Life& life, State state) {
       flight.prepare = wire->descriptor.has_value();
     }
     flight.message = {id(node), Epoch{1}, watermark, std::move(payload)};
-    step.sent.push_back(intern(std::move(flight)));
+    sent.push_back(intern(std::move(flight)));
   }
-  std::sort(step.sent.begin(), step.sent.end());
-  step.sent.erase(std::unique(step.sent.begin(), step.sent.end()), step.sent.end());
+  std::sort(sent.begin(), sent.end());
+  sent.erase(std::unique(sent.begin(), sent.end()), sent.end());
+  return sent;
+}
 
+NodeStep NodeModel::finish(std::size_t node, Life& life, State state) {
+  NodeStep step;
+  step.commits = life.commits;
+  step.aborts = life.aborts;
+  step.alarms = life.alarms;
+  step.moments = std::move(life.moments);
+  step.sent = seal(node, life);
   state.properties = life.properties();
   state.description = life.engine.describe();
   if (const auto space = state.description.find(' '); space != std::string::npos) {
@@ -233,6 +258,9 @@ std::string NodeModel::up_key(Life& life, const State& state) const {
   }
   for (const std::uint8_t patience : state.properties.patience) {
     put(key, patience);
+  }
+  if (row_.commit_point == CommitPoint::sent) {
+    put(key, life.told_commit);
   }
   life.engine.hash_state(key);
   return key;

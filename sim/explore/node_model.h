@@ -29,6 +29,8 @@ enum class InputKind : std::uint8_t { deliver, deliver_denied, force, timer, wou
 struct NodeInput {
   InputKind kind{};
   std::uint16_t value{};  ///< Message, timer, or how many records a crash leaves.
+  std::uint8_t sends{};   ///< It crashes in the midst of the step, when so many messages have left. 0: it lives on.
+  std::uint8_t keep{};    ///< Then: how many records that leaves.
   auto operator<=>(const NodeInput&) const = default;
 };
 
@@ -50,12 +52,19 @@ struct NodeProperties {
   bool operator==(const NodeProperties&) const = default;
 };
 
+/// Just after a send of a step: what a crash then would leave, and what had been decided, or told to the client.
+struct Moment {
+  std::uint8_t log_size{}, synced{};
+  bool commits{}, aborts{};
+};
+
 struct NodeStep {
   StateNumber next{};
   std::vector<MessageNumber> sent;  ///< Ascending, each once.
   bool commits{}, aborts{};         ///< An outcome has been decided, made durable, or told to the client.
   std::string violation;            ///< Empty: none.
   std::vector<std::string> alarms;
+  std::vector<Moment> moments;  ///< By send, in their order.
 };
 
 class NodeModel {
@@ -72,6 +81,7 @@ class NodeModel {
   }
   [[nodiscard]] const FlightMessage& message(MessageNumber number) const { return *messages_[number]; }
   [[nodiscard]] bool only_reads(std::size_t node) const { return node > options_.participants - options_.read_only; }
+  [[nodiscard]] bool all_read() const { return options_.read_only == options_.participants; }
 
   /// What a state, and a message, is made of: the same in every search.
   [[nodiscard]] const std::string& key(std::size_t node, StateNumber state) const {
@@ -138,6 +148,9 @@ class NodeModel {
   void judge_inert(MessageNumber number);
   void judge_inert(std::size_t node, StateNumber state);
   [[nodiscard]] static std::string key_of(const FlightMessage& flight);
+  /// What the step has sent, as messages in flight: ascending, each once.
+  [[nodiscard]] std::vector<MessageNumber> seal(std::size_t node, Life& life);
+  [[nodiscard]] NodeStep crash_in_step(std::size_t node, Life& life, Epoch epoch, NodeInput input);
   [[nodiscard]] std::string up_key(Life& life, const State& state) const;
   [[nodiscard]] StateNumber intern_down(std::size_t node, State state);
   [[nodiscard]] StateNumber intern(std::size_t node, const std::string& key, State state);

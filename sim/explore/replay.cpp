@@ -27,7 +27,8 @@ std::string header(const Options& options) {
   for (const Setting& setting : kSettings) {
     text += " " + std::string(setting.name) + " " + std::to_string(options.bounds.*setting.bound);
   }
-  return text + " lost-tail " + (options.lost_tail ? "1" : "0");
+  return text + " lost-tail " + (options.lost_tail ? "1" : "0") +
+         (sent_arrives(options.sent_arrives, *options.protocol) ? " sent-arrives 1" : "");
 }
 
 bool parse_header(const std::string& line, Options& options) {
@@ -39,6 +40,7 @@ bool parse_header(const std::string& line, Options& options) {
   if (word != "explore" || options.protocol == nullptr || options.protocol->is_router()) {
     return false;
   }
+  options.sent_arrives = false;
   while (words >> word >> value) {
     const auto number = static_cast<std::uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
     bool known = true;
@@ -48,6 +50,8 @@ bool parse_header(const std::string& line, Options& options) {
       options.read_only = number;
     } else if (word == "lost-tail") {
       options.lost_tail = number != 0;
+    } else if (word == "sent-arrives") {
+      options.sent_arrives = number != 0;
     } else {
       known = false;
       for (const Setting& setting : kSettings) {

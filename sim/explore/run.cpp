@@ -28,6 +28,9 @@ std::string bounds_of(const Options& options) {
     text += ", " + std::to_string(options.bounds.restarts) + " restarts";
   }
   text += options.lost_tail ? ", lost tails" : "";
+  if (options.bounds.crashes > 0 && sent_arrives(options.sent_arrives, *options.protocol)) {
+    text += ", what the dead had sent arrives";
+  }
   text += options.reduce ? "" : ", no reduction";
   return text;
 }
@@ -50,6 +53,25 @@ void print_totals(const Report& report, const Options& options, double took, con
 }
 
 }  // namespace
+
+bool sent_arrives(std::optional<bool> asked, const Protocol& protocol) {
+  return asked.value_or(!protocol.safe_under.survives(Failure::lost_sends));
+}
+
+std::string beyond_claim(const Options& options) {
+  const Bounds& bounds = options.bounds;
+  const FaultModel& claim = options.protocol->safe_under;
+  std::string beyond;
+  if (bounds.crashes > 0 && !sent_arrives(options.sent_arrives, *options.protocol) &&
+      !claim.survives(Failure::lost_sends)) {
+    beyond = "a crash that loses what was sent";
+  }
+  if (bounds.partitions + bounds.drops + bounds.early_timers + bounds.early_firings > 0 &&
+      !claim.survives(Failure::partition)) {
+    beyond += (beyond.empty() ? "" : ", ") + std::string("messages lost or late between the living");
+  }
+  return beyond;
+}
 
 void print_progress(const Progress& progress, double begin, double& last, const Host& host) {
   constexpr double kEvery = 2;
@@ -139,6 +161,11 @@ int run_explore(const Options& options, const Host& host) {
     show("violation", finding);
   }
   if (!report.violations.empty()) {
+    if (const std::string beyond = beyond_claim(options); !beyond.empty()) {
+      host.out << "\n"
+               << options.protocol->name << " claims to be safe under " << options.protocol->safe_under.text()
+               << "; beyond it, and allowed here: " << beyond << "\n";
+    }
     return kViolation;
   }
   return conclude(report.ending, "no violation", host);

@@ -297,7 +297,9 @@ Report explore_ends(Options options, Ends& ends) {
 }
 
 Report explore(const Options& options, const Stop& stop) {
-  if (options.symmetry && options.participants > 1) {
+  // A crash in the midst of a step's sends tells sites apart: some have been sent to already.
+  const bool one_by_one = options.bounds.crashes > 0 && sent_arrives(options.sent_arrives, *options.protocol);
+  if (options.symmetry && options.participants > 1 && !one_by_one) {
     // Cheaply first: a protocol that is not symmetric shows it without faults, or with one early timer.
     Options probe = options;
     probe.bounds = {};

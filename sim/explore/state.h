@@ -83,6 +83,11 @@ struct Action {
   std::uint8_t keep{};    ///< crash: records that survive. timer: nodes that are slow from now on, which explains it.
   std::uint16_t value{};  ///< Message, timer, or the cut's mask.
   std::uint16_t lost{};   ///< crash, restart: which of the node's own (its incoming) messages in flight are lost.
+                          ///< Else: the node crashes in the midst of it; sends(), and kept_after_sends() above them.
+  [[nodiscard]] bool in_step() const { return kind != ActionKind::crash && kind != ActionKind::restart && lost != 0; }
+  /// Messages that have left when the node crashes in the midst of this. 0: it does not.
+  [[nodiscard]] std::uint8_t sends() const { return in_step() ? static_cast<std::uint8_t>(lost & 0xFFU) : 0; }
+  [[nodiscard]] std::uint8_t kept_after_sends() const { return in_step() ? static_cast<std::uint8_t>(lost >> 8U) : 0; }
 };
 
 /// Every state is kept whole (no hash compaction: nothing is missed by a collision), with its parent and the action

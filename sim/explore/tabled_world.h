@@ -135,9 +135,9 @@ class TabledWorld {
     if (p.up && state.crashes == 0) {
       return;
     }
-    const auto concerned =
-        static_cast<std::size_t>(std::count_if(state.in_flight.begin(), state.in_flight.end(),
-                                               [&](std::uint16_t number) { return concerns(number, node, p.up); }));
+    const auto concerned = static_cast<std::size_t>(
+        std::count_if(state.in_flight.begin(), state.in_flight.end(),
+                      [&](std::uint16_t number) { return !(p.up && sent_arrives_) && concerns(number, node, p.up); }));
     losses_left_out_ = losses_left_out_ || concerned > options_.limits.losses;
     const std::size_t choices = std::size_t{1} << std::min<std::size_t>(concerned, options_.limits.losses);
     const std::uint16_t first = !p.up || !options_.lost_tail ? p.log_size : p.synced;
@@ -266,6 +266,7 @@ class TabledWorld {
 
   Options options_;
   Tables tables_;
+  bool sent_arrives_{};  ///< What a process had sent when it crashed.
 
  private:
   [[nodiscard]] Self& self() { return static_cast<Self&>(*this); }

@@ -80,7 +80,7 @@ std::string joined(const std::set<std::string>& parts, const std::string& betwee
 
 void collect(const NodeModel& model, Table (&roles)[2]) {
   model.for_each_step([&](std::size_t node, StateNumber from, NodeInput input, const NodeStep& step) {
-    if (input.kind == InputKind::crash || !step.violation.empty()) {
+    if (input.kind == InputKind::crash || input.sends > 0 || !step.violation.empty()) {
       return;  // From anywhere to (down).
     }
     const std::string next = short_state(model, node, step.next);

@@ -10,10 +10,36 @@ namespace {
 bool stale(MessageNumber number) { return (number & kStale) != 0; }
 MessageNumber plain(MessageNumber number) { return number & static_cast<MessageNumber>(~kStale); }
 
+/// What an action of a node that is up does to it.
+NodeInput input_of(const Action& action) {
+  NodeInput input;
+  switch (action.kind) {
+    case ActionKind::deliver:
+      input = {InputKind::deliver, plain(action.value)};
+      break;
+    case ActionKind::deliver_denied:
+      input = {InputKind::deliver_denied, plain(action.value)};
+      break;
+    case ActionKind::force:
+      input = {InputKind::force, 0};
+      break;
+    case ActionKind::timer:
+      input = {InputKind::timer, action.value};
+      break;
+    default:
+      input = {InputKind::wound, 0};
+  }
+  input.sends = action.sends();
+  input.keep = action.kept_after_sends();
+  return input;
+}
+
 }  // namespace
 
 World::World(const Options& options, std::set<std::string> not_inert)
-    : options_(options), model_(options, std::move(not_inert)) {}
+    : options_(options),
+      sent_arrives_(sent_arrives(options.sent_arrives, *options.protocol)),
+      model_(options, std::move(not_inert)) {}
 
 State World::initial() {
   State state;
@@ -173,13 +199,35 @@ void World::crash_actions(const State& state, std::size_t node, std::vector<Acti
     return;
   }
   std::size_t outgoing = 0;
-  for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
+  // The search begins behind the first step: that the crash came between its sends is the loss of what had not left.
+  const bool loses = !sent_arrives_ || (node == 0 && state.node[0] == model_.initial()[0].next);
+  for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]) && loses; ++i) {
     outgoing += model_.message(state.message[i]).from == node ? 1 : 0;
   }
   const std::size_t choices = loss_choices(outgoing);
   for (std::uint8_t keep = options_.lost_tail ? p.synced : p.log_size; keep <= p.log_size; ++keep) {
     for (std::size_t lost = 0; lost < choices; ++lost) {
       out.push_back({ActionKind::crash, static_cast<std::uint8_t>(node), keep, 0, static_cast<std::uint16_t>(lost)});
+    }
+  }
+}
+
+/// Where what was sent arrives, it matters that a crash may come between the sends of one step: each of them, in their
+/// order. Where it is lost, the loss of any subset stands for that.
+void World::crash_in_step_actions(const State& state, std::size_t node, std::vector<Action>& out) {
+  if (!sent_arrives_ || !properties(state, node).up || state.left.crashes == 0) {
+    return;
+  }
+  std::vector<Action> own;
+  node_actions(state, node, own);
+  for (Action& action : own) {
+    const std::vector<Moment>& moments = model_.step(node, state.node[node], input_of(action)).moments;
+    for (std::size_t sends = 1; sends <= moments.size(); ++sends) {
+      const Moment& at = moments[sends - 1];
+      for (std::uint16_t keep = options_.lost_tail ? at.synced : at.log_size; keep <= at.log_size; ++keep) {
+        action.lost = static_cast<std::uint16_t>(sends | static_cast<std::size_t>(keep) << 8U);
+        out.push_back(action);
+      }
     }
   }
 }
@@ -253,15 +301,17 @@ Successor World::perform(const State& from, const Action& action) {
     }
   };
   const std::size_t node = action.node;
+  if (action.sends() > 0) {
+    spend(s.left.crashes);
+  }
   switch (action.kind) {
     case ActionKind::deliver:
     case ActionKind::deliver_denied: {
       s.remove_at(in_flight_at(action.value));
-      const bool denied = action.kind == ActionKind::deliver_denied;
-      if (denied) {
+      if (action.kind == ActionKind::deliver_denied) {
         spend(s.left.denials);
       }
-      take(s, node, {denied ? InputKind::deliver_denied : InputKind::deliver, plain(action.value)}, next.violation);
+      take(s, node, input_of(action), next.violation);
       break;
     }
     case ActionKind::duplicate:
@@ -273,7 +323,7 @@ Successor World::perform(const State& from, const Action& action) {
       s.remove_at(in_flight_at(action.value));
       break;
     case ActionKind::force:
-      take(s, node, {InputKind::force, 0}, next.violation);
+      take(s, node, input_of(action), next.violation);
       break;
     case ActionKind::timer: {
       const auto& timers = properties(from, node).timers;
@@ -283,12 +333,12 @@ Successor World::perform(const State& from, const Action& action) {
       if (!side_at_rest(s, node) || !is_due(s, node, static_cast<std::size_t>(which))) {
         spend(s.left.early_firings);
       }
-      take(s, node, {InputKind::timer, action.value}, next.violation);
+      take(s, node, input_of(action), next.violation);
       break;
     }
     case ActionKind::wound:
       spend(s.left.wounds);
-      take(s, node, {InputKind::wound, 0}, next.violation);
+      take(s, node, input_of(action), next.violation);
       break;
     case ActionKind::crash:
       spend(s.left.crashes);
@@ -348,6 +398,7 @@ void World::successors(const State& state, std::vector<Successor>& out) {
   for (std::size_t node = 0; node < nodes(); ++node) {
     node_actions(state, node, actions_);
     crash_actions(state, node, actions_);
+    crash_in_step_actions(state, node, actions_);
   }
   network_actions(state, actions_);
   for (const Action& action : actions_) {

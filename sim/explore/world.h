@@ -66,6 +66,7 @@ class World {
   void timer_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
   void early_timer_actions(const State& state, std::size_t node, std::size_t timer, std::vector<Action>& out) const;
   void crash_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
+  void crash_in_step_actions(const State& state, std::size_t node, std::vector<Action>& out);
   void network_actions(const State& state, std::vector<Action>& out) const;
   void take(State& state, std::size_t node, NodeInput input, std::string& violation);
   [[nodiscard]] bool is_due(const State& state, std::size_t node, std::size_t timer) const;
@@ -81,6 +82,7 @@ class World {
   [[nodiscard]] std::uint8_t others_without(const State& state, std::size_t node);
 
   Options options_;
+  bool sent_arrives_;
   NodeModel model_;
   bool leave_out_inert_{};
   Ends* ends_{};

@@ -58,6 +58,10 @@ def bounds():
     differs(("2pc",), "--participants", "2")
     differs((*two, "--crashes", "1"), "--lost-tail")
     differs((*two, "--crashes", "1"), "--restarts", "0")
+    arrives = differs((*two, "--crashes", "1"), "--sent-arrives")
+    check("what the dead had sent arrives" in arrives.text.split("\n")[0], f"{arrives.words}: does not say so")
+    lost = Run(*two, "--crashes", "1", "--sent-lost")
+    check(lost.states == plain_run(*two, "--crashes", "1").states, f"{lost.words}: 2pc stands that, so it is what is searched without")
     whole = differs((*two, "--crashes", "1"), "--no-reduction")
     check("no reduction" in whole.text.split("\n")[0], f"{whole.words}: does not say so")
     differs((*two, "--crashes", "1"), "--no-symmetry")
@@ -109,6 +113,7 @@ def conflict():
         run = differs(one, f"--{option}", "1")
         check(f"{option} 1" in run.text.split("\n")[0], f"{run.words}: does not say so")
     differs((*one, "--crashes", "1"), "--lost-tail")
+    differs((*one, "--crashes", "1"), "--sent-arrives")
     check(Run(*one, "--crashes", "1", "--losses", "0").code == 3, "losses left out, and still called exhausted")
 
 

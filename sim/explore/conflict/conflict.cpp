@@ -30,7 +30,8 @@ std::string bounds_of(const ConflictOptions& options) {
   for (const Setting& setting : kSettings) {
     text += " " + std::string(setting.name) + " " + std::to_string(options.*setting.value);
   }
-  return text + " lost-tail " + (options.lost_tail ? "1" : "0");
+  return text + " lost-tail " + (options.lost_tail ? "1" : "0") +
+         (sent_arrives(options.sent_arrives, *options.protocol) ? " sent-arrives 1" : "");
 }
 
 bool parse_bounds(const std::string& line, ConflictOptions& options) {
@@ -41,12 +42,15 @@ bool parse_bounds(const std::string& line, ConflictOptions& options) {
   if (options.protocol == nullptr || options.protocol->is_router()) {
     return false;
   }
+  options.sent_arrives = false;
   while (words >> word >> value) {
     const auto number = static_cast<std::uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
     const auto* setting =
         std::find_if(std::begin(kSettings), std::end(kSettings), [&](const Setting& s) { return s.name == word; });
     if (word == "lost-tail") {
       options.lost_tail = number != 0;
+    } else if (word == "sent-arrives") {
+      options.sent_arrives = number != 0;
     } else if (word == "wound-wait") {
       options.locking = number != 0 ? LockingPolicy::wound_wait : LockingPolicy::no_wait;
     } else if (setting != std::end(kSettings)) {

@@ -27,8 +27,9 @@ struct ConflictOptions {
   LockingPolicy locking{LockingPolicy::wound_wait};
   std::uint32_t sites{2};  ///< That each transaction writes at: 1 or 2.
   std::uint32_t crashes{}, duplicates{}, drops{};
-  std::uint32_t checkpoints{};  ///< So many are begun, each by any node, at any time.
-  bool lost_tail{};             ///< A crash may lose any suffix of the unsynced log.
+  std::uint32_t checkpoints{};         ///< So many are begun, each by any node, at any time.
+  bool lost_tail{};                    ///< A crash may lose any suffix of the unsynced log.
+  std::optional<bool> sent_arrives{};  ///< Options::sent_arrives
   Limits limits;
   ConflictFilter filter;
 };

@@ -66,7 +66,9 @@ class World : public TabledWorld<World, Tables, State, InputKind, ConflictOption
  public:
   using State = conflict::State;
 
-  using TabledWorld::TabledWorld;
+  explicit World(const ConflictOptions& options) : TabledWorld(options) {
+    sent_arrives_ = sent_arrives(options.sent_arrives, *options.protocol);
+  }
   [[nodiscard]] State initial();
   void successors(const State& state, std::vector<Next>& out);
   [[nodiscard]] Next perform(const State& state, const Action& action);
