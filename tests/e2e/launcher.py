@@ -5,6 +5,7 @@ apt-get, dpkg-query and cmake are scripts that write down how they were called. 
 Usage: tests/e2e/launcher.py [NAME ...]     all of them if none is named. Exits 1 if one fails, 77 if all were skipped.
 """
 import contextlib
+import fcntl
 import os
 import pty
 import pwd
@@ -230,6 +231,16 @@ def called(machine, words):
     return any(words in call for call in machine.calls.read_text().splitlines())
 
 
+def unlocked(path):
+    """Nobody holds its lock: whoever was killed is gone, not only dying."""
+    with open(path) as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
 def killed_while_installing():
     """The installer alone is killed: what it started ends what was begun. Services stay down for as long as that takes."""
     for number in (signal.SIGKILL, signal.SIGTERM):
@@ -262,6 +273,7 @@ def killed_with_all_that_it_started():
                 os.killpg(going.pid, signal.SIGKILL)
                 going.wait(timeout=PATIENCE)
             check(machine.unfinished.exists(), "it is known that this is not done")
+            wait_for(lambda machine=machine: unlocked(machine.unfinished), "the end of all that it had started")
             if machine.policy.exists():
                 equal(verdict(machine.policy), 0, "services may start again")
             check(not machine.policy.exists(), "the policy is gone")
