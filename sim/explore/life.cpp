@@ -178,8 +178,11 @@ std::size_t NodeModel::Life::send(NodeId to, const PeerPayload& payload) {
     check_told(*reply);
   } else if (std::holds_alternative<ProtocolMessage>(payload) || std::holds_alternative<Wound>(payload)) {
     sent.emplace_back(to, payload);
+    // Of a denial, the record that refuses the lock is no part of the log that a crash leaves.
+    const auto own = std::count_if(log.begin(), log.end(),
+                                   [this](const DurableRecord& r) { return ours_in(r, model_.id(0)) != nullptr; });
     moments.push_back(
-        {static_cast<std::uint8_t>(log.size()), static_cast<std::uint8_t>(synced), has_committed_, has_aborted_});
+        {static_cast<std::uint8_t>(own), static_cast<std::uint8_t>(synced), has_committed_, has_aborted_});
   }
   return 1;
 }

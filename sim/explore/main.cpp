@@ -72,9 +72,11 @@ void add_bounds(CLI::App& app, Options& options) {
       ->check(kCount(Bounds::kEveryRestart))
       ->capture_default_str();
   app.add_flag("--lost-tail", options.lost_tail, "a crash may lose any suffix of the unsynced log");
-  app.add_flag("--sent-arrives,!--sent-lost", options.sent_arrives,
-               "whether what a process had sent when it crashed arrives, or any subset of it is lost; without either, "
-               "lost if the protocol claims to stand that");
+  // Not bound to the option itself: that would make it false where neither is said.
+  app.add_flag_function(
+      "--sent-arrives,!--sent-lost", [&options](std::int64_t said) { options.sent_arrives = said > 0; },
+      "whether what a process had sent when it crashed arrives, or any subset of it is lost; without "
+      "either, lost if the protocol claims to stand that");
 }
 
 void add_limits(CLI::App& app, Arguments& arguments) {

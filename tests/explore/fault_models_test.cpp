@@ -177,6 +177,17 @@ TEST_CASE("a protocol that stands the loss is searched with it, and has more to 
   CHECK(explore(options).ending == Ending::losses);
 }
 
+// The record that refuses the lock is the search's own: a crash between the sends of that step does not leave it.
+TEST_CASE("a crash in the step that refuses a lock leaves what is the transaction's") {
+  Options options = options_of(*find_protocol("2pc"), 1);
+  options.sent_arrives = true;
+  options.bounds.denials = 1;
+  const Report report = explore(options);
+  CHECK(report.ending == Ending::exhausted);
+  CHECK(report.violations.empty());
+  CHECK(report.aborts);
+}
+
 TEST_CASE("a kept trace says whether what was sent arrives") {
   Options options = options_of(*find_protocol("2pc"), 2);
   options.sent_arrives = true;
