@@ -263,7 +263,7 @@ void World::deliver(const PeerMessage& message) {
     return;
   }
   line(at, "<- " + from + " " + what);
-  if (said.outcome == Outcome::abort && protocol().kind_class(said.kind) == MessageClass::decision) {
+  if (said.outcome == Outcome::abort) {
     at.told_abort = true;
   }
   at.take(message);
