@@ -111,7 +111,7 @@ bool print_case(const FuzzCase& one) {
   const FuzzResult result = run_case(one);
   std::cout << "events " << result.events << ", committed " << result.committed << ", aborted " << result.aborted
             << ", virtual time " << to_seconds(result.virtual_time) << " s, trace " << std::hex << result.trace_hash
-            << std::dec << (result.split_expected ? ", split as 3PC's fault model predicts" : "") << "\n";
+            << std::dec << (result.split_expected ? ", split as the protocol's fault model predicts" : "") << "\n";
   for (const std::string& failure : result.failures) {
     std::cout << "FAILED " << failure << "\n";
   }
@@ -277,8 +277,8 @@ int run_seeds(const Range& range, const Options& options, const Reduction& reduc
   }
   std::ostringstream out;
   out << sum.seeds << " seeds, " << sum.events << " events, " << sum.committed << " committed, " << sum.aborted
-      << " aborted, " << sum.splits << " runs with a split that 3PC's fault model predicts, " << failed << " failed"
-      << (interrupted() ? "; interrupted" : "");
+      << " aborted, " << sum.splits << " runs with a split that their protocol's fault model predicts, " << failed
+      << " failed" << (interrupted() ? "; interrupted" : "");
   console.result(out.str());
   return interrupted() ? kInterrupted : failed == 0 ? kPass : kViolation;
 }

@@ -97,7 +97,7 @@ def fuzz_fails():
         lines = run.stdout.splitlines()
         check(run.returncode == 2, f"six seeds fail, by {jobs}: exit {run.returncode}")
         # Those that fail are counted too, but for the one that aborted.
-        check(lines[-1] == "39 seeds, 3900 events, 390 committed, 39 aborted, 1 runs with a split that 3PC's fault model predicts, 6 failed", f"by {jobs}: {lines[-1]}")
+        check(lines[-1] == "39 seeds, 3900 events, 390 committed, 39 aborted, 1 runs with a split that their protocol's fault model predicts, 6 failed", f"by {jobs}: {lines[-1]}")
         named = sorted(int(line.split()[1]) for line in lines if " FAILED (commit " in line)
         check(named == [7, 13, 14, 21, 28, 35], f"by {jobs} failed: {named}")
         replays = [re.search(r"seeds (\d+)", line)[1] for line in lines if line.startswith("  replay: ./geocommit fuzz --seeds ") and line.endswith(" --verbose")]
@@ -115,7 +115,7 @@ def fuzz_fails():
     many = failing("--seeds", "1..1000", "--jobs", "2", "--no-shrink")
     check(many.returncode == 2 and many.stdout.count(" FAILED (commit of-no-commit)") == 20 and many.stdout.strip().endswith(" 20 failed"), f"twenty are enough: {many.stdout[-300:]}")
     shown = failing("--seeds", "2", "--verbose")
-    check(shown.returncode == 0 and "split as 3PC's fault model predicts" in shown.stdout, f"an expected split: {shown.stdout}")
+    check(shown.returncode == 0 and "split as the protocol's fault model predicts" in shown.stdout, f"an expected split: {shown.stdout}")
     check(failing("--seeds", "7", "--verbose").returncode == 2, "one that fails, with --verbose")
     check(failing("--seeds", "7", "--faults", "none").returncode == 0, "without its faults it passes")
 
