@@ -82,7 +82,8 @@ std::string block(const Plan& plan, const Cell& cell) {
     PredictionInput from = input;
     from.origins = {origin};
     from.draws /= input.origins.size();
-    out += row(directory.regions()[origin.value], predict(from));
+    const bool is_all = input.origins.size() == 1;  // Then it has been predicted.
+    out += row(directory.regions()[origin.value], is_all ? all : predict(from));
   }
   if (input.origins.size() > 1) out += row("all", all);
   if (all.costs) {
