@@ -65,6 +65,24 @@ NamedFault at_node(FaultKind kind, const std::string& name, NodeId node, Duratio
   return {name, "n", 0, {fault}};
 }
 
+/// ... when `trigger` (0: the node itself) comes to a protocol point.
+NamedFault at_point(FaultKind kind, const std::string& name, NodeId node, const std::string& point, Duration length,
+                    NodeId trigger = {}) {
+  NamedFault out = at_node(kind, name, node, {}, length);
+  out.parts[0].on = point;
+  out.parts[0].trigger = trigger;
+  return out;
+}
+
+/// That the coordinator stands at the point of an order, now.
+FaultReport report_of(const FaultOrder& order) {
+  FaultReport out;
+  out.fault.at = steady_now();
+  out.node = kCoordinator;
+  out.fault.id = order.id;
+  return out;
+}
+
 std::vector<FaultController::Restart> restarts(FaultController& controller) {
   for (int i = 0; i < 5000; ++i) {
     if (auto due = controller.due_restarts(); !due.empty()) return due;
@@ -169,11 +187,8 @@ TEST_CASE("stop wakes what stands still and heals what is in force") {
 
 TEST_CASE("a point of the victim itself is its own affair; another victim is the runner's") {
   MadeUpWorld world;
-  NamedFault own = at_node(FaultKind::crash, "own", kCoordinator, {}, 20ms);
-  own.parts[0].on = "votes-collected";
-  NamedFault other = at_node(FaultKind::crash, "other", kA, {}, 20ms);
-  other.parts[0].on = "votes-collected";
-  other.parts[0].trigger = kCoordinator;
+  const NamedFault own = at_point(FaultKind::crash, "own", kCoordinator, "votes-collected", 20ms);
+  const NamedFault other = at_point(FaultKind::crash, "other", kA, "votes-collected", 20ms, kCoordinator);
   FaultController controller({own, other}, kNodes, world.hands());
   REQUIRE(controller.prepare());
   REQUIRE(world.orders.size() == 2);
@@ -185,14 +200,9 @@ TEST_CASE("a point of the victim itself is its own affair; another victim is the
   CHECK(world.orders[1].second.listener == "nowhere");
   controller.begin();
 
-  FaultReport report;
-  report.fault.at = steady_now();
-  report.node = kCoordinator;
-  report.fault.id = world.orders[1].second.id;
-  controller.on_report(report);  // in force when this returns
+  controller.on_report(report_of(world.orders[1].second));  // in force when this returns
   CHECK(world.done().front() == "kill 1");
-  report.fault.id = world.orders[0].second.id;
-  controller.on_report(report);
+  controller.on_report(report_of(world.orders[0].second));
   const auto done = world.done();
   CHECK(std::find(done.begin(), done.end(), "kill 1001") == done.end());
   CHECK(controller.node_ended(kCoordinator, SIGKILL));
@@ -204,22 +214,15 @@ TEST_CASE("a point of the victim itself is its own affair; another victim is the
 
 TEST_CASE("a node that dies before it has taken an order gets it when it is started again") {
   MadeUpWorld world;
-  NamedFault own = at_node(FaultKind::crash, "own", kCoordinator, {}, 20ms);
-  own.parts[0].on = "votes-collected";
-  NamedFault other = at_node(FaultKind::crash, "other", kA, {}, 20ms);
-  other.parts[0].on = "votes-collected";
-  other.parts[0].trigger = kCoordinator;
+  const NamedFault own = at_point(FaultKind::crash, "own", kCoordinator, "votes-collected", 20ms);
+  const NamedFault other = at_point(FaultKind::crash, "other", kA, "votes-collected", 20ms, kCoordinator);
   FaultController* running = nullptr;
   FaultHands hands = world.hands();
   hands.arm = [&](NodeId node, const FaultOrder& order, bool) -> Result<void> {
     world.orders.emplace_back(node, order);
     if (!order.by_runner) return {};
     // It has come to the point of its own crash meanwhile, and never answers.
-    FaultReport report;
-    report.fault.at = steady_now();
-    report.node = kCoordinator;
-    report.fault.id = world.orders.front().second.id;
-    running->on_report(report);
+    running->on_report(report_of(world.orders.front().second));
     return Error{"did not answer"};
   };
   FaultController controller({own, other}, kNodes, std::move(hands));
@@ -237,21 +240,14 @@ TEST_CASE("a node that dies before it has taken an order gets it when it is star
 TEST_CASE("an order that a node has not taken when it is stopped waits for it; no answer without reason is a problem") {
   const bool stops = GENERATE(true, false);
   MadeUpWorld world;
-  NamedFault stall = at_node(FaultKind::disk_stall, "disk-stall", kA, {}, 10s);
-  stall.parts[0].on = "vote-forced";
-  NamedFault pause = at_node(FaultKind::pause, "pause", kA, {}, 30ms);
-  pause.parts[0].on = "votes-collected";
-  pause.parts[0].trigger = kCoordinator;
+  const NamedFault stall = at_point(FaultKind::disk_stall, "disk-stall", kA, "vote-forced", 10s);
+  const NamedFault pause = at_point(FaultKind::pause, "pause", kA, "votes-collected", 30ms, kCoordinator);
   FaultController* running = nullptr;
   FaultHands hands = world.hands();
   hands.arm = [&](NodeId node, const FaultOrder& order, bool) -> Result<void> {
     world.orders.emplace_back(node, order);
     if (world.orders.size() != 2) return {};
-    FaultReport report;
-    report.fault.at = steady_now();
-    report.node = kCoordinator;
-    report.fault.id = world.orders.front().second.id;
-    if (stops) running->on_report(report);
+    if (stops) running->on_report(report_of(world.orders.front().second));
     return Error{"did not answer"};
   };
   FaultController controller({pause, stall}, kNodes, std::move(hands));
@@ -290,17 +286,12 @@ TEST_CASE("a crash that begins when another ends keeps the node down, even while
 
 TEST_CASE("every occurrence is armed again in a node that comes back") {
   MadeUpWorld world;
-  NamedFault fault = at_node(FaultKind::crash, "crash", kCoordinator, {}, 10ms);
-  fault.parts[0].on = "votes-collected";
+  NamedFault fault = at_point(FaultKind::crash, "crash", kCoordinator, "votes-collected", 10ms);
   fault.parts[0].occurrence = 0;
   FaultController controller({fault}, kNodes, world.hands());
   REQUIRE(controller.prepare());
   controller.begin();
-  FaultReport report;
-  report.fault.at = steady_now();
-  report.node = kCoordinator;
-  report.fault.id = world.orders[0].second.id;
-  controller.on_report(report);
+  controller.on_report(report_of(world.orders[0].second));
   const auto due = restarts(controller);
   REQUIRE(due.size() == 1);
   REQUIRE(due[0].orders.size() == 1);
@@ -340,11 +331,7 @@ TEST_CASE("without links a cut is an order to every sender, at a point also to t
   CHECK(world.orders[1].second.by_runner);
   CHECK(world.orders[1].second.id < world.orders[0].second.id);  // the report comes first
   controller.begin();
-  FaultReport report;
-  report.fault.at = steady_now();
-  report.node = kCoordinator;
-  report.fault.id = world.orders[1].second.id;
-  controller.on_report(report);
+  controller.on_report(report_of(world.orders[1].second));
   REQUIRE(world.orders.size() == 4);
   CHECK(world.orders[2].first == kA);
   CHECK(world.orders[3].first == kB);
