@@ -47,10 +47,7 @@ std::vector<FaultSpan> spans_of(const std::vector<FaultRecord>& faults) {
 }
 
 std::vector<FaultSpan> beyond(const FaultModel& claim, Failure crash, const std::vector<FaultRecord>& faults) {
-  const auto survived = [&](const Fault& fault) {
-    const std::optional<Failure> failure = failure_of(fault, crash);
-    return !failure || claim.survives(*failure);
-  };
+  const auto survived = [&](const Fault& fault) { return survives(claim, fault, crash); };
   std::vector<FaultSpan> out;
   for (const FaultRecord& record : faults) {
     const FaultPlan& parts = record.fault.parts;

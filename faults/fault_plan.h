@@ -76,6 +76,11 @@ using FaultPlan = std::vector<Fault>;
 /// The worst that it can do to a claim of safety; nullopt: nothing. A node whose log cannot be written ends itself.
 /// crash: what a crash is in that world, as what was sent arrives there or may be lost (docs/fault-models.md).
 [[nodiscard]] std::optional<Failure> failure_of(const Fault& fault, Failure crash);
+/// Whoever claims that stands this fault.
+[[nodiscard]] inline bool survives(const FaultModel& claim, const Fault& fault, Failure crash) {
+  const std::optional<Failure> failure = failure_of(fault, crash);
+  return !failure || claim.survives(*failure);
+}
 /// True if it can make a message lost or later than a timeout allows: what 3PC is not built for (Skeen 1981).
 [[nodiscard]] inline bool breaks_synchrony(const Fault& fault) {
   return failure_of(fault, Failure::crash) == Failure::partition;

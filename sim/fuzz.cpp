@@ -95,8 +95,7 @@ FuzzResult run_case(const FuzzCase& one) {
     options.beyond_model.push_back({Duration{0}, std::nullopt});
   }
   for (const FaultSpan& span : world.fault_spans()) {
-    const std::optional<Failure> failure = failure_of(one.spec.faults[span.fault], Failure::crash);
-    if (failure && !claim.survives(*failure)) {
+    if (!survives(claim, one.spec.faults[span.fault], Failure::crash)) {
       options.beyond_model.push_back({span.began, span.felt});
     }
   }
