@@ -199,10 +199,8 @@ Reduction shrink(std::uint64_t seed, Reduction from, const std::function<bool(co
 }
 
 std::string replay_arguments(std::uint64_t seed, const Reduction& reduction) {
-  std::string out = "fuzz --seeds " + std::to_string(seed);
-  if (reduction.protocol) {
-    out += " --protocol " + *reduction.protocol;
-  }
+  std::string out = "fuzz --seeds " + std::to_string(seed) + " --protocol " +
+                    std::string(draw_case(seed, reduction).spec.protocol->name);
   if (reduction.regions) {
     out += " --regions " + std::to_string(*reduction.regions);
   }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -13,13 +14,18 @@
 
 namespace geocommit::sim {
 
-/// What is left out of a drawn case: names a smaller one of the same seed. All of it is in the replay command.
+/// What is left out of a drawn case, or put in place of what it draws: names another one of the same seed. All of it is
+/// in the replay command.
 struct Reduction {
   std::optional<std::vector<std::size_t>> faults;  ///< Only these of the plan, by index.
   std::optional<std::uint32_t> regions, participants;
   std::optional<Duration> duration;
   std::optional<std::string> protocol;
 };
+
+/// The row whose own number of this seed is the largest: a new row takes its share of the seeds, and no other seed
+/// draws another one than before (rendezvous hashing: Thaler, Ravishankar, ACM TON 1998). Never of no rows.
+[[nodiscard]] const Protocol& draw_protocol(std::uint64_t seed, std::span<const Protocol> rows);
 
 struct FuzzCase {
   std::uint64_t seed{};
@@ -46,7 +52,8 @@ struct FuzzResult {
 [[nodiscard]] Reduction shrink(std::uint64_t seed, Reduction from, const std::function<bool(const FuzzCase&)>& fails,
                                std::size_t runs_most = 400);
 
-/// The command's arguments that replay it: "fuzz --seeds 7 --faults 0,3 --duration 400ms".
+/// The command's arguments that replay it: "fuzz --seeds 7 --protocol 3pc --faults 0,3 --duration 400ms". The protocol
+/// is always named: which one a seed draws hangs on the rows that there are.
 [[nodiscard]] std::string replay_arguments(std::uint64_t seed, const Reduction& reduction);
 
 }  // namespace geocommit::sim

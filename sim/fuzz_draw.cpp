@@ -23,11 +23,9 @@ class Draw {
   FuzzCase draw() {
     WorldSpec& spec = case_.spec;
     spec.seed = case_.seed;
-    const auto protocols = all_protocols();
-    spec.protocol = &protocols[random_.below(protocols.size())];
-    if (reduction_.protocol) {
-      spec.protocol = find_protocol(*reduction_.protocol);
-    }
+    spec.protocol =
+        reduction_.protocol ? find_protocol(*reduction_.protocol) : &draw_protocol(case_.seed, all_protocols());
+    (void)random_.next();  // Once the protocol; so that kept seeds stay what they were.
     draw_topology();
     draw_timing();
     draw_workload();
@@ -290,6 +288,12 @@ class Draw {
 };
 
 }  // namespace
+
+const Protocol& draw_protocol(std::uint64_t seed, std::span<const Protocol> rows) {
+  const auto drawn = [&](const Protocol& row) { return Random(seed, kProtocolStream + row.wire_id).next(); };
+  return *std::max_element(rows.begin(), rows.end(),
+                           [&](const Protocol& a, const Protocol& b) { return drawn(a) < drawn(b); });
+}
 
 FuzzCase draw_case(std::uint64_t seed, const Reduction& reduction) { return Draw(seed, reduction).draw(); }
 

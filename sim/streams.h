@@ -10,6 +10,7 @@ inline constexpr std::uint64_t kNetworkFaultStream = 0x6e65'7477'6f72'6b01;  ///
 inline constexpr std::uint64_t kDiskStream = 0x6469'736b'0000'0000;
 inline constexpr std::uint64_t kFaultStream = 0x6661'756c'7473'0000;
 inline constexpr std::uint64_t kFuzzStream = 0x6675'7a7a'0000'0000;
+inline constexpr std::uint64_t kProtocolStream = 0x7072'6f74'6f63'0000;  ///< Plus a row's wire id: that row's.
 inline constexpr std::uint64_t kHomeStream = 0x686f'6d65'0000'0000;  ///< What a seed draws of homes and their masters.
 // The workload has its own: workload/generator.h.
 

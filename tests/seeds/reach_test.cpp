@@ -4,10 +4,12 @@
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "sim/fuzz.h"
 
@@ -205,6 +207,53 @@ TEST_CASE("seeds draw everything that there is, and nothing that cannot be") {
   }
 }
 
+TEST_CASE("a new protocol takes its share of the seeds, and no other seed draws another one than before") {
+  const std::span<const Protocol> rows = all_protocols();
+  std::map<std::string_view, std::uint64_t> share;
+  for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
+    const std::string_view drawn = draw_protocol(seed, rows).name;
+    ++share[drawn];
+    for (const Protocol& added : rows) {
+      std::vector<Protocol> before;
+      std::copy_if(rows.begin(), rows.end(), std::back_inserter(before),
+                   [&](const Protocol& row) { return row.wire_id != added.wire_id; });
+      std::reverse(before.begin(), before.end());  // Nor does their order matter.
+      if (drawn != added.name) {
+        REQUIRE(draw_protocol(seed, before).name == drawn);
+      }
+    }
+  }
+  for (const Protocol& row : rows) {
+    CAPTURE(row.name, share[row.name]);
+    CHECK(share[row.name] > kSeeds / rows.size() * 9 / 10);
+  }
+}
+
+TEST_CASE("the protocol is drawn by itself: with another one a seed draws all else as before") {
+  for (std::uint64_t seed = 1; seed <= 200; ++seed) {
+    const FuzzCase own = draw_case(seed);
+    for (const Protocol& row : all_protocols()) {
+      Reduction named;
+      named.protocol = row.name;
+      const FuzzCase other = draw_case(seed, named);
+      INFO("seed " << seed << ", " << row.name);
+      CHECK(other.spec.protocol == &row);
+      CHECK((&row != own.spec.protocol || describe(other) == describe(own)));
+      CHECK(other.spec.timeouts.resend == own.spec.timeouts.resend);
+      CHECK(other.spec.workload.rate_per_s == own.spec.workload.rate_per_s);
+      CHECK(other.spec.duration == own.spec.duration);
+      CHECK(other.spec.requests_remembered == own.spec.requests_remembered);
+      const auto orders = [](const Fault& fault) { return !at_node(fault.kind) && !network(fault.kind); };
+      const auto same = [&](const Fault& a, const Fault& b) {
+        return a.kind == b.kind && a.at == b.at && a.length == b.length && a.node == b.node && a.from == b.from;
+      };
+      const auto &a = other.spec.faults, &b = own.spec.faults;  // Orders to move homes come last.
+      CHECK(std::equal(a.begin(), std::find_if(a.begin(), a.end(), orders), b.begin(),
+                       std::find_if(b.begin(), b.end(), orders), same));
+    }
+  }
+}
+
 TEST_CASE("a reduction takes away what it names, and nothing else") {
   for (std::uint64_t seed = 1; seed <= 200; ++seed) {
     const FuzzCase whole = draw_case(seed);
@@ -246,7 +295,9 @@ TEST_CASE("a seed draws what it always drew, or nobody can replay it") {
   std::ifstream file(GEOCOMMIT_DRAWN);
   std::istringstream now(drawn);
   for (std::string line, was; std::getline(now, line);) {
-    INFO("seeds that are kept (tests/seeds/regression.txt) are other ones now. If that is meant: GEOCOMMIT_REWRITE=1");
+    INFO(
+        "seeds that are kept (tests/seeds/regression.txt) are other ones now, but for what only a new row took over. "
+        "If that is meant: GEOCOMMIT_REWRITE=1");
     std::getline(file, was);
     REQUIRE(line == was);
   }
@@ -318,20 +369,24 @@ TEST_CASE("a failing case shrinks in each respect as far as it still fails, in s
   }
 }
 
-TEST_CASE("the command that replays a case names all that was taken away, and nothing else") {
+TEST_CASE("the command that replays a case names the protocol, all that was taken away, and nothing else") {
   Reduction some;
-  CHECK(replay_arguments(7, some) == "fuzz --seeds 7");
+  const std::string plain = "fuzz --seeds 7 --protocol " + std::string(draw_case(7).spec.protocol->name);
+  CHECK(replay_arguments(7, some) == plain);
   some.faults = {0, 3};
   some.duration = 400ms;
-  CHECK(replay_arguments(7, some) == "fuzz --seeds 7 --duration 400ms --faults 0,3");
-  some.protocol = "3pc";
-  some.regions = 2;
-  some.participants = 1;
-  CHECK(replay_arguments(7, some) ==
-        "fuzz --seeds 7 --protocol 3pc --regions 2 --participants 1 --duration 400ms --faults 0,3");
+  CHECK(replay_arguments(7, some) == plain + " --duration 400ms --faults 0,3");
   some = {};
   some.faults.emplace();
-  CHECK(replay_arguments(7, some) == "fuzz --seeds 7 --faults none");
+  CHECK(replay_arguments(7, some) == plain + " --faults none");
+  some = {};
+  for (const Protocol& row : all_protocols()) {  // One of them is not what seed 7 draws.
+    some.protocol = row.name;
+    some.regions = 2;
+    some.participants = 1;
+    CHECK(replay_arguments(7, some) ==
+          "fuzz --seeds 7 --protocol " + std::string(row.name) + " --regions 2 --participants 1");
+  }
 }
 
 }  // namespace

@@ -14,10 +14,10 @@ namespace {
 
 constexpr std::uint64_t kSeeds = 1000;
 
-void expect_clean(std::uint64_t seed, bool twice) {
-  const FuzzCase one = draw_case(seed);
+void expect_clean(std::uint64_t seed, const Reduction& reduction, bool twice) {
+  const FuzzCase one = draw_case(seed, reduction);
   const FuzzResult result = run_case(one);
-  INFO("replay: ./geocommit " << replay_arguments(seed, {}) << " --verbose");
+  INFO("replay: ./geocommit " << replay_arguments(seed, reduction) << " --verbose");
   INFO(describe(one));
   std::string failures;
   for (const std::string& failure : result.failures) {
@@ -65,7 +65,7 @@ std::unique_ptr<CommitMachine> make_hasty(Role role, const TxnContext& context) 
 
 TEST_CASE("fixed seeds run clean, and the same twice") {
   for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) {
-    expect_clean(seed, seed % 10 == 0);
+    expect_clean(seed, {}, seed % 10 == 0);
   }
 }
 
@@ -76,8 +76,14 @@ TEST_CASE("seeds that failed once") {
   for (std::string line; std::getline(file, line);) {
     std::istringstream fields(line.substr(0, line.find('#')));
     std::uint64_t seed = 0;
+    std::string protocol;
     if (fields >> seed) {
-      expect_clean(seed, false);
+      INFO(line);
+      REQUIRE(fields >> protocol);
+      REQUIRE(find_protocol(protocol) != nullptr);
+      Reduction named;
+      named.protocol = protocol;
+      expect_clean(seed, named, false);
       ++count;
     }
   }
