@@ -34,6 +34,15 @@ void MachineBase::hash_state(std::string& out) const {
   encode(out);
 }
 
+std::string MachineBase::describe() const {
+  const Phase now = phase();
+  std::string text(now.name);
+  if (!now.counted.empty()) {
+    text.append(" ").append(now.counted).append("=").append(std::to_string(now.count));
+  }
+  return text;
+}
+
 bool MachineBase::is_member(NodeId node) const {
   return std::any_of(context_.cohort.begin(), context_.cohort.end(), [&](const Member& m) { return m.node == node; });
 }
@@ -59,18 +68,6 @@ LogRecord make_record(std::uint8_t kind, Outcome outcome, Reason reason) {
   record.outcome = outcome;
   record.reason = reason;
   return record;
-}
-
-SiteState state_of(Outcome outcome) {
-  switch (outcome) {
-    case Outcome::undecided:
-      return SiteState::unknown;
-    case Outcome::commit:
-      return SiteState::committed;
-    case Outcome::abort:
-      return SiteState::aborted;
-  }
-  return SiteState::unknown;
 }
 
 void put(std::string& out, std::uint32_t value) {

@@ -60,12 +60,23 @@ class Effects {
   Outbox* out_;
 };
 
+/// What a machine, or a part of one, says of its state: a word for people, what others may take it for, and a count
+/// that goes with the word.
+struct Phase {
+  std::string_view name{"?"};
+  SiteState seen{SiteState::unknown};
+  std::string_view counted{};  ///< What `count` counts; empty: nothing.
+  std::size_t count{};
+};
+
 /// Dispatches inputs to handlers. An input without a handler, or one that a handler does not want, is ignored() with a
 /// Note. A machine that has forgotten ignores everything.
 class MachineBase : public CommitMachine {
  public:
   void step(Instant now, const Input& input, Outbox& out) final;
   void hash_state(std::string& out) const final;
+  [[nodiscard]] std::string describe() const override;
+  [[nodiscard]] SiteState site_state() const final { return phase().seen; }
 
  protected:
   explicit MachineBase(TxnContext context) : context_(std::move(context)) {}
@@ -77,6 +88,7 @@ class MachineBase : public CommitMachine {
   virtual void on_executed(Vote /*vote*/, Reason /*reason*/) { ignored(); }
   virtual void on_wounded() { ignored(); }
   virtual void on_recovered(const std::vector<LogRecord>& /*durable*/) { ignored(); }
+  [[nodiscard]] virtual Phase phase() const = 0;
   /// Appends everything that the machine's future depends on, besides the context.
   virtual void encode(std::string& out) const = 0;
 
@@ -109,7 +121,6 @@ class MachineBase : public CommitMachine {
 /// A record of `kind` that fixes `outcome` (undecided: none).
 [[nodiscard]] LogRecord make_record(std::uint8_t kind, Outcome outcome = Outcome::undecided,
                                     Reason reason = Reason::none);
-[[nodiscard]] SiteState state_of(Outcome outcome);
 
 // Encoding for hash_state: fixed width, so that no two states share bytes.
 void put(std::string& out, std::uint32_t value);

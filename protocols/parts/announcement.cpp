@@ -1,46 +1,59 @@
 #include "protocols/parts/announcement.h"
 
+#include "protocols/parts/answers.h"
+
 namespace geocommit {
-namespace {
-
-void send_decision(Effects effects, std::uint8_t kind, NodeId site, Outcome outcome, Reason reason, bool retry) {
-  Message decision = effects.message(site, Role::participant, kind);
-  decision.outcome = outcome;
-  decision.reason = reason;
-  decision.retry = retry;
-  effects.send(decision);
-}
-
-}  // namespace
 
 void send_decisions(Effects effects, std::uint8_t kind, const std::vector<NodeId>& sites, Outcome outcome,
-                    Reason reason, bool retry) {
+                    Reason reason, bool retry, std::string_view to_one) {
   for (const NodeId site : sites) {
-    send_decision(effects, kind, site, outcome, reason, retry);
-  }
-}
-
-void Announcement::begin(Effects effects, std::vector<NodeId> sites, Outcome outcome, std::string_view to_one,
-                         bool retry) {
-  waiting_ = std::move(sites);
-  outcome_ = outcome;
-  for (std::size_t i = 0; i < waiting_.size(); ++i) {
-    send_decision(effects, kind_, waiting_[i], outcome, Reason::none, retry);
-    if (i == 0) {
+    Message decision = effects.message(site, Role::participant, kind);
+    decision.outcome = outcome;
+    decision.reason = reason;
+    decision.retry = retry;
+    effects.send(decision);
+    if (!to_one.empty() && site == sites.front()) {
       effects.note(to_one);
     }
   }
-  effects.arm(timer_, resend_.next());
+}
+
+void Announcement::begin(Effects effects, std::vector<NodeId> sites, bool retry) {
+  waiting_ = std::move(sites);
+  begun_ = true;
+  send_decisions(effects, words_.decision, waiting_, Outcome::commit, Reason::none, retry, "decision-sent-to-one");
+  effects.arm(words_.timer, resend_.next());
 }
 
 void Announcement::again(Effects effects) {
-  send_decisions(effects, kind_, waiting_, outcome_, Reason::none, true);
-  effects.arm(timer_, resend_.next());
+  if (waiting_.empty()) {
+    return effects.ignored();
+  }
+  send_decisions(effects, words_.decision, waiting_, Outcome::commit, Reason::none, true);
+  effects.arm(words_.timer, resend_.next());
+}
+
+bool Announcement::acknowledged(Effects effects, NodeId site) {
+  if (std::erase(waiting_, site) == 0) {
+    effects.ignored();
+    return false;
+  }
+  if (!waiting_.empty()) {
+    return false;
+  }
+  effects.cancel(words_.timer);
+  effects.append(make_record(words_.end));
+  return true;
+}
+
+void Announcement::asked(Effects effects, std::uint8_t answer, const Message& in) const {
+  begun_ ? send_answer(effects, answer, in.from, SiteState::committed, Outcome::commit, in.retry)
+         : effects.note("inquiry-before-decision");
 }
 
 void Announcement::encode(std::string& out) const {
   put(out, waiting_);
-  put(out, static_cast<std::uint32_t>(resend_.factor()));
+  put(out, static_cast<std::uint32_t>(resend_.factor()) << 1U | (begun_ ? 1U : 0U));
 }
 
 }  // namespace geocommit

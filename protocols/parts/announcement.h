@@ -2,6 +2,7 @@
 // a coordinator forgets a commit only when every prepared site has acknowledged it).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -11,30 +12,44 @@
 
 namespace geocommit {
 
-/// DECISION to each of `sites`, in order.
+/// DECISION to each of `sites`, in order. The point `to_one`, if it has a name, stands between the first and the
+/// others.
 void send_decisions(Effects effects, std::uint8_t kind, const std::vector<NodeId>& sites, Outcome outcome,
-                    Reason reason, bool retry);
+                    Reason reason, bool retry, std::string_view to_one = {});
 
 class Announcement {
  public:
-  /// `kind`: DECISION; `timer`: when it is told again, after 1, 2, 4, ... 16 times `resend`.
-  Announcement(std::uint8_t kind, std::uint8_t timer, Duration resend) : kind_(kind), timer_(timer), resend_(resend) {}
+  /// What its message, its timer and its last record are called in the protocol at hand.
+  struct Words {
+    std::uint8_t decision{}, timer{}, end{};
+  };
 
-  /// Tells `outcome` to `sites`; the point `to_one` stands between the first and the others. `retry`: they may have
+  /// Told again after 1, 2, 4, ... 16 times `resend`.
+  Announcement(Words words, Duration resend) : words_(words), resend_(resend) {}
+
+  /// Tells commit to `sites`; "decision-sent-to-one" stands between the first and the others. `retry`: they may have
   /// been told before.
-  void begin(Effects effects, std::vector<NodeId> sites, Outcome outcome, std::string_view to_one, bool retry);
+  void begin(Effects effects, std::vector<NodeId> sites, bool retry);
   /// The timer: those who have not acknowledged are told again.
   void again(Effects effects);
-  /// False: nobody waited for that.
-  bool acknowledged(NodeId site) { return std::erase(waiting_, site) > 0; }
-  [[nodiscard]] bool is_over() const { return waiting_.empty(); }
-  [[nodiscard]] std::size_t unacknowledged() const { return waiting_.size(); }
+  /// True: it was the last one, and that is noted. False also: nobody waited for that.
+  [[nodiscard]] bool acknowledged(Effects effects, NodeId site);
+  /// Somebody asks. Until it has begun there is no answer: volatile state promises nothing, the decision itself will
+  /// come.
+  void asked(Effects effects, std::uint8_t answer, const Message& in) const;
 
+  [[nodiscard]] bool waits_for(NodeId site) const {
+    return std::find(waiting_.begin(), waiting_.end(), site) != waiting_.end();
+  }
+  [[nodiscard]] std::size_t unacknowledged() const { return waiting_.size(); }
+  [[nodiscard]] Phase phase() const {
+    return {"announcing commit", SiteState::committed, "unacknowledged", waiting_.size()};
+  }
   void encode(std::string& out) const;
 
  private:
-  std::uint8_t kind_, timer_;
-  Outcome outcome_{Outcome::undecided};
+  Words words_;
+  bool begun_{};
   std::vector<NodeId> waiting_;
   Backoff resend_;
 };

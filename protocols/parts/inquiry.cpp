@@ -5,9 +5,11 @@ namespace geocommit {
 void Inquiry::ask(Effects effects, bool retry) {
   ++rounds_;
   const TxnContext& context = effects.context();
-  Message inquiry = effects.message(context.coordinator, Role::coordinator, kind_);
-  inquiry.retry = retry;
-  effects.send(inquiry);
+  if (context.coordinator != context.self) {
+    Message inquiry = effects.message(context.coordinator, Role::coordinator, kind_);
+    inquiry.retry = retry;
+    effects.send(inquiry);
+  }
   for (const Member& member : context.cohort) {
     if (member.node != context.self) {
       Message to_peer = effects.message(member.node, Role::participant, kind_);

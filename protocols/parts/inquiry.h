@@ -1,4 +1,4 @@
-// A participant's part: the question for an outcome that it has not been told, again and again at growing intervals
+// The question for an outcome that it has not been told, again and again at growing intervals
 // (Bernstein, Hadzilacos, Goodman 1987, section 7.4).
 #pragma once
 
@@ -15,7 +15,7 @@ class Inquiry {
   Inquiry(std::uint8_t kind, std::uint8_t timer, Duration first, Duration most = Duration::max())
       : kind_(kind), timer_(timer), interval_(first, most) {}
 
-  /// Asks the coordinator and all other participants, and arms the timer.
+  /// Asks the coordinator and all participants but itself, and arms the timer.
   void ask(Effects effects, bool retry);
   /// Arms the timer, and asks nobody: an answer is expected.
   void wait(Effects effects) { effects.arm(timer_, interval_.next()); }

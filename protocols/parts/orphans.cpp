@@ -26,6 +26,21 @@ Message reply_of(std::uint8_t kind, Role to_role) {
   return message;
 }
 
+bool from_coordinator(const Message& message) { return message.from == message.txn.coordinator; }
+
+OrphanRule answer(const Message& message, std::uint8_t kind, SiteState state, std::string_view note) {
+  Message answer = reply_of(kind, from_coordinator(message) ? Role::coordinator : Role::participant);
+  answer.ballot = message.ballot;
+  answer.state = state;
+  if (state == SiteState::committed) {
+    answer.outcome = Outcome::commit;
+  } else if (state == SiteState::aborted) {
+    answer.outcome = Outcome::abort;
+    answer.reason = Reason::terminated;
+  }
+  return reply(answer, note);
+}
+
 OrphanRule prepare(const Remembered& remembered, std::uint8_t vote) {
   if (remembered.state == SiteState::committed || remembered.below_watermark) {
     return ignore();
@@ -37,6 +52,36 @@ OrphanRule prepare(const Remembered& remembered, std::uint8_t vote) {
     return vote_of(vote, Vote::no, Reason::stale_epoch);
   }
   return remembered.voted_read_only ? vote_of(vote, Vote::read_only, Reason::none) : make_machine();
+}
+
+OrphanRule decision(const Message& message, const Remembered& remembered, std::uint8_t ack, std::uint8_t refusal) {
+  if (message.outcome == Outcome::abort) {
+    return ignore(remembered.state == SiteState::committed ? "abort-for-committed-transaction" : "");
+  }
+  if (remembered.state == SiteState::aborted) {
+    constexpr std::string_view kSplit = "commit-for-aborted-transaction";
+    return refusal != 0 && from_coordinator(message) ? answer(message, refusal, SiteState::aborted, kSplit)
+                                                     : ignore(kSplit);
+  }
+  if (remembered.state == SiteState::committed || remembered.below_watermark || remembered.voted_read_only) {
+    return from_coordinator(message) ? reply(reply_of(ack, Role::coordinator)) : ignore();
+  }
+  return ignore("decision-for-unknown-transaction");  // It voted YES and has lost it (pitfall 3).
+}
+
+OrphanRule question(const Message& message, const Remembered& remembered, std::uint8_t kind) {
+  if (message.to_role == Role::coordinator) {
+    const bool committed = remembered.state == SiteState::committed;
+    return remembered.own_transaction ? answer(message, kind, committed ? SiteState::committed : SiteState::aborted)
+                                      : ignore();
+  }
+  if (remembered.state == SiteState::committed || remembered.state == SiteState::aborted) {
+    return answer(message, kind, remembered.state);
+  }
+  if (remembered.voted_read_only || !remembered.same_epoch || remembered.below_watermark) {
+    return answer(message, kind, SiteState::unknown);  // It may have committed without this site's knowing.
+  }
+  return make_machine();
 }
 
 }  // namespace geocommit::orphans

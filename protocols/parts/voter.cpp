@@ -2,15 +2,19 @@
 
 #include <algorithm>
 
+#include "protocols/parts/answers.h"
+
 namespace geocommit {
 
 void Voter::prepare(Effects effects) {
+  if (state_ == State::prepared) {
+    return send_vote(effects, Vote::yes, Reason::none, true);
+  }
+  prepare_seen_ = true;  // Aborting: the NO follows the force.
   if (state_ != State::initial) {
-    prepare_seen_ = true;  // Aborting: the NO follows the force.
     return effects.ignored();
   }
   state_ = State::executing;
-  prepare_seen_ = true;
   effects.note("prepare-received");
   effects.execute();
 }
@@ -27,14 +31,14 @@ Voter::End Voter::executed(Effects effects, Vote vote, Reason reason) {
     effects.force(std::move(record));
     return End::none;
   }
-  state_ = State::over;
   if (vote == Vote::no) {
     effects.append(make_record(words_.abort, Outcome::abort, reason));
     effects.decide(Outcome::abort, reason);
     effects.release();
     send_vote(effects, Vote::no, reason, false);
-    return End::aborted;
+    return aborted(effects);
   }
+  state_ = State::read_only;
   send_vote(effects, Vote::read_only, Reason::none, false);
   effects.release();
   return End::read_only;
@@ -42,19 +46,18 @@ Voter::End Voter::executed(Effects effects, Vote vote, Reason reason) {
 
 Voter::End Voter::forced(Effects effects, std::uint8_t record) {
   if (record == words_.prepared && state_ == State::preparing) {
-    state_ = State::over;
+    state_ = State::prepared;
     effects.note("vote-forced");
     send_vote(effects, Vote::yes, Reason::none, false);
     return End::prepared;
   }
   if (record == words_.abort && state_ == State::aborting) {
-    state_ = State::over;
     effects.decide(Outcome::abort, Reason::terminated);
     if (prepare_seen_) {
       effects.release();
       send_vote(effects, Vote::no, Reason::terminated, false);
     }
-    return End::aborted;
+    return aborted(effects);
   }
   effects.ignored();
   return End::none;
@@ -70,20 +73,39 @@ void Voter::asked(Effects effects, const Asker& asker) {
   }
 }
 
-bool Voter::told_abort(Effects effects, Reason reason) {
-  if (state_ == State::initial) {
+Voter::End Voter::told(Effects effects, Outcome outcome, Reason reason) {
+  if (outcome != Outcome::abort || state_ == State::initial) {
     effects.ignored();
-    return false;
+    return End::none;
   }
   if (state_ != State::aborting) {
     effects.append(make_record(words_.abort, Outcome::abort, reason));
   }
-  state_ = State::over;
   effects.decide(Outcome::abort, reason);
   if (prepare_seen_) {
     effects.release();
   }
-  return true;
+  return aborted(effects);
+}
+
+void Voter::carry_out(Effects effects, Outcome outcome, Reason reason) {
+  if (outcome == Outcome::commit) {
+    effects.force(make_record(words_.commit, Outcome::commit));
+    effects.decide(Outcome::commit);
+  } else {
+    effects.append(make_record(words_.abort, Outcome::abort, reason));
+    effects.decide(Outcome::abort, reason);
+  }
+  effects.release();
+}
+
+/// This site's log answers for it now.
+Voter::End Voter::aborted(Effects effects) {
+  state_ = State::aborted;
+  for (const Asker& asker : askers_) {
+    send_answer(effects, asker.answer, asker.node, SiteState::aborted, Outcome::abort, false, asker.ballot);
+  }
+  return End::aborted;
 }
 
 void Voter::send_vote(Effects effects, Vote vote, Reason reason, bool retry) const {
@@ -94,20 +116,24 @@ void Voter::send_vote(Effects effects, Vote vote, Reason reason, bool retry) con
   effects.send(m);
 }
 
-std::string_view Voter::describe() const {
+Phase Voter::phase() const {
   switch (state_) {
     case State::initial:
-      return "initial";
+      return {"initial", SiteState::working};
     case State::executing:
-      return "executing";
+      return {"executing", SiteState::working};
     case State::preparing:
-      return "forcing prepared";
+      return {"forcing prepared", SiteState::working};
     case State::aborting:
-      return "forcing abort";
-    case State::over:
-      return "voted";
+      return {"forcing abort", SiteState::working};
+    case State::prepared:
+      return {"prepared", SiteState::prepared};
+    case State::aborted:
+      return {"aborted", SiteState::aborted};
+    case State::read_only:
+      return {"read-only", SiteState::unknown};
   }
-  return "?";
+  return {};
 }
 
 void Voter::encode(std::string& out) const {
@@ -115,7 +141,7 @@ void Voter::encode(std::string& out) const {
   put(out, static_cast<std::uint32_t>(askers_.size()));
   for (const Asker& asker : askers_) {
     put(out, asker.node.value);
-    put(out, asker.kind);
+    put(out, asker.answer);
     put(out, asker.ballot.value);
   }
 }

@@ -1,7 +1,7 @@
 #include "protocols/machine_base.h"
 #include "protocols/parts/announcement.h"
-#include "protocols/parts/ballot_box.h"
 #include "protocols/parts/recovered.h"
+#include "protocols/parts/voting.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 
 namespace geocommit::three_phase_commit {
@@ -14,62 +14,40 @@ class Coordinator final : public MachineBase {
  public:
   explicit Coordinator(const TxnContext& context)
       : MachineBase(context),
-        votes_(context),
-        announcement_(raw(Kind::decision), raw(Timer::resend), context.timeouts.resend),
+        voting_({raw(Kind::prepare), raw(Kind::decision), raw(Timer::vote)}, context),
+        announcement_({raw(Kind::decision), raw(Timer::resend), raw(Record::end)}, context.timeouts.resend),
         inquiry_(context.timeouts.resend) {}
-
-  [[nodiscard]] std::string describe() const override {
-    switch (state_) {
-      case State::initial:
-        return "initial";
-      case State::collecting:
-        return "collecting votes=" + std::to_string(votes_.counted());
-      case State::forcing_precommit:
-        return "forcing precommit";
-      case State::precommitting:
-        return "precommitting unacknowledged=" + std::to_string(waiting_.size());
-      case State::forcing_commit:
-        return "forcing commit";
-      case State::announcing:
-        return "announcing commit unacknowledged=" + std::to_string(announcement_.unacknowledged());
-      case State::uncertain:
-        return "restarted in doubt";
-      case State::forcing_abort:
-        return "forcing abort";
-      case State::committed:
-        return "committed";
-      case State::aborted:
-        return "aborted";
-    }
-    return "?";
-  }
-
-  [[nodiscard]] SiteState site_state() const override {
-    switch (state_) {
-      case State::initial:
-      case State::collecting:
-      case State::forcing_precommit:
-        return SiteState::working;
-      case State::precommitting:
-      case State::forcing_commit:
-      case State::uncertain:
-      case State::forcing_abort:
-        return SiteState::precommitted;
-      case State::announcing:
-      case State::committed:
-        return SiteState::committed;
-      case State::aborted:
-        return SiteState::aborted;
-    }
-    return SiteState::unknown;
-  }
 
   [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Coordinator>(*this); }
 
  protected:
+  [[nodiscard]] Phase phase() const override {
+    switch (state_) {
+      case State::voting:
+        return voting_.phase();
+      case State::forcing_precommit:
+        return {"forcing precommit", SiteState::working};
+      case State::precommitting:
+        return {"precommitting", SiteState::precommitted, "unacknowledged", waiting_.size()};
+      case State::forcing_commit:
+        return {"forcing commit", SiteState::precommitted};
+      case State::announcing:
+        return announcement_.phase();
+      case State::uncertain:
+        return {"restarted in doubt", SiteState::precommitted};
+      case State::forcing_abort:
+        return {"forcing abort", SiteState::precommitted};
+      case State::committed:
+        return {"committed", SiteState::committed};
+      case State::aborted:
+        return {"aborted", SiteState::aborted};
+    }
+    return {};
+  }
+
   void encode(std::string& out) const override {
     put(out, state_);
-    votes_.encode(out);
+    voting_.encode(out);
     put(out, voters_);
     put(out, waiting_);
     put(out, in_doubt_);
@@ -77,18 +55,7 @@ class Coordinator final : public MachineBase {
     put(out, static_cast<std::uint32_t>(inquiry_.factor()));
   }
 
-  void on_begin() override {
-    if (state_ != State::initial) {
-      return ignored();
-    }
-    if (context().cohort.empty()) {
-      return abort(Reason::invalid_request);
-    }
-    state_ = State::collecting;
-    arm(raw(Timer::vote), context().timeouts.vote);
-    send_prepares(effects(), raw(Kind::prepare));
-    note("prepare-sent");
-  }
+  void on_begin() override { go_on(voting_.begin(effects())); }
 
   void on_message(const Message& in) override {
     if (in.to_role != Role::coordinator || !is_member(in.from)) {
@@ -96,13 +63,13 @@ class Coordinator final : public MachineBase {
     }
     switch (static_cast<Kind>(in.kind)) {
       case Kind::vote:
-        return on_vote(in);
+        return go_on(voting_.vote(effects(), in));
       case Kind::precommit_ack:
         return on_precommit_ack(in);
       case Kind::ack:
         return on_ack(in);
       case Kind::inquiry:
-        return on_inquiry(in);
+        return announcement_.asked(effects(), raw(Kind::answer), in);
       case Kind::answer:
         return on_answer(in);
       case Kind::in_doubt:
@@ -118,14 +85,14 @@ class Coordinator final : public MachineBase {
   }
 
   void on_timer(std::uint8_t timer) override {
-    if (timer == raw(Timer::vote) && state_ == State::collecting) {
-      return abort(Reason::vote_timeout);
+    if (timer == raw(Timer::vote)) {
+      return go_on(voting_.late(effects()));
     }
     if (timer == raw(Timer::precommit) && state_ == State::precommitting) {
       note("silent-sites-presumed-dead");
       return choose_commit();
     }
-    if (timer == raw(Timer::resend) && state_ == State::announcing) {
+    if (timer == raw(Timer::resend)) {
       return announcement_.again(effects());
     }
     if (timer == raw(Timer::inquiry) && state_ == State::uncertain) {
@@ -160,15 +127,10 @@ class Coordinator final : public MachineBase {
     ignored();
   }
 
-  void on_wounded() override {
-    if (state_ == State::collecting) {
-      return abort(Reason::lock_conflict);
-    }
-    ignored();  // Too late: PRECOMMIT may have been promised.
-  }
+  void on_wounded() override { go_on(voting_.wounded(effects())); }
 
   void on_recovered(const std::vector<LogRecord>& durable) override {
-    if (state_ != State::initial) {
+    if (!voting_.close()) {
       return ignored();
     }
     const bool ended = has_record(durable, raw(Record::end));
@@ -194,8 +156,7 @@ class Coordinator final : public MachineBase {
 
  private:
   enum class State : std::uint8_t {
-    initial,
-    collecting,
+    voting,  ///< voting_ says how far.
     forcing_precommit,
     precommitting,
     forcing_commit,
@@ -206,38 +167,14 @@ class Coordinator final : public MachineBase {
     aborted,
   };
 
-  void on_vote(const Message& in) {
-    if (state_ != State::collecting) {
-      return ignored();
+  void go_on(Voting::End end) {
+    if (end == Voting::End::yes) {
+      state_ = State::forcing_precommit;
+      voters_ = voting_.yes(context());
+      force(voting_.record(context(), raw(Record::precommit_chosen)));
+    } else if (end != Voting::End::none) {
+      forget();
     }
-    switch (votes_.count(context(), in.from, in.vote)) {
-      case BallotBox::Tally::ignored:
-        return ignored();
-      case BallotBox::Tally::counted:
-        return;
-      case BallotBox::Tally::complete:
-        return all_votes_in();
-      case BallotBox::Tally::refused:
-        return abort(in.reason == Reason::none ? Reason::constraint : in.reason);
-    }
-  }
-
-  void all_votes_in() {
-    note("votes-collected");
-    cancel(raw(Timer::vote));
-    voters_ = votes_.yes(context());
-    if (voters_.empty()) {  // All read-only: nothing to make durable, nobody to tell.
-      state_ = State::committed;
-      decide(Outcome::commit);
-      return forget();
-    }
-    state_ = State::forcing_precommit;
-    LogRecord record = make_record(raw(Record::precommit_chosen));
-    record.with_descriptor = true;
-    if (voters_.size() < context().cohort.size()) {
-      record.sites = voters_;
-    }
-    force(std::move(record));
   }
 
   void on_precommit_ack(const Message& in) {
@@ -265,17 +202,17 @@ class Coordinator final : public MachineBase {
     state_ = State::announcing;
     waiting_.clear();
     decide(Outcome::commit);
-    announcement_.begin(effects(), voters_, Outcome::commit, "decision-sent-to-one", retry);
+    announcement_.begin(effects(), voters_, retry);
   }
 
   void on_ack(const Message& in) {
     if (state_ == State::precommitting || state_ == State::uncertain) {
       return learn(Outcome::commit);  // From a site that a leader told.
     }
-    if (state_ != State::announcing || !announcement_.acknowledged(in.from)) {
-      return ignored();
+    if (announcement_.acknowledged(effects(), in.from)) {
+      state_ = State::committed;
+      forget();
     }
-    finish_if_all_know();
   }
 
   void on_answer(const Message& in) {
@@ -285,18 +222,15 @@ class Coordinator final : public MachineBase {
     if (state_ == State::precommitting || state_ == State::uncertain) {
       return learn(in.outcome);
     }
-    if (state_ == State::collecting && in.outcome == Outcome::abort) {
-      return abort(Reason::terminated);
+    if (voting_.is_open() && in.outcome == Outcome::abort) {
+      return go_on(voting_.abort(effects(), Reason::terminated));
     }
     if (state_ == State::forcing_precommit && in.outcome == Outcome::abort) {
       return learn_abort();  // No PRECOMMIT has left.
     }
     if (state_ == State::announcing && in.outcome == Outcome::abort) {
       note("split-outcome");  // Beyond the fault model: the site has aborted for good; asking again changes nothing.
-      if (announcement_.acknowledged(in.from)) {
-        finish_if_all_know();
-      }
-      return;
+      return announcement_.waits_for(in.from) ? on_ack(in) : void();
     }
     ignored();
   }
@@ -321,26 +255,6 @@ class Coordinator final : public MachineBase {
     }
   }
 
-  void finish_if_all_know() {
-    if (announcement_.is_over()) {
-      state_ = State::committed;
-      cancel(raw(Timer::resend));
-      append(make_record(raw(Record::end)));
-      forget();
-    }
-  }
-
-  void on_inquiry(const Message& in) {
-    if (state_ != State::announcing) {
-      return note("inquiry-before-decision");
-    }
-    Message answer = message(in.from, Role::participant, raw(Kind::answer));
-    answer.outcome = Outcome::commit;
-    answer.state = SiteState::committed;
-    answer.retry = in.retry;
-    send(answer);
-  }
-
   void inquire() {
     for (const Member& member : context().cohort) {
       if (std::find(voters_.begin(), voters_.end(), member.node) != voters_.end()) {
@@ -353,19 +267,8 @@ class Coordinator final : public MachineBase {
     arm(raw(Timer::inquiry), inquiry_.next());
   }
 
-  /// Only while collecting: no site can be in PC. Nothing is logged.
-  void abort(Reason reason) {
-    if (state_ == State::collecting) {
-      cancel(raw(Timer::vote));
-    }
-    state_ = State::aborted;
-    decide(Outcome::abort, reason);
-    send_decisions(effects(), raw(Kind::decision), votes_.yes_or_silent(context()), Outcome::abort, reason, false);
-    forget();
-  }
-
-  State state_{State::initial};
-  BallotBox votes_;
+  State state_{State::voting};
+  Voting voting_;
   std::vector<NodeId> voters_;    ///< YES voters; known once all votes are in.
   std::vector<NodeId> waiting_;   ///< Voters that have not acknowledged PRECOMMIT.
   std::vector<NodeId> in_doubt_;  ///< Uncertain: voters known to have restarted in doubt.

@@ -1,67 +1,48 @@
 #include "protocols/three_phase_commit/participant.h"
 
+#include "protocols/parts/answers.h"
 #include "protocols/parts/recovered.h"
 
 namespace geocommit::three_phase_commit {
 Participant::Participant(const TxnContext& context)
     : MachineBase(context),
-      voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::abort)}),
+      voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::commit), raw(Record::abort)}),
       promised_{Ballot{0}, context.coordinator},
       inquiry_(raw(Kind::inquiry), raw(Timer::inquiry), context.timeouts.resend) {}
 
 std::string Participant::describe() const {
-  const auto with_ballot = [this](std::string_view state) {
-    std::string text(state);
+  std::string text = MachineBase::describe();
+  if (in_doubt()) {
     text += restarted_ ? " restarted" : "";
     if (promised_.ballot.value > 0) {
       text += leads() ? " leads" : " follows " + std::to_string(promised_.leader.value);
       text += " ballot=" + std::to_string(promised_.ballot.value);
     }
-    return text;
-  };
-  switch (state_) {
-    case State::voting:
-      return std::string(voter_.describe());
-    case State::prepared:
-      return with_ballot("prepared");
-    case State::precommitting:
-      return with_ballot("forcing precommit");
-    case State::precommitted:
-      return with_ballot("precommitted");
-    case State::deciding:
-      return decision_ == Outcome::commit ? "leader forcing commit" : "leader forcing abort";
-    case State::committing:
-      return "forcing commit";
-    case State::committed:
-      return "committed";
-    case State::aborted:
-      return "aborted";
-    case State::read_only:
-      return "read-only";
   }
-  return "?";
+  return text;
 }
 
-SiteState Participant::site_state() const {
+Phase Participant::phase() const {
   switch (state_) {
     case State::voting:
-      return SiteState::working;
+      return voter_.phase();
     case State::prepared:
+      return {"prepared", SiteState::prepared};
     case State::precommitting:
-      return SiteState::prepared;
+      return {"forcing precommit", SiteState::prepared};
     case State::precommitted:
-      return SiteState::precommitted;
+      return {"precommitted", SiteState::precommitted};
     case State::deciding:  // Still in doubt: the decision counts when it is durable.
-      return precommit_seen_ ? SiteState::precommitted : SiteState::prepared;
+      return {decision_ == Outcome::commit ? "leader forcing commit" : "leader forcing abort",
+              precommit_seen_ ? SiteState::precommitted : SiteState::prepared};
     case State::committing:
+      return {"forcing commit", SiteState::committed};
     case State::committed:
-      return SiteState::committed;
+      return {"committed", SiteState::committed};
     case State::aborted:
-      return SiteState::aborted;
-    case State::read_only:
-      return SiteState::unknown;
+      return {"aborted", SiteState::aborted};
   }
-  return SiteState::unknown;
+  return {};
 }
 
 void Participant::encode(std::string& out) const {
@@ -88,7 +69,9 @@ void Participant::on_message(const Message& in) {
   }
   switch (static_cast<Kind>(in.kind)) {
     case Kind::prepare:
-      return on_prepare();
+      return state_ == State::voting || (state_ == State::prepared && promised_.ballot.value == 0)
+                 ? voter_.prepare(effects())
+                 : ignored();
     case Kind::precommit:
       return on_precommit(in);
     case Kind::precommit_ack:
@@ -114,32 +97,14 @@ void Participant::on_message(const Message& in) {
   ignored();
 }
 
-void Participant::on_prepare() {
-  if (state_ == State::voting) {
-    return voter_.prepare(effects());
-  }
-  if (state_ == State::prepared && promised_.ballot.value == 0) {
-    return voter_.send_vote(effects(), Vote::yes, Reason::none, true);
-  }
-  ignored();
-}
-
 void Participant::on_executed(Vote vote, Reason reason) { go_on(voter_.executed(effects(), vote, reason)); }
 
 void Participant::go_on(Voter::End end) {
-  switch (end) {
-    case Voter::End::none:
-      return;
-    case Voter::End::prepared:
-      state_ = State::prepared;
-      return wait_for_decision();
-    case Voter::End::aborted:
-      state_ = State::aborted;
-      answer_askers();
-      return forget();
-    case Voter::End::read_only:
-      state_ = State::read_only;
-      return forget();
+  if (end == Voter::End::prepared) {
+    state_ = State::prepared;
+    wait_for_decision();
+  } else if (end != Voter::End::none) {
+    forget();
   }
 }
 
@@ -152,7 +117,7 @@ void Participant::on_forced(std::uint8_t kind) {
   }
   if (kind == raw(Record::commit) && state_ == State::committing) {
     state_ = State::committed;
-    acknowledge(false);
+    send_acknowledgement(effects(), raw(Kind::ack), false);
     return forget();
   }
   if (state_ == State::deciding && kind == raw(decision_ == Outcome::commit ? Record::commit : Record::abort)) {
@@ -238,26 +203,15 @@ void Participant::adopt(Outcome outcome, Reason reason) {
     const Outcome own = state_ == State::committing ? Outcome::commit : decision_;
     return outcome == own ? ignored() : note("split-outcome");
   }
-  if (state_ == State::voting) {  // A commit is nonsense: this site has not voted YES.
-    if (outcome == Outcome::commit) {
-      return ignored();
-    }
-    if (!voter_.told_abort(effects(), reason)) {
-      return;
-    }
-  } else if (in_doubt()) {
-    outcome == Outcome::commit ? force(make_record(raw(Record::commit), Outcome::commit))
-                               : append(make_record(raw(Record::abort), Outcome::abort, reason));
-    decide(outcome, outcome == Outcome::commit ? Reason::none : reason);
-    release();
-  } else {
+  if (state_ == State::voting) {
+    return go_on(voter_.told(effects(), outcome, reason));
+  }
+  if (!in_doubt()) {
     return ignored();
   }
+  voter_.carry_out(effects(), outcome, reason);
   const bool relay = leads();
   state_ = outcome == Outcome::commit ? State::committing : State::aborted;
-  if (outcome == Outcome::abort) {
-    answer_askers();
-  }
   for (const Timer timer : {Timer::decision, Timer::termination, Timer::inquiry}) {
     cancel(raw(timer));
   }
@@ -271,27 +225,22 @@ void Participant::adopt(Outcome outcome, Reason reason) {
 }
 
 void Participant::on_inquiry(const Message& in) {
-  const Asker asker{in.from, in.kind, {}};
   switch (state_) {
     case State::voting:
-      return voter_.asked(effects(), asker);
+      return voter_.asked(effects(), {in.from, raw(Kind::answer), {}});
     case State::prepared:
     case State::precommitting:
     case State::precommitted:
-      return restarted_ ? send_in_doubt(in.from, {}) : send_state(asker, site_state(), Outcome::undecided, in.retry);
+      if (restarted_) {
+        return send_in_doubt(in.from, {});
+      }
+      return send_answer(effects(), raw(Kind::answer), in.from, site_state(), Outcome::undecided, in.retry);
     case State::committing:
-      return send_state(asker, SiteState::committed, Outcome::commit, in.retry);
+      return send_answer(effects(), raw(Kind::answer), in.from, site_state(), Outcome::commit, in.retry);
     case State::deciding:  // Not durable yet. The asker asks again.
     case State::committed:
     case State::aborted:
-    case State::read_only:
       return ignored();
-  }
-}
-
-void Participant::answer_askers() {
-  for (const Asker& asker : voter_.askers()) {
-    send_state(asker, SiteState::aborted, Outcome::abort, false);
   }
 }
 
@@ -304,7 +253,7 @@ void Participant::on_recovered(const std::vector<LogRecord>& durable) {
     case Outcome::commit:
       state_ = State::committed;
       decide(Outcome::commit);
-      acknowledge(true);
+      send_acknowledgement(effects(), raw(Kind::ack), true);
       return forget();
     case Outcome::abort:
       state_ = State::aborted;
@@ -312,40 +261,20 @@ void Participant::on_recovered(const std::vector<LogRecord>& durable) {
       return forget();
     case Outcome::undecided:  // The engine has taken the locks again before anything was served.
       restarted_ = true;
+      voter_.bind();
       state_ = has_record(durable, raw(Record::precommit)) ? State::precommitted : State::prepared;
       note("recovered-in-doubt");
       return inquiry_.ask(effects(), true);
   }
 }
 
-void Participant::send_state(const Asker& to, SiteState state, Outcome outcome, bool retry) {
-  const Kind kind = to.kind == raw(Kind::state_request) ? Kind::state_answer : Kind::answer;
-  Message m = message(to.node, role_of(to.node), raw(kind));
-  m.ballot = to.ballot;
-  m.state = state;
-  m.outcome = outcome;
-  m.reason = outcome == Outcome::abort ? Reason::terminated : Reason::none;
-  m.retry = retry;
-  send(m);
-}
-
 void Participant::send_in_doubt(NodeId to, Ballot ballot) {
-  Message m = message(to, role_of(to), raw(Kind::in_doubt));
-  m.ballot = ballot;
-  m.state = site_state();
-  m.retry = true;
-  send(m);
+  send_answer(effects(), raw(Kind::in_doubt), to, site_state(), Outcome::undecided, true, ballot);
 }
 
 void Participant::send_precommit_ack(bool retry) {
   Message m = message(promised_.leader, role_of(promised_.leader), raw(Kind::precommit_ack));
   m.ballot = promised_.ballot;
-  m.retry = retry;
-  send(m);
-}
-
-void Participant::acknowledge(bool retry) {
-  Message m = message(context().coordinator, Role::coordinator, raw(Kind::ack));
   m.retry = retry;
   send(m);
 }

@@ -34,10 +34,10 @@ class Participant final : public MachineBase {
   explicit Participant(const TxnContext& context);
 
   [[nodiscard]] std::string describe() const override;
-  [[nodiscard]] SiteState site_state() const override;
   [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Participant>(*this); }
 
  protected:
+  [[nodiscard]] Phase phase() const override;
   void encode(std::string& out) const override;
   void on_message(const Message& in) override;
   void on_executed(Vote vote, Reason reason) override;
@@ -55,7 +55,6 @@ class Participant final : public MachineBase {
     committing,     ///< Told commit; `commit` is being forced.
     committed,
     aborted,
-    read_only,
   };
   enum class Lead : std::uint8_t {
     none,
@@ -64,14 +63,12 @@ class Participant final : public MachineBase {
   };
 
   // The fault-free path and recovery (participant.cpp).
-  void on_prepare();
   void on_precommit(const Message& in);
   void precommit_forced();
   void on_decision(const Message& in);
   void adopt(Outcome outcome, Reason reason);
   void on_inquiry(const Message& in);
   void go_on(Voter::End end);
-  void answer_askers();
 
   // Termination (termination.cpp).
   void lead(Ballot ballot);
@@ -93,10 +90,8 @@ class Participant final : public MachineBase {
   [[nodiscard]] Role role_of(NodeId node) const {
     return node == context().coordinator ? Role::coordinator : Role::participant;
   }
-  void send_state(const Asker& to, SiteState state, Outcome outcome, bool retry);
   void send_in_doubt(NodeId to, Ballot ballot);
   void send_precommit_ack(bool retry);
-  void acknowledge(bool retry);
 
   State state_{State::voting};
   Voter voter_;

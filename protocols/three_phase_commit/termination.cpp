@@ -1,5 +1,6 @@
 // The termination protocol (Skeen 1981, section 6): a site in doubt leads, the live one with the
 // lowest node id wins, and what the live sites know decides. README.md argues why restarted sites do not count.
+#include "protocols/parts/answers.h"
 #include "protocols/three_phase_commit/participant.h"
 
 namespace geocommit::three_phase_commit {
@@ -37,17 +38,16 @@ void Participant::lead(Ballot ballot) {
 }
 
 void Participant::on_state_request(const Message& in) {
-  const Asker asker{in.from, in.kind, in.ballot};
+  const Asker asker{in.from, raw(Kind::state_answer), in.ballot};
   const Leadership sender{in.ballot, in.from};
   switch (state_) {
     case State::voting:
       return voter_.asked(effects(), asker);
     case State::committing:
-      return send_state(asker, SiteState::committed, Outcome::commit, false);
+      return send_answer(effects(), asker.answer, in.from, SiteState::committed, Outcome::commit, false, in.ballot);
     case State::deciding:  // Everybody hears the decision once it is durable.
     case State::committed:
     case State::aborted:
-    case State::read_only:
       return ignored();
     case State::prepared:
     case State::precommitting:
@@ -73,7 +73,7 @@ void Participant::on_state_request(const Message& in) {
   lead_ = Lead::none;
   cancel(raw(Timer::termination));
   promised_ = sender;
-  send_state(asker, site_state(), Outcome::undecided, false);
+  send_answer(effects(), asker.answer, in.from, site_state(), Outcome::undecided, false, in.ballot);
   wait_for_decision();
 }
 
@@ -159,7 +159,7 @@ void Participant::leader_decision_forced() {
   release();
   tell_others(decision_);
   if (commit) {
-    acknowledge(false);
+    send_acknowledgement(effects(), raw(Kind::ack), false);
   }
   forget();
 }
@@ -176,7 +176,7 @@ void Participant::tell_others(Outcome outcome) {
     send(decision);
   }
   if (outcome == Outcome::abort) {  // A coordinator that was slow, not dead, hears it before it commits.
-    send_state({context().coordinator, raw(Kind::inquiry), {}}, SiteState::aborted, outcome, false);
+    send_answer(effects(), raw(Kind::answer), context().coordinator, SiteState::aborted, outcome, false);
   }
 }
 

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string_view>
 
-#include "protocols/registry.h"
+#include "protocols/parts/rows.h"
 
 namespace geocommit::three_phase_commit {
 
@@ -45,41 +45,33 @@ enum class Timer : std::uint8_t {
   inquiry = 6,      ///< Restarted site or coordinator: ask again.
 };
 
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
-constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
-constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
-
 inline constexpr std::array<KindRow, 11> kKinds{{
-    {raw(Kind::prepare), "PREPARE", MessageClass::prepare},
-    {raw(Kind::vote), "VOTE", MessageClass::vote, Meaning::yes},
+    rows::prepare(Kind::prepare),
+    rows::vote(Kind::vote),
     {raw(Kind::precommit), "PRECOMMIT", MessageClass::precommit, Meaning::precommit},
     {raw(Kind::precommit_ack), "PRECOMMIT_ACK", MessageClass::ack, Meaning::precommit},
-    {raw(Kind::decision), "DECISION", MessageClass::decision},
-    {raw(Kind::ack), "ACK", MessageClass::ack, Meaning::outcome},
+    rows::decision(Kind::decision),
+    rows::ack(Kind::ack),
     {raw(Kind::state_request), "STATE_REQUEST", MessageClass::state},
     {raw(Kind::state_answer), "STATE_ANSWER", MessageClass::state},
-    {raw(Kind::inquiry), "INQUIRY", MessageClass::inquiry},
-    {raw(Kind::answer), "ANSWER", MessageClass::inquiry},
-    {raw(Kind::in_doubt), "IN_DOUBT", MessageClass::inquiry},
+    rows::inquiry(Kind::inquiry),
+    rows::answer(Kind::answer),
+    rows::in_doubt(Kind::in_doubt),
 }};
 inline constexpr std::array<RecordRow, 8> kRecords{{
-    {raw(Record::prepared), "prepared", Meaning::yes},
-    {raw(Record::commit), "commit", Meaning::outcome},
-    {raw(Record::abort), "abort", Meaning::outcome},
-    {raw(Record::commit_chosen), "commit", Meaning::outcome},
-    {raw(Record::end), "end", Meaning::end},
+    rows::prepared(Record::prepared),
+    rows::commit(Record::commit),
+    rows::abort(Record::abort),
+    rows::commit(Record::commit_chosen),
+    rows::end(Record::end),
     {raw(Record::precommit), "precommit", Meaning::precommit},
     {raw(Record::precommit_chosen), "precommit", Meaning::precommit},
-    {raw(Record::abort_learnt), "abort", Meaning::outcome},
+    rows::abort(Record::abort_learnt),
 }};
-inline constexpr std::array<TimerRow, 6> kTimers{{
-    {raw(Timer::vote), "vote"},
-    {raw(Timer::precommit), "precommit"},
-    {raw(Timer::resend), "resend"},
-    {raw(Timer::decision), "decision"},
-    {raw(Timer::termination), "termination"},
-    {raw(Timer::inquiry), "inquiry"},
-}};
+inline constexpr std::array<TimerRow, 6> kTimers{
+    {rows::timer(Timer::vote, "vote"), rows::timer(Timer::precommit, "precommit"), rows::timer(Timer::resend, "resend"),
+     rows::timer(Timer::decision, "decision"), rows::timer(Timer::termination, "termination"),
+     rows::timer(Timer::inquiry, "inquiry")}};
 
 /// Coordinator's first seven, participant's rest. "prepare-sent" follows the sends of its step; "...-sent-to-one"
 /// stands between the first send and the others; the rest come first in their step.
@@ -94,7 +86,6 @@ inline constexpr std::array<std::string_view, 13> kPoints{
 [[nodiscard]] OrphanRule orphan(const Message& message, const Remembered& remembered);
 [[nodiscard]] CostRow commit_cost(std::uint32_t participants);
 [[nodiscard]] Timing timing(const Geometry& geometry);
-[[nodiscard]] Route route(const Request& request, const Directory& directory);
 
 [[nodiscard]] std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context);
 [[nodiscard]] std::unique_ptr<CommitMachine> make_participant(const TxnContext& context);

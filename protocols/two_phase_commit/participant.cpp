@@ -1,4 +1,5 @@
 #include "protocols/machine_base.h"
+#include "protocols/parts/answers.h"
 #include "protocols/parts/inquiry.h"
 #include "protocols/parts/recovered.h"
 #include "protocols/parts/voter.h"
@@ -15,47 +16,28 @@ class Participant final : public MachineBase {
   /// moment, and from then on the site stays blocked for at most so long.
   explicit Participant(const TxnContext& context)
       : MachineBase(context),
-        voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::abort)}),
+        voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::commit), raw(Record::abort)}),
         inquiry_(raw(Kind::inquiry), raw(Timer::decision), context.timeouts.resend, context.timeouts.decision) {}
-
-  [[nodiscard]] std::string describe() const override {
-    switch (state_) {
-      case State::voting:
-        return std::string(voter_.describe());
-      case State::prepared:
-        return "in-doubt inquiries=" + std::to_string(inquiry_.rounds());
-      case State::committing:
-        return "forcing commit";
-      case State::committed:
-        return "committed";
-      case State::aborted:
-        return "aborted";
-      case State::read_only:
-        return "read-only";
-    }
-    return "?";
-  }
-
-  [[nodiscard]] SiteState site_state() const override {
-    switch (state_) {
-      case State::voting:
-        return SiteState::working;
-      case State::prepared:
-        return SiteState::prepared;
-      case State::committing:
-      case State::committed:
-        return SiteState::committed;
-      case State::aborted:
-        return SiteState::aborted;
-      case State::read_only:
-        return SiteState::unknown;
-    }
-    return SiteState::unknown;
-  }
 
   [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Participant>(*this); }
 
  protected:
+  [[nodiscard]] Phase phase() const override {
+    switch (state_) {
+      case State::voting:
+        return voter_.phase();
+      case State::prepared:
+        return {"in-doubt", SiteState::prepared, "inquiries", inquiry_.rounds()};
+      case State::committing:
+        return {"forcing commit", SiteState::committed};
+      case State::committed:
+        return {"committed", SiteState::committed};
+      case State::aborted:
+        return {"aborted", SiteState::aborted};
+    }
+    return {};
+  }
+
   void encode(std::string& out) const override {
     put(out, state_);
     voter_.encode(out);
@@ -68,7 +50,7 @@ class Participant final : public MachineBase {
     }
     switch (static_cast<Kind>(in.kind)) {
       case Kind::prepare:
-        return on_prepare();
+        return state_ == State::voting || state_ == State::prepared ? voter_.prepare(effects()) : ignored();
       case Kind::decision:
         return on_decision(in);
       case Kind::inquiry:
@@ -92,7 +74,7 @@ class Participant final : public MachineBase {
       return ignored();
     }
     state_ = State::committed;
-    acknowledge(false);
+    send_acknowledgement(effects(), raw(Kind::ack), false);
     forget();
   }
 
@@ -103,7 +85,7 @@ class Participant final : public MachineBase {
     if (inquiry_.rounds() == 0) {
       note("entered_termination");
     }
-    inquire(inquiry_.rounds() > 0);
+    inquiry_.ask(effects(), inquiry_.rounds() > 0);
   }
 
   void on_recovered(const std::vector<LogRecord>& durable) override {
@@ -115,7 +97,7 @@ class Participant final : public MachineBase {
       case Outcome::commit:
         state_ = State::committed;
         decide(Outcome::commit);
-        acknowledge(true);
+        send_acknowledgement(effects(), raw(Kind::ack), true);
         return forget();
       case Outcome::abort:
         state_ = State::aborted;
@@ -123,8 +105,9 @@ class Participant final : public MachineBase {
         return forget();
       case Outcome::undecided:  // Prepared: the engine has taken the locks again before anything was served.
         state_ = State::prepared;
+        voter_.bind();
         note("recovered-in-doubt");
-        return inquire(true);
+        return inquiry_.ask(effects(), true);
     }
   }
 
@@ -135,41 +118,15 @@ class Participant final : public MachineBase {
     committing,  ///< Decided; `commit` is being forced.
     committed,
     aborted,
-    read_only,
   };
 
   void go_on(Voter::End end) {
-    switch (end) {
-      case Voter::End::none:
-        return;
-      case Voter::End::prepared:
-        state_ = State::prepared;
-        return arm(raw(Timer::decision), context().timeouts.decision);
-      case Voter::End::aborted:
-        return end_aborted();
-      case Voter::End::read_only:
-        state_ = State::read_only;
-        return forget();
+    if (end == Voter::End::prepared) {
+      state_ = State::prepared;
+      arm(raw(Timer::decision), context().timeouts.decision);
+    } else if (end != Voter::End::none) {
+      forget();
     }
-  }
-
-  /// The decider, or this site's log, answers for it now.
-  void end_aborted() {
-    state_ = State::aborted;
-    for (const Asker& asker : voter_.askers()) {
-      send_answer(asker.node, SiteState::aborted, Outcome::abort, false);
-    }
-    forget();
-  }
-
-  void on_prepare() {
-    if (state_ == State::voting) {
-      return voter_.prepare(effects());
-    }
-    if (state_ == State::prepared) {
-      return voter_.send_vote(effects(), Vote::yes, Reason::none, true);
-    }
-    ignored();
   }
 
   void on_decision(const Message& in) {
@@ -189,11 +146,8 @@ class Participant final : public MachineBase {
 
   /// Commit: applied and unlocked at once, acknowledged after the force (README.md, Cost: why it may).
   void adopt(Outcome outcome, Reason reason) {
-    if (state_ == State::voting) {  // A commit is nonsense: this site has not voted YES.
-      if (outcome == Outcome::commit) {
-        return ignored();
-      }
-      return voter_.told_abort(effects(), reason) ? end_aborted() : void();
+    if (state_ == State::voting) {
+      return go_on(voter_.told(effects(), outcome, reason));
     }
     if (state_ == State::committing && outcome == Outcome::abort) {
       return note("abort-for-committed-transaction");
@@ -202,48 +156,20 @@ class Participant final : public MachineBase {
       return ignored();  // A repetition.
     }
     cancel(raw(Timer::decision));
-    if (outcome == Outcome::commit) {
-      state_ = State::committing;
-      force(make_record(raw(Record::commit), Outcome::commit));
-      decide(Outcome::commit);
-      return release();
+    voter_.carry_out(effects(), outcome, reason);
+    state_ = outcome == Outcome::commit ? State::committing : State::aborted;
+    if (state_ == State::aborted) {
+      forget();
     }
-    append(make_record(raw(Record::abort), Outcome::abort, reason));
-    decide(Outcome::abort, reason);
-    release();
-    end_aborted();
   }
 
   void on_inquiry(const Message& in) {
-    switch (state_) {
-      case State::voting:
-        return voter_.asked(effects(), {in.from, in.kind, {}});
-      case State::prepared:
-        return send_answer(in.from, SiteState::prepared, Outcome::undecided, in.retry);
-      case State::committing:  // Known from the coordinator, with whom it is durable.
-        return send_answer(in.from, SiteState::committed, Outcome::commit, in.retry);
-      case State::committed:
-      case State::aborted:
-      case State::read_only:
-        return ignored();
+    if (state_ == State::voting) {
+      return voter_.asked(effects(), {in.from, raw(Kind::answer), {}});
     }
-  }
-
-  void inquire(bool retry) { inquiry_.ask(effects(), retry); }
-
-  void send_answer(NodeId to, SiteState state, Outcome outcome, bool retry) {
-    Message m = message(to, Role::participant, raw(Kind::answer));
-    m.state = state;
-    m.outcome = outcome;
-    m.reason = outcome == Outcome::abort ? Reason::terminated : Reason::none;
-    m.retry = retry;
-    send(m);
-  }
-
-  void acknowledge(bool retry) {
-    Message m = message(context().coordinator, Role::coordinator, raw(Kind::ack));
-    m.retry = retry;
-    send(m);
+    // Committing: known from the coordinator, with whom it is durable.
+    const Outcome outcome = state_ == State::committing ? Outcome::commit : Outcome::undecided;
+    send_answer(effects(), raw(Kind::answer), in.from, site_state(), outcome, in.retry);
   }
 
   State state_{State::voting};

@@ -6,7 +6,7 @@
 #include <memory>
 #include <string_view>
 
-#include "protocols/registry.h"
+#include "protocols/parts/rows.h"
 
 namespace geocommit::two_phase_commit {
 
@@ -23,30 +23,14 @@ enum class Record : std::uint8_t {
 };
 enum class Timer : std::uint8_t { vote = 1, resend = 2, decision = 3 };
 
-constexpr std::uint8_t raw(Kind kind) { return static_cast<std::uint8_t>(kind); }
-constexpr std::uint8_t raw(Record record) { return static_cast<std::uint8_t>(record); }
-constexpr std::uint8_t raw(Timer timer) { return static_cast<std::uint8_t>(timer); }
-
-inline constexpr std::array<KindRow, 6> kKinds{{
-    {raw(Kind::prepare), "PREPARE", MessageClass::prepare},
-    {raw(Kind::vote), "VOTE", MessageClass::vote, Meaning::yes},
-    {raw(Kind::decision), "DECISION", MessageClass::decision},
-    {raw(Kind::ack), "ACK", MessageClass::ack, Meaning::outcome},
-    {raw(Kind::inquiry), "INQUIRY", MessageClass::inquiry},
-    {raw(Kind::answer), "ANSWER", MessageClass::inquiry},
-}};
-inline constexpr std::array<RecordRow, 5> kRecords{{
-    {raw(Record::prepared), "prepared", Meaning::yes},
-    {raw(Record::commit), "commit", Meaning::outcome},
-    {raw(Record::abort), "abort", Meaning::outcome},
-    {raw(Record::commit_chosen), "commit", Meaning::outcome},
-    {raw(Record::end), "end", Meaning::end},
-}};
-inline constexpr std::array<TimerRow, 3> kTimers{{
-    {raw(Timer::vote), "vote"},
-    {raw(Timer::resend), "resend"},
-    {raw(Timer::decision), "decision"},
-}};
+inline constexpr std::array<KindRow, 6> kKinds{{rows::prepare(Kind::prepare), rows::vote(Kind::vote),
+                                                rows::decision(Kind::decision), rows::ack(Kind::ack),
+                                                rows::inquiry(Kind::inquiry), rows::answer(Kind::answer)}};
+inline constexpr std::array<RecordRow, 5> kRecords{{rows::prepared(Record::prepared), rows::commit(Record::commit),
+                                                    rows::abort(Record::abort), rows::commit(Record::commit_chosen),
+                                                    rows::end(Record::end)}};
+inline constexpr std::array<TimerRow, 3> kTimers{
+    {rows::timer(Timer::vote, "vote"), rows::timer(Timer::resend, "resend"), rows::timer(Timer::decision, "decision")}};
 
 /// Coordinator's first four, participant's rest. "prepare-sent" follows the sends of its step; "decision-sent-to-one"
 /// stands between the first send and the others; the rest come first in their step.
@@ -58,7 +42,6 @@ inline constexpr std::array<std::string_view, 8> kPoints{
 [[nodiscard]] OrphanRule orphan(const Message& message, const Remembered& remembered);
 [[nodiscard]] CostRow commit_cost(std::uint32_t participants);
 [[nodiscard]] Timing timing(const Geometry& geometry);
-[[nodiscard]] Route route(const Request& request, const Directory& directory);
 
 [[nodiscard]] std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context);
 [[nodiscard]] std::unique_ptr<CommitMachine> make_participant(const TxnContext& context);

@@ -1,6 +1,7 @@
 // The rules for messages about transactions without a machine, as a table: who may say what from memory alone.
 #include <catch2/catch.hpp>
 
+#include "protocols/parts/orphans.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 
@@ -12,6 +13,9 @@ struct Memory {
   bool read_only{}, below{}, same_epoch{true}, own{};
   [[nodiscard]] Remembered remembered() const { return {state, read_only, below, same_epoch, own}; }
 };
+
+constexpr NodeId kCoordinator{1000};
+constexpr std::uint8_t kVote = 2, kAck = 4, kAnswer = 6;
 
 const Memory kNothing{};
 const Memory kCommitted{SiteState::committed};
@@ -151,6 +155,80 @@ TEST_CASE("3PC: STATE_REQUEST and PRECOMMIT without a machine") {
   CHECK(precommit(kAborted).reply.to_role == Role::coordinator);
   // A leader's DECISION wants no acknowledgement.
   CHECK(reply(row, ask(row, "DECISION", Role::participant, kCommitted, Outcome::commit, NodeId{2})) == "ignore");
+}
+
+// The rules that protocols share (protocols/parts/orphans.h), each by itself.
+
+TEST_CASE("orphans: a late PREPARE never resurrects") {
+  Remembered nothing;
+  nothing.same_epoch = true;
+  CHECK(orphans::prepare(nothing, kVote).action == OrphanAction::make_machine);
+  Remembered aborted = nothing;
+  aborted.state = SiteState::aborted;
+  CHECK(orphans::prepare(aborted, kVote).reply.vote == Vote::no);
+  Remembered committed = nothing;
+  committed.state = SiteState::committed;
+  CHECK(orphans::prepare(committed, kVote).action == OrphanAction::ignore);
+  Remembered restarted;
+  CHECK(orphans::prepare(restarted, kVote).reply.reason == Reason::stale_epoch);
+  Remembered reader = nothing;
+  reader.voted_read_only = true;
+  const OrphanRule again = orphans::prepare(reader, kVote);
+  CHECK(again.reply.vote == Vote::read_only);
+  CHECK(again.reply.retry);
+  reader.below_watermark = true;
+  CHECK(orphans::prepare(reader, kVote).action == OrphanAction::ignore);
+}
+
+TEST_CASE("orphans: a decision is acknowledged to the coordinator, never behind an abort") {
+  Message decision;
+  decision.txn = {kCoordinator, Epoch{1}, 1};
+  decision.from = kCoordinator;
+  decision.outcome = Outcome::commit;
+  Remembered nothing, committed, aborted;
+  committed.state = SiteState::committed;
+  aborted.state = SiteState::aborted;
+  const auto rule = [&](const Remembered& remembered, std::uint8_t refusal = kAnswer) {
+    return orphans::decision(decision, remembered, kAck, refusal);
+  };
+  CHECK(rule(committed).reply.kind == kAck);
+  CHECK(rule(nothing).action == OrphanAction::ignore);
+  CHECK(rule(nothing).note == "decision-for-unknown-transaction");
+  CHECK(rule(aborted).reply.outcome == Outcome::abort);
+  CHECK(rule(aborted).note == "commit-for-aborted-transaction");
+  CHECK(rule(aborted, 0).action == OrphanAction::ignore);
+  decision.from = NodeId{3};  // A peer waits for nothing.
+  CHECK(rule(committed).action == OrphanAction::ignore);
+  CHECK(rule(aborted).action == OrphanAction::ignore);
+  CHECK(rule(aborted).note == "commit-for-aborted-transaction");
+  decision.outcome = Outcome::abort;
+  CHECK(rule(aborted).note.empty());
+  CHECK(rule(committed).note == "abort-for-committed-transaction");
+}
+
+TEST_CASE("orphans: who is asked says what it remembers; who never voted makes sure that it never will") {
+  Message question;
+  question.txn = {kCoordinator, Epoch{1}, 1};
+  question.from = NodeId{3};
+  question.ballot = Ballot{2};
+  Remembered fresh;
+  fresh.same_epoch = true;
+  const auto rule = [&](const Remembered& remembered) { return orphans::question(question, remembered, kAnswer); };
+  CHECK(rule(fresh).action == OrphanAction::make_machine);
+  CHECK(rule({}).reply.state == SiteState::unknown);  // Restarted since.
+  CHECK(rule({}).reply.outcome == Outcome::undecided);
+  Remembered known = fresh;
+  known.state = SiteState::aborted;
+  CHECK(rule(known).reply.outcome == Outcome::abort);
+  CHECK(rule(known).reply.reason == Reason::terminated);
+  CHECK(rule(known).reply.ballot == Ballot{2});
+  CHECK(rule(known).reply.to_role == Role::participant);
+  question.to_role = Role::coordinator;
+  CHECK(rule(fresh).action == OrphanAction::ignore);  // Of somebody else's transaction.
+  fresh.own_transaction = true;
+  CHECK(rule(fresh).reply.outcome == Outcome::abort);
+  fresh.state = SiteState::committed;
+  CHECK(rule(fresh).reply.outcome == Outcome::commit);
 }
 
 }  // namespace geocommit

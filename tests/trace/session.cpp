@@ -15,11 +15,10 @@ constexpr std::array<KindRow, 2> kKinds{
 class Session final : public MachineBase {
  public:
   explicit Session(const TxnContext& context) : MachineBase(context) {}
-  [[nodiscard]] std::string describe() const override { return "session"; }
-  [[nodiscard]] SiteState site_state() const override { return SiteState::working; }
   [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Session>(*this); }
 
  private:
+  [[nodiscard]] Phase phase() const override { return {"session", SiteState::working}; }
   void on_message(const Message& message) override {
     if (message.kind == kLock) {
       effects().execute();

@@ -1,0 +1,77 @@
+// The messages, records and timers that protocols have in common, each under the number that a protocol gives it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <type_traits>
+
+#include "protocols/registry.h"
+
+namespace geocommit {
+
+template <class E>
+requires std::is_enum_v<E>
+constexpr std::uint8_t raw(E number) { return static_cast<std::uint8_t>(number); }
+
+namespace rows {
+
+template <class E>
+constexpr KindRow prepare(E kind) {
+  return {raw(kind), "PREPARE", MessageClass::prepare};
+}
+template <class E>
+constexpr KindRow vote(E kind) {
+  return {raw(kind), "VOTE", MessageClass::vote, Meaning::yes};
+}
+template <class E>
+constexpr KindRow decision(E kind) {
+  return {raw(kind), "DECISION", MessageClass::decision};
+}
+template <class E>
+constexpr KindRow ack(E kind) {
+  return {raw(kind), "ACK", MessageClass::ack, Meaning::outcome};
+}
+template <class E>
+constexpr KindRow inquiry(E kind) {
+  return {raw(kind), "INQUIRY", MessageClass::inquiry};
+}
+template <class E>
+constexpr KindRow answer(E kind) {
+  return {raw(kind), "ANSWER", MessageClass::inquiry};
+}
+template <class E>
+constexpr KindRow in_doubt(E kind) {
+  return {raw(kind), "IN_DOUBT", MessageClass::inquiry};
+}
+
+template <class E>
+constexpr RecordRow prepared(E record) {
+  return {raw(record), "prepared", Meaning::yes};
+}
+template <class E>
+constexpr RecordRow commit(E record) {
+  return {raw(record), "commit", Meaning::outcome};
+}
+template <class E>
+constexpr RecordRow abort(E record) {
+  return {raw(record), "abort", Meaning::outcome};
+}
+template <class E>
+constexpr RecordRow end(E record) {
+  return {raw(record), "end", Meaning::end};
+}
+
+template <class E>
+constexpr TimerRow timer(E number, std::string_view name) {
+  return {raw(number), name};
+}
+
+}  // namespace rows
+
+/// A row's route: every copy of every entity written, one read; the coordinator in the request's region.
+template <std::uint8_t kProtocol>
+Route route_everywhere(const Request& request, const Directory& directory) {
+  return {request.origin, kProtocol, place_everywhere(request, directory)};
+}
+
+}  // namespace geocommit
