@@ -4,8 +4,7 @@
 
 namespace geocommit {
 
-void Claim::begin(HomeEpoch epoch, Instant granted_until) {
-  epoch_ = epoch;
+void Claim::begin(Instant granted_until) {
   promises_.clear();
   silent_.clear();
   wait_until_ = gather_until_ = granted_until;
@@ -48,6 +47,10 @@ void Claim::hash_state(bool fetching, Instant now, const PutTime& put_time, std:
     canonical::put(out, site.value);
     canonical::put(out, held.epoch.value);
     canonical::put(out, held.end);
+  }
+  canonical::put(out, 0);
+  for (const NodeId site : silent_) {
+    canonical::put(out, site.value);
   }
   canonical::put(out, 0);
 }

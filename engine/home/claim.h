@@ -2,7 +2,6 @@
 // from whom it fetches what its own log lacks (docs/home-region.md). A value, without a clock of its own.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <set>
@@ -15,10 +14,7 @@ namespace geocommit {
 class Claim {
  public:
   /// Until `granted_until` this site's own grant may last.
-  void begin(HomeEpoch epoch, Instant granted_until);
-  /// An opening that asks nobody.
-  void begin(HomeEpoch epoch) { epoch_ = epoch; }
-  [[nodiscard]] HomeEpoch epoch() const { return epoch_; }
+  void begin(Instant granted_until);
 
   /// Its own promise is durable. Whom it reaches has promised by `gather_until`, with what it holds.
   void promised_self(NodeId self, Instant gather_until);
@@ -41,10 +37,8 @@ class Claim {
   void give_up_source() { silent_.insert(source_); }
 
   void hash_state(bool fetching, Instant now, const PutTime& put_time, std::string& out) const;
-  [[nodiscard]] const std::set<NodeId>& silent() const { return silent_; }
 
  private:
-  HomeEpoch epoch_;
   std::map<NodeId, HomePosition> promises_;
   Instant wait_until_{};    // Until then an older lease may last.
   Instant gather_until_{};  // Until then a site that can be reached has promised.
@@ -52,31 +46,6 @@ class Claim {
   NodeId source_;
   std::set<NodeId> silent_;  // Sources that did not answer.
   Instant fetch_until_{};
-};
-
-/// A change of masters that nobody finishes: when this site takes it up, and who says that it helps nobody either.
-class Resumption {
- public:
-  void wait(Instant until) { at_ = until; }
-  /// The others are asked.
-  void probe(HomeEpoch promised) {
-    idle_.clear();
-    highest_ = promised;
-  }
-  void idle(NodeId site, HomeEpoch promised) {
-    idle_.insert(site);
-    highest_ = std::max(highest_, promised);
-  }
-  [[nodiscard]] bool is_due(Instant now) const { return now >= at_; }
-  [[nodiscard]] Instant at() const { return at_; }
-  /// That was promised anywhere, as far as the answers say.
-  [[nodiscard]] HomeEpoch highest() const { return highest_; }
-  [[nodiscard]] const std::set<NodeId>& idle_sites() const { return idle_; }
-
- private:
-  Instant at_{};
-  HomeEpoch highest_;
-  std::set<NodeId> idle_;
 };
 
 }  // namespace geocommit

@@ -15,10 +15,11 @@ void Lease::start(Instant now, Epoch epoch) {
   next_ = now;
 }
 
-void Lease::end() {
+void Lease::begin(Instant now) {
   renewals_.clear();
   answers_.clear();
   until_ = Instant{};
+  next_ = now;
   had_ = false;
 }
 
@@ -70,12 +71,10 @@ bool Lease::is_backed() const {
   return static_cast<std::size_t>(granted) + 1 >= quorum_;  // And itself.
 }
 
-void Lease::hash_times(const PutTime& put_time) const {
+void Lease::hash_state(const PutTime& put_time, std::string& out) const {
+  canonical::put(out, had_ ? 1 : 0);
   put_time(until_ - guard_);  // Until then it serves.
   put_time(next_);
-}
-
-void Lease::hash_renewals(const PutTime& put_time, std::string& out) const {
   for (const auto& [number, renewal] : renewals_) {
     canonical::put(out, number_ - number + 1);
     put_time.age(renewal.asked, renewal.asked + length_ - guard_);

@@ -79,10 +79,8 @@ class Lease {
 
   /// `epoch`: the node's, so that a grant to an earlier start's renewal is not taken for one of this start's.
   void start(Instant now, Epoch epoch);
-  /// It is master no more.
-  void end();
-  /// The next renewal is due now.
-  void hurry(Instant now) { next_ = now; }
+  /// A term: what it was granted in an earlier one is over, and the first renewal is due.
+  void begin(Instant now);
   /// The others are asked now. `own`: this site grants it too.
   [[nodiscard]] std::uint64_t ask(Instant now, NodeId self, bool own);
   void granted(NodeId from, std::uint64_t number);
@@ -97,9 +95,7 @@ class Lease {
   [[nodiscard]] bool awaits(std::uint64_t number) const { return renewals_.contains(number); }
   /// So many sites helped when they last answered that nobody else can open.
   [[nodiscard]] bool is_backed() const;
-  [[nodiscard]] bool had() const { return had_; }
-  void hash_times(const PutTime& put_time) const;
-  void hash_renewals(const PutTime& put_time, std::string& out) const;
+  void hash_state(const PutTime& put_time, std::string& out) const;
 
  private:
   struct Renewal {

@@ -1,4 +1,4 @@
-// The parts of a home's mastership: what a site grants, what a master has been granted, what a successor collects.
+// The counts behind a home's mastership: what a site grants, what a master has been granted, what a successor collects.
 #include "engine/home/lease.h"
 
 #include <catch2/catch.hpp>
@@ -74,7 +74,7 @@ TEST_CASE("a grant without this site's own help, or to an earlier start's renewa
   CHECK(lease.serves(at(0s)));
 }
 
-TEST_CASE("who refuses helps no more, until it grants what was asked later; a master that stands down has nothing") {
+TEST_CASE("who refuses helps no more, until it grants what was asked later; a new term begins with nothing") {
   Lease lease(kLength, kGuard, 2);
   lease.start(at(0s), Epoch{1});
   const std::uint64_t first = lease.ask(at(0s), kSelf, true);
@@ -84,10 +84,13 @@ TEST_CASE("who refuses helps no more, until it grants what was asked later; a ma
   CHECK_FALSE(lease.is_backed());
   lease.granted(kSecond, lease.ask(at(1s), kSelf, true));
   CHECK(lease.is_backed());
-  lease.end();
+  REQUIRE(lease.serves(at(1s)));
+  lease.begin(at(1s));
   CHECK_FALSE(lease.is_backed());
   CHECK_FALSE(lease.serves(at(1s)));
-  CHECK_FALSE(lease.had());
+  CHECK_FALSE(lease.is_lost(at(1s)));  // It has not had one.
+  CHECK_FALSE(lease.awaits(first));
+  CHECK(lease.is_due(at(1s)));
 }
 
 TEST_CASE("alone, a site is its own majority; it wakes for the renewal, or for the end of what it has") {
@@ -98,13 +101,11 @@ TEST_CASE("alone, a site is its own majority; it wakes for the renewal, or for t
   CHECK(lease.serves(at(1s)));
   CHECK(lease.deadline() == at(kLength / 6));
   CHECK_FALSE(lease.is_due(at(0s)));
-  lease.hurry(at(0s));
-  CHECK(lease.is_due(at(0s)));
 }
 
 TEST_CASE("a claim opens when every older lease has ended: later, unless all have promised, by what may still arrive") {
   Claim claim;
-  claim.begin(HomeEpoch{20}, at(2s));
+  claim.begin(at(2s));
   claim.promised_self(kSelf, at(5s));
   claim.promised(kSecond, {HomeEpoch{3}, 4}, at(3s));
   CHECK(claim.promises() == 2);
@@ -117,7 +118,7 @@ TEST_CASE("a claim opens when every older lease has ended: later, unless all hav
 
 TEST_CASE("a claim fetches from the most up-to-date log of those that promised, and goes on without who is silent") {
   Claim claim;
-  claim.begin(HomeEpoch{20}, at(0s));
+  claim.begin(at(0s));
   claim.promised(kSecond, {HomeEpoch{3}, 9}, at(0s));
   claim.promised(kThird, {HomeEpoch{4}, 5}, at(0s));
   claim.promised(kThird, {HomeEpoch{4}, 2}, at(0s));  // Overtaken.
@@ -128,22 +129,8 @@ TEST_CASE("a claim fetches from the most up-to-date log of those that promised, 
   claim.give_up_source();
   REQUIRE(claim.fetches_beyond({HomeEpoch{3}, 1}));
   CHECK(claim.source() == kSecond);
-  claim.begin(HomeEpoch{23}, at(0s));
+  claim.begin(at(0s));
   CHECK(claim.promises() == 0);
-  CHECK(claim.silent().empty());
-}
-
-TEST_CASE("a change that nobody finishes: each probe counts anew, and the highest promise that was heard of is kept") {
-  Resumption resumption;
-  resumption.wait(at(1s));
-  CHECK_FALSE(resumption.is_due(at(999ms)));
-  CHECK(resumption.is_due(at(1s)));
-  resumption.probe(HomeEpoch{5});
-  resumption.idle(kSecond, HomeEpoch{8});
-  resumption.idle(kSecond, HomeEpoch{6});
-  CHECK(resumption.idle_sites() == std::set{kSecond});
-  CHECK(resumption.highest() == HomeEpoch{8});
-  resumption.probe(HomeEpoch{6});
-  CHECK(resumption.idle_sites().empty());
-  CHECK(resumption.highest() == HomeEpoch{6});
+  claim.promised(kThird, {HomeEpoch{4}, 5}, at(0s));
+  CHECK(claim.fetches_beyond({HomeEpoch{3}, 1}));  // It may answer by now.
 }
