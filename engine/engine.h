@@ -59,6 +59,7 @@ struct EngineStatus {
   Epoch epoch;                                           ///< Of this start.
   bool quiesced{};                                       ///< It begins nothing any more (NodeEngine::quiesce).
   std::uint64_t open_coordinator{}, open_participant{};  ///< Machines.
+  std::uint64_t open_acceptor{};
   std::uint64_t in_doubt{}, blocked{};
   Duration oldest_blocked{};
   std::uint64_t locks_held{}, lock_waiters{};
@@ -69,6 +70,19 @@ struct EngineStatus {
                                                   ///< homes that this site is handing over or taking over.
   std::uint64_t peers_expected{}, peers_known{};  ///< By hello.
   std::int64_t balance_total{};                   ///< Sum of this site's balances (committed).
+
+  [[nodiscard]] std::uint64_t open_as(Role role) const {
+    switch (role) {
+      case Role::coordinator:
+        return open_coordinator;
+      case Role::participant:
+        return open_participant;
+      case Role::acceptor:
+        return open_acceptor;
+    }
+    return 0;
+  }
+  [[nodiscard]] std::uint64_t open() const { return open_coordinator + open_participant + open_acceptor; }
 };
 
 /// A transaction that is still in doubt, for the end of a run: censored, never dropped. All its figures are lower

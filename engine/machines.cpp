@@ -75,7 +75,7 @@ void Machines::perform(TxnEntry& entry, Send& output) {
   }
   const Traffic traffic = message.retry ? Traffic::retry : Traffic::protocol;
   const std::size_t bytes = context_.send(message.to, wire, traffic, entry.protocol->kind_name(message.kind));
-  context_.observer().message_out(wire.message, bytes);
+  context_.observer().message_out(entry.role, wire.message, bytes);
   if (message.retry) {
     ++entry.cost.retries;
     return;
@@ -164,7 +164,9 @@ void Machines::perform(TxnEntry& entry, Decide& output) {
 
 void Machines::perform(TxnEntry& entry, Forget& /*output*/) { entry.forgotten = true; }
 
-void Machines::perform(TxnEntry& entry, Note& output) { context_.observer().noted(entry.descriptor, output.event); }
+void Machines::perform(TxnEntry& entry, Note& output) {
+  context_.observer().noted(entry.descriptor, entry.role, output.event);
+}
 
 void Machines::remove(TxnEntry& entry) {
   while (!entry.timers.empty()) {
@@ -172,16 +174,20 @@ void Machines::remove(TxnEntry& entry) {
   }
   const TxnKey key = entry.key();
   context_.observer().transaction_forgotten(entry.descriptor, entry.role, entry.outcome, entry.cost);
-  if (entry.role == Role::coordinator) {
-    requester_.forgotten(entry);
-    transactions_.erase(key);
-    return;
-  }
-  execution_.release(entry);
-  memory_.remember({key.first, entry.outcome, entry.read_only});
-  transactions_.erase(key);
-  for (Service* service : services_) {
-    service->forgotten();
+  switch (entry.role) {
+    case Role::coordinator:
+      requester_.forgotten(entry);
+      return transactions_.erase(key);
+    case Role::participant:
+      execution_.release(entry);
+      memory_.remember({key.first, entry.outcome, entry.read_only});
+      transactions_.erase(key);
+      for (Service* service : services_) {
+        service->forgotten();
+      }
+      return;
+    case Role::acceptor:
+      return transactions_.erase(key);
   }
 }
 

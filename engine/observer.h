@@ -86,13 +86,13 @@ class Observer {
   virtual void message_sent(Traffic, std::string_view /*kind*/, bool /*wan*/, std::size_t /*bytes*/) {}
   /// A protocol message, of a machine or of none, as it arrived; and as it left (bytes 0: dropped at once).
   virtual void message_in(const Message&) {}
-  virtual void message_out(const Message&, std::size_t /*bytes*/) {}
+  virtual void message_out(Role /*from*/, const Message&, std::size_t /*bytes*/) {}
   virtual void forced_write() {}
   virtual void lazy_write() {}
   /// A machine has taken an input; its outputs are about to be performed.
   virtual void machine_stepped(const TxnDescriptor&, Role, const Input&, const Outbox&) {}
   /// A machine's Note: a protocol point or something odd.
-  virtual void noted(const TxnDescriptor&, std::string_view /*event*/) {}
+  virtual void noted(const TxnDescriptor&, Role, std::string_view /*event*/) {}
   /// Home site: age, on the home's clock, of the newest heartbeat that `replica` has confirmed as applied.
   virtual void staleness(NodeId /*replica*/, Duration /*age*/) {}
   virtual void home_changed(const HomeEvent&) {}
@@ -130,13 +130,15 @@ class ForwardingObserver : public Observer {
     each(&Observer::message_sent, t, kind, wan, bytes);
   }
   void message_in(const Message& message) override { each(&Observer::message_in, message); }
-  void message_out(const Message& message, std::size_t bytes) override { each(&Observer::message_out, message, bytes); }
+  void message_out(Role from, const Message& message, std::size_t bytes) override {
+    each(&Observer::message_out, from, message, bytes);
+  }
   void forced_write() override { each(&Observer::forced_write); }
   void lazy_write() override { each(&Observer::lazy_write); }
   void machine_stepped(const TxnDescriptor& d, Role r, const Input& input, const Outbox& outbox) override {
     each(&Observer::machine_stepped, d, r, input, outbox);
   }
-  void noted(const TxnDescriptor& d, std::string_view event) override { each(&Observer::noted, d, event); }
+  void noted(const TxnDescriptor& d, Role r, std::string_view event) override { each(&Observer::noted, d, r, event); }
   void staleness(NodeId replica, Duration age) override { each(&Observer::staleness, replica, age); }
   void home_changed(const HomeEvent& event) override { each(&Observer::home_changed, event); }
   void alarm(std::string_view what) override { each(&Observer::alarm, what); }

@@ -12,6 +12,7 @@ std::string open_at(const EngineStatus& s) {
   };
   add(s.open_coordinator, "transactions open as coordinator");
   add(s.open_participant, "as participant");
+  add(s.open_acceptor, "as acceptor");
   add(s.in_doubt, "in doubt");
   add(s.locks_held, "locks held");
   add(s.lock_waiters, "waiting for locks");

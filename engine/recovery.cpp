@@ -53,17 +53,23 @@ void Recovery::rebuild(const TxnKey& key, Records& records) {
     return;
   }
   const Protocol* protocol = context_.row(records.front().protocol);
-  GC_CHECK_NOTE(protocol != nullptr && !protocol->is_router(), "a record of an unknown protocol");
+  GC_CHECK_NOTE(protocol != nullptr && !protocol->is_router() && protocol->has_role(key.second),
+                "a record of an unknown protocol, or of a role that it has not");
   TxnEntry& entry = transactions_.add(*described->descriptor, key.second, *protocol);
   entry.versions = std::move(described->versions);
   described->versions.clear();
   entry.records = records;
   entry.begun = context_.now();
   entry.recovered = true;
-  if (key.second == Role::participant) {
-    reinstate(entry, *described);
-  } else {
-    requester_.recovered(entry, outcome);
+  switch (key.second) {
+    case Role::coordinator:
+      requester_.recovered(entry, outcome);
+      break;
+    case Role::participant:
+      reinstate(entry, *described);
+      break;
+    case Role::acceptor:  // Holds no locks, and answers for no request.
+      break;
   }
   to_wake_.push_back(key);
 }

@@ -83,6 +83,10 @@ void Site::receive(const PeerMessage& from, const ProtocolMessage& wire) {
     context_.observer().alarm("a protocol message that is not for this node, or of no protocol");
     return;
   }
+  if (!protocol->has_role(message.to_role)) {
+    context_.observer().alarm("a protocol message to a role that its protocol has not");
+    return;
+  }
   context_.observer().message_in(message);
   const TxnKey key{message.txn, message.to_role};
   if (TxnEntry* entry = transactions_.find(key)) {
@@ -159,7 +163,7 @@ void Site::receive_orphan(const Message& message, const Protocol& protocol) {
       reply.depth = static_cast<std::uint16_t>(message.depth + 1);
       const std::size_t bytes =
           context_.send(reply.to, ProtocolMessage{reply, std::nullopt}, Traffic::retry, protocol.kind_name(reply.kind));
-      context_.observer().message_out(reply, bytes);
+      context_.observer().message_out(message.to_role, reply, bytes);
       break;
     }
     case OrphanAction::make_machine: {
@@ -190,6 +194,7 @@ Watermark Site::watermark() const {
 void Site::add_to(EngineStatus& status) const {
   status.open_coordinator = transactions_.coordinators().size();
   status.open_participant = participants().size();
+  status.open_acceptor = transactions_.table(Role::acceptor).size();
   const Instant now = context_.now();
   participants().for_each([&](const TxnEntry& entry) {
     if (!entry.in_doubt) {
@@ -224,10 +229,10 @@ void Site::add_to(Checkpoint& checkpoint) const {
     checkpoint.balances = resources().balances();
     checkpoint.writers = resources().writers();
   }
-  for (const auto* table : {&transactions_.coordinators(), &transactions_.participants()}) {
-    for (const TxnEntry* entry : table->ascending()) {
+  for (const TxnTable& table : transactions_.tables()) {
+    for (const TxnEntry* entry : table.ascending()) {
       for (const MachineRecord& record : entry->records) {
-        GC_CHECK_NOTE(entry->role == Role::coordinator || record.record.outcome != Outcome::commit || entry->applied,
+        GC_CHECK_NOTE(entry->role != Role::participant || record.record.outcome != Outcome::commit || entry->applied,
                       "a commit record without its change: nobody would make the change after a restart");
         checkpoint.open.push_back(record);
         if (record.record.with_descriptor) {

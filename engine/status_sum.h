@@ -11,6 +11,7 @@ namespace geocommit {
 inline EngineStatus& operator+=(EngineStatus& sum, const EngineStatus& one) {
   sum.open_coordinator += one.open_coordinator;
   sum.open_participant += one.open_participant;
+  sum.open_acceptor += one.open_acceptor;
   sum.in_doubt += one.in_doubt;
   sum.blocked += one.blocked;
   sum.oldest_blocked = std::max(sum.oldest_blocked, one.oldest_blocked);

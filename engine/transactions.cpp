@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/canonical.h"
+#include "base/check.h"
 
 namespace geocommit {
 namespace {
@@ -45,6 +46,7 @@ void put(std::string& out, const TxnEntry& entry) {
 }  // namespace
 
 TxnEntry& Transactions::add(TxnDescriptor descriptor, Role role, const Protocol& protocol) {
+  GC_CHECK(protocol.has_role(role));
   auto entry = std::make_unique<TxnEntry>();
   TxnContext context{descriptor.txn, context_.self(), descriptor.coordinator, descriptor.cohort,
                      context_.options().timeouts};
@@ -67,8 +69,8 @@ std::optional<std::pair<TxnKey, Input>> Transactions::take_input() {
 
 std::string Transactions::describe() const {
   std::string text;
-  for (const auto* table : {&coordinators_, &participants_}) {
-    for (const TxnEntry* entry : table->ascending()) {
+  for (const TxnTable& table : tables_) {
+    for (const TxnEntry* entry : table.ascending()) {
       text += to_text(entry->descriptor.txn) + " " + std::string(name_of(entry->role)) + " " +
               entry->machine->describe() + "\n";
     }
@@ -77,9 +79,9 @@ std::string Transactions::describe() const {
 }
 
 void Transactions::hash_state(std::string& out) const {
-  for (const auto* table : {&coordinators_, &participants_}) {
-    put(out, table->size());
-    for (const TxnEntry* entry : table->ascending()) {
+  for (const TxnTable& table : tables_) {
+    put(out, table.size());
+    for (const TxnEntry* entry : table.ascending()) {
       put(out, *entry);
     }
   }

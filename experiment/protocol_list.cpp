@@ -50,6 +50,9 @@ std::string in_full(const Protocol& p) {
   out += "  never splits under  " + std::string(p.safe_under.text()) + "\n";
   out += "  a commit is  " + std::string(text_of(p.commits_as().commit_point)) + "\n";
   out += "  one commit, N participants  " + costs(p) + "\n";
+  out += "  roles       ";
+  for (const Role role : p.commits_as().roles) out += " " + std::string(name_of(role));
+  out += "\n";
   if (p.ships_to_replicas)
     out += "  replicated placement: writes go to the home region and are shipped outward in order\n";
   out += "  protocol points";

@@ -54,6 +54,7 @@ void add_home_facts(const DurableRecord& record, std::vector<Fact>& facts, std::
 
 void append_facts(const DurableRecord& record, std::vector<Fact>& facts, std::uint64_t clock) {
   if (const auto* machine = std::get_if<MachineRecord>(&record)) {
+    if (machine->role == Role::acceptor) return;  // What it has accepted is no vote, outcome or change of this site.
     Fact fact;
     fact.txn = machine->txn;
     fact.role = machine->role;

@@ -2,6 +2,7 @@
 // ask for (Output). Pure: no clock, socket, file, thread or global is reached from this folder.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -14,7 +15,9 @@
 
 namespace geocommit {
 
-enum class Role : std::uint8_t { coordinator, participant };
+/// What a machine is to its transaction. Which roles a protocol has is said by its row (Protocol::roles).
+enum class Role : std::uint8_t { coordinator, participant, acceptor };
+inline constexpr std::size_t kRoles = 3;
 enum class Outcome : std::uint8_t { undecided, commit, abort };
 
 /// A participant's answer to PREPARE. read_only: nothing to write, locks released, no phase two for this site.

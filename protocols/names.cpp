@@ -1,5 +1,6 @@
 #include <string>
 
+#include "base/check.h"
 #include "protocols/registry.h"
 
 namespace geocommit {
@@ -104,8 +105,21 @@ std::string_view name_of(Role role) {
       return "coordinator";
     case Role::participant:
       return "participant";
+    case Role::acceptor:
+      return "acceptor";
   }
   return "?";
+}
+
+NodeKind host_of(Role role) {
+  switch (role) {
+    case Role::coordinator:
+      return NodeKind::coordinator;
+    case Role::participant:
+    case Role::acceptor:
+      return NodeKind::agent;
+  }
+  GC_CHECK(false);
 }
 
 std::string to_text(const TxnId& txn) {

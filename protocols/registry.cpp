@@ -24,6 +24,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .commit_point = CommitPoint::forced,
         .ships_to_replicas = false,
         .route = route_everywhere<two_phase_commit::kWireId>,
+        .roles = two_phase_commit::kRoles,
         .make = two_phase_commit::make,
         .orphan = two_phase_commit::orphan,
         .commit_cost = two_phase_commit::commit_cost,
@@ -45,6 +46,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .commit_point = CommitPoint::forced,
         .ships_to_replicas = false,
         .route = route_everywhere<three_phase_commit::kWireId>,
+        .roles = three_phase_commit::kRoles,
         .make = three_phase_commit::make,
         .orphan = three_phase_commit::orphan,
         .commit_cost = three_phase_commit::commit_cost,
@@ -90,6 +92,11 @@ std::string_view name_in(std::span<const Row> rows, std::uint8_t number) {
 }
 
 }  // namespace
+
+bool Protocol::has_role(Role role) const {
+  const std::span<const Role> all = commits_as().roles;
+  return std::find(all.begin(), all.end(), role) != all.end();
+}
 
 const Protocol& Protocol::commits_as() const { return is_router() ? *find_protocol(routes_over) : *this; }
 

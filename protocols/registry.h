@@ -111,6 +111,7 @@ struct Protocol {
   Route (*route)(const Request& request, const Directory& directory){};  ///< Every row has one.
 
   // Rows with machines. Numbers are places: the first is 1.
+  std::span<const Role> roles{};  ///< That it has machines for: make() is asked for no other.
   std::unique_ptr<CommitMachine> (*make)(Role, const TxnContext&){};
   OrphanRule (*orphan)(const Message& message, const Remembered& remembered){};
   CostRow (*commit_cost)(std::uint32_t participants){};
@@ -123,6 +124,7 @@ struct Protocol {
   [[nodiscard]] bool is_router() const { return routes_over != 0; }
   /// The row with the machines: itself, or what it routes over.
   [[nodiscard]] const Protocol& commits_as() const;
+  [[nodiscard]] bool has_role(Role role) const;  ///< As the row that it commits as.
   // By number, of the row that it commits as; "?" and the like if there is no such number.
   [[nodiscard]] std::string_view kind_name(std::uint8_t kind) const;
   [[nodiscard]] MessageClass kind_class(std::uint8_t kind) const;
@@ -144,6 +146,8 @@ struct Protocol {
 [[nodiscard]] std::string_view name_of(SiteState state);
 [[nodiscard]] std::string_view name_of(MessageClass message_class);
 [[nodiscard]] std::string_view name_of(Role role);
+/// On which processes of a run the machines of a role are.
+[[nodiscard]] NodeKind host_of(Role role);
 
 /// Every copy of every entity written, one copy (the origin's) read; coordinator in the origin region. 2PC's and 3PC's.
 [[nodiscard]] std::vector<SiteWork> place_everywhere(const Request& request, const Directory& directory);

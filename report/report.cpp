@@ -302,11 +302,10 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
     for (const std::string& reason : v.unknown_reasons)
       out += cell.cell.id + ": the verdict is unknown: " + reason + "\n";
     if (!cell.drained) {
-      out += cell.cell.id +
-             ": not drained at the end: " + std::to_string(cell.left.open_coordinator + cell.left.open_participant) +
-             " transactions open, " + std::to_string(cell.left.in_doubt) + " in doubt, " +
-             std::to_string(cell.left.locks_held) + " locks held, " + std::to_string(cell.left.unshipped) +
-             " writes not shipped" + (cell.failure.empty() ? "" : " (of the nodes that could still be asked)") + "\n";
+      out += cell.cell.id + ": not drained at the end: " + std::to_string(cell.left.open()) + " transactions open, " +
+             std::to_string(cell.left.in_doubt) + " in doubt, " + std::to_string(cell.left.locks_held) +
+             " locks held, " + std::to_string(cell.left.unshipped) + " writes not shipped" +
+             (cell.failure.empty() ? "" : " (of the nodes that could still be asked)") + "\n";
     }
     if (!cell.summary.prediction.why_not.empty() && cell.faults.empty()) {
       out += cell.cell.id + ": no prediction: " + cell.summary.prediction.why_not + "\n";

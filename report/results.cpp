@@ -290,7 +290,7 @@ std::string csv_row(const CellResult& r, const Plan& plan) {
   predicted(s.prediction.commit_latency);
   predicted(s.prediction.lock_hold);
   count(r.left.locks_held);
-  count(r.left.open_coordinator + r.left.open_participant);
+  count(r.left.open());
   f.push_back(number(s.load.offered_per_s));
   f.push_back(number(s.load.done_per_s));
   f.push_back(s.load.overloaded ? "true" : "false");

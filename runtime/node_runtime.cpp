@@ -46,7 +46,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
                  host.directory().regions()[self_.region.value]),
       log_(std::move(opened.log)),
       points_(host.faults(), observers(opened.epoch)) {
-  telemetry_.announce(self_.kind);
+  telemetry_.announce(self_.kind, protocol);
   engine_ = std::make_unique<NodeEngine>(engine_options(host, protocol, opened.epoch, parts), *this, points_);
   log_->start({[this](WriteToken token) { engine_->on_forced(token); },
                [this](Duration took) { telemetry_.force_latency().record(took); },

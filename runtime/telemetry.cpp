@@ -47,23 +47,36 @@ Telemetry::Telemetry(MetricSet& live, MetricSet& window, const Directory& direct
   force_latency_ = &live.histogram(metric::kForceLatency, labels());
 }
 
-void Telemetry::announce(NodeKind kind) {
-  const Role role = kind == NodeKind::coordinator ? Role::coordinator : Role::participant;
+void Telemetry::announce(NodeKind kind, const Protocol& protocol) {
+  roles_ = protocol.commits_as().roles;
+  for (const Role role : roles_) {
+    if (host_of(role) == kind) {
+      announce(role);
+    }
+  }
+}
+
+void Telemetry::announce(Role role) {
   for (std::size_t scope = 0; scope < kScopes; ++scope) {
     for (const Outcome outcome : {Outcome::commit, Outcome::abort}) {
-      if (role == Role::coordinator) {
-        (void)find(live_, live_.latency, metric::kCommitLatency, scope, outcome);
-        for (std::size_t reason = 0; reason < static_cast<std::size_t>(Reason::forgotten); ++reason) {
-          if ((reason == 0) == (outcome == Outcome::commit)) {
-            (void)find_decided(live_, scope, outcome, static_cast<Reason>(reason));
-          }
-        }
-      } else {
-        (void)find(live_, live_.hold, metric::kLockHold, scope, outcome);
-        (void)find(live_, live_.in_doubt, metric::kInDoubt, scope, outcome);
-        (void)find(live_, live_.blocking, metric::kBlocking, scope, outcome);
-      }
       (void)find_costs(live_, role, outcome);
+      switch (role) {
+        case Role::coordinator:
+          (void)find(live_, live_.latency, metric::kCommitLatency, scope, outcome);
+          for (std::size_t reason = 0; reason < static_cast<std::size_t>(Reason::forgotten); ++reason) {
+            if ((reason == 0) == (outcome == Outcome::commit)) {
+              (void)find_decided(live_, scope, outcome, static_cast<Reason>(reason));
+            }
+          }
+          break;
+        case Role::participant:
+          (void)find(live_, live_.hold, metric::kLockHold, scope, outcome);
+          (void)find(live_, live_.in_doubt, metric::kInDoubt, scope, outcome);
+          (void)find(live_, live_.blocking, metric::kBlocking, scope, outcome);
+          break;
+        case Role::acceptor:
+          break;
+      }
     }
   }
 }
@@ -78,8 +91,10 @@ void Telemetry::show(const EngineStatus& status) {
   live.gauge(metric::kLockWaiters, base) = static_cast<double>(status.lock_waiters);
   live.gauge(metric::kUnshipped, base) = static_cast<double>(status.unshipped);
   live.gauge(metric::kPeersKnown, base) = static_cast<double>(status.peers_known);
-  live.gauge(metric::kOpen, labels({{metric::kRole, "coordinator"}})) = static_cast<double>(status.open_coordinator);
-  live.gauge(metric::kOpen, labels({{metric::kRole, "participant"}})) = static_cast<double>(status.open_participant);
+  for (const Role role : roles_) {
+    live.gauge(metric::kOpen, labels({{metric::kRole, text(name_of(role))}})) =
+        static_cast<double>(status.open_as(role));
+  }
 }
 
 Labels Telemetry::labels(Labels more) const {
@@ -256,7 +271,7 @@ void Telemetry::message_sent(Traffic traffic, std::string_view kind, bool wan, s
   *total += bytes;
 }
 
-void Telemetry::noted(const TxnDescriptor& /*txn*/, std::string_view event) {
+void Telemetry::noted(const TxnDescriptor& /*txn*/, Role /*role*/, std::string_view event) {
   std::uint64_t* count = find_named(notes_, event);
   if (count == nullptr) {
     count = &live_.set->counter(metric::kNotes, labels({{metric::kEvent, text(event)}}));

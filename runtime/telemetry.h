@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -52,13 +53,13 @@ class Telemetry final : public Observer {
   void message_sent(Traffic traffic, std::string_view kind, bool wan, std::size_t bytes) override;
   void forced_write() override { ++*forced_writes_; }
   void lazy_write() override { ++*lazy_writes_; }
-  void noted(const TxnDescriptor& txn, std::string_view event) override;
+  void noted(const TxnDescriptor& txn, Role role, std::string_view event) override;
   void staleness(NodeId replica, Duration age) override;
   void home_changed(const HomeEvent& event) override;
   void alarm(std::string_view what) override;
 
-  /// Makes the series that a node of this kind will write, at zero: what first appears at 1 has no rate.
-  void announce(NodeKind kind);
+  /// Makes the series that a node of this kind will write under this row, at zero: what first appears at 1 has no rate.
+  void announce(NodeKind kind, const Protocol& protocol);
   /// Brings the gauges of `live` up to date.
   void show(const EngineStatus& status);
 
@@ -66,7 +67,9 @@ class Telemetry final : public Observer {
   [[nodiscard]] Histogram& force_latency() { return *force_latency_; }
 
  private:
-  static constexpr std::size_t kOutcomes = 3, kVotes = 4, kRoles = 2, kScopes = 2, kTraffics = 8;
+  void announce(Role role);
+
+  static constexpr std::size_t kOutcomes = 3, kVotes = 4, kScopes = 2, kTraffics = 8;
   static constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::forgotten) + 1;
   struct CostCounters {
     std::uint64_t *messages{}, *wan_messages{}, *bytes{}, *wan_bytes{}, *forced{}, *lazy{}, *retries{}, *forgotten{};
@@ -104,6 +107,7 @@ class Telemetry final : public Observer {
 
   const Directory& directory_;
   std::string protocol_, region_;
+  std::span<const Role> roles_{};  ///< That the run's protocol has; static.
   Cache live_, window_;
   std::array<std::array<std::vector<Named>, kScopes>, kTraffics> messages_;
   std::array<std::array<std::uint64_t*, kScopes>, kTraffics> message_bytes_{};

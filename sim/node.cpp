@@ -13,9 +13,9 @@ class Node::Watcher final : public ForwardingObserver {
         world_(world),
         node_(node) {}
 
-  void noted(const TxnDescriptor& d, std::string_view event) override {
+  void noted(const TxnDescriptor& d, Role role, std::string_view event) override {
     world_.noted(node_, event);
-    ForwardingObserver::noted(d, event);
+    ForwardingObserver::noted(d, role, event);
   }
   void alarm(std::string_view what) override {
     world_.alarm(what);

@@ -38,10 +38,11 @@ std::string World::Impl::why_not_quiet() const {
       continue;
     }
     const EngineStatus s = node->engine->status();
-    if (s.open_coordinator + s.open_participant + s.locks_held + s.lock_waiters + s.unshipped != 0) {
+    if (s.open() + s.locks_held + s.lock_waiters + s.unshipped != 0) {
       why += name + " coordinates " + std::to_string(s.open_coordinator) + ", participates in " +
-             std::to_string(s.open_participant) + ", holds " + std::to_string(s.locks_held) + " locks, " +
-             std::to_string(s.lock_waiters) + " wait, " + std::to_string(s.unshipped) + " unshipped; ";
+             std::to_string(s.open_participant) + ", accepts for " + std::to_string(s.open_acceptor) + ", holds " +
+             std::to_string(s.locks_held) + " locks, " + std::to_string(s.lock_waiters) + " wait, " +
+             std::to_string(s.unshipped) + " unshipped; ";
     }
   }
   return why;
@@ -61,7 +62,7 @@ bool World::Impl::quiet() {
       continue;
     }
     const EngineStatus s = one->engine ? one->engine->status() : EngineStatus{};
-    if (!one->engine || s.open_coordinator + s.open_participant + s.locks_held + s.lock_waiters + s.unshipped != 0) {
+    if (!one->engine || s.open() + s.locks_held + s.lock_waiters + s.unshipped != 0) {
       busy_ = at;
       return false;
     }

@@ -35,7 +35,7 @@ struct HomePlace {
 struct Fact {
   TxnId txn;
   FactKind kind{FactKind::committed};
-  Role role{Role::participant};
+  Role role{Role::participant};       ///< An acceptor's records are no facts.
   std::vector<NodeId> cohort;         ///< Where the record carries it; else empty.
   std::vector<Operation> operations;  ///< voted_yes, applied_shipped and discarded (unless sequence 0): this site's.
   RequestId request;                  ///< Where the record carries it.

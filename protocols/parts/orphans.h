@@ -14,7 +14,7 @@ namespace geocommit::orphans {
 [[nodiscard]] OrphanRule reply(const Message& message, std::string_view note = {});
 /// A message of that kind, marked as an answer that costs do not count.
 [[nodiscard]] Message reply_of(std::uint8_t kind, Role to_role);
-/// The coordinator is a node of its own, so the sender's id tells its role.
+/// Who asks or tells is the coordinator, which is a node of its own, or a participant: the sender's id says which.
 [[nodiscard]] bool from_coordinator(const Message& message);
 /// To who asked, or told: this site's state, as a message of that kind.
 [[nodiscard]] OrphanRule answer(const Message& message, std::uint8_t kind, SiteState state, std::string_view note = {});

@@ -1,6 +1,7 @@
 // Costs and the rules for messages about transactions that have no machine.
 #include <algorithm>
 
+#include "base/check.h"
 #include "protocols/parts/orphans.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 
@@ -23,7 +24,15 @@ OrphanRule orphan_precommit(const Message& message, const Remembered& remembered
 }  // namespace
 
 std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context) {
-  return role == Role::coordinator ? make_coordinator(context) : make_participant(context);
+  switch (role) {
+    case Role::coordinator:
+      return make_coordinator(context);
+    case Role::participant:
+      return make_participant(context);
+    case Role::acceptor:
+      break;
+  }
+  GC_CHECK_NOTE(false, "a role that the row has not");
 }
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {

@@ -82,6 +82,8 @@ inline constexpr std::array<std::string_view, 13> kPoints{
     "precommit-received",    "precommit-logged",        "decision-received",
     "entered_termination"};
 
+inline constexpr std::array<Role, 2> kRoles{Role::coordinator, Role::participant};
+
 [[nodiscard]] std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context);
 [[nodiscard]] OrphanRule orphan(const Message& message, const Remembered& remembered);
 [[nodiscard]] CostRow commit_cost(std::uint32_t participants);

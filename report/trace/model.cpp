@@ -115,15 +115,15 @@ void judge(Timeline& t) {
   std::map<std::size_t, bool> waiting;  // Participants whose timer fired, and that have not decided since.
   for (const Step& step : t.steps) {
     const Event& e = step.event;
-    const bool coordinator = enum_of<Role>(e.role) == Role::coordinator;
+    const Role role = enum_of<Role>(e.role);
     if (e.type == EventType::begun) begun = e.t_ns;
-    if (e.type == EventType::timer && !coordinator) waiting[step.node] = true;
+    if (e.type == EventType::timer && role == Role::participant) waiting[step.node] = true;
     if (e.type == EventType::unblocked) t.blocked_ns = std::max(t.blocked_ns, static_cast<std::int64_t>(e.extra));
     if (e.type != EventType::decided) continue;
     committed = committed || enum_of<Outcome>(e.outcome) == Outcome::commit;
     aborted = aborted || enum_of<Outcome>(e.outcome) == Outcome::abort;
     waiting[step.node] = false;
-    if (coordinator && !decided) decided = e.t_ns;
+    if (role == Role::coordinator && !decided) decided = e.t_ns;
   }
   t.split = committed && aborted;
   t.outcome = committed ? Outcome::commit : aborted ? Outcome::abort : Outcome::undecided;

@@ -219,8 +219,7 @@ void EventLog::message_in(const Message& message) {
   add(out);
 }
 
-void EventLog::message_out(const Message& message, std::size_t bytes) {
-  const Role from = message.to_role == Role::coordinator ? Role::participant : Role::coordinator;
+void EventLog::message_out(Role from, const Message& message, std::size_t bytes) {
   Event out = event(EventType::sent, message.txn, message.protocol, from);
   out.kind = message.kind;
   out.peer = message.to.value;
@@ -269,8 +268,7 @@ void EventLog::machine_stepped(const TxnDescriptor& d, Role role, const Input& i
   }
 }
 
-void EventLog::noted(const TxnDescriptor& d, std::string_view text) {
-  const Role role = d.operations.empty() ? Role::coordinator : Role::participant;  // A coordinator's has none.
+void EventLog::noted(const TxnDescriptor& d, Role role, std::string_view text) {
   Event out = event(EventType::note, d, role);
   out.value = name(text);
   add(out);

@@ -68,9 +68,9 @@ class EventLog final : public Observer {
   void voted(const TxnDescriptor& d, Vote vote, Reason reason) override;
   void transaction_forgotten(const TxnDescriptor& d, Role role, Outcome outcome, const TxnCost& cost) override;
   void message_in(const Message& message) override;
-  void message_out(const Message& message, std::size_t bytes) override;
+  void message_out(Role from, const Message& message, std::size_t bytes) override;
   void machine_stepped(const TxnDescriptor& d, Role role, const Input& input, const Outbox& outbox) override;
-  void noted(const TxnDescriptor& d, std::string_view event) override;
+  void noted(const TxnDescriptor& d, Role role, std::string_view event) override;
 
  private:
   /// Looks at the clock: once for whatever begins in a node. What follows from it, in the same breath, has its time.

@@ -14,8 +14,8 @@ class FaultPoints final : public ForwardingObserver {
   FaultPoints(NodeFaults& faults, std::vector<Observer*> targets)
       : ForwardingObserver(std::move(targets)), faults_(faults) {}
 
-  void noted(const TxnDescriptor& txn, std::string_view event) override {
-    ForwardingObserver::noted(txn, event);  // first: an event log then has the mark by which the node died
+  void noted(const TxnDescriptor& txn, Role role, std::string_view event) override {
+    ForwardingObserver::noted(txn, role, event);  // first: an event log then has the mark by which the node died
     faults_.at_point(txn.txn, event);
   }
 

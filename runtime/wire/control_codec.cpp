@@ -12,6 +12,7 @@ namespace {
 void write_engine(const EngineStatus& engine, wire::EngineStatus& out) {
   out.set_open_coordinator(engine.open_coordinator);
   out.set_open_participant(engine.open_participant);
+  out.set_open_acceptor(engine.open_acceptor);
   out.set_in_doubt(engine.in_doubt);
   out.set_blocked(engine.blocked);
   out.set_oldest_blocked_ns(engine.oldest_blocked.count());
@@ -31,6 +32,7 @@ EngineStatus read_engine(const wire::EngineStatus& in) {
   EngineStatus out;
   out.open_coordinator = in.open_coordinator();
   out.open_participant = in.open_participant();
+  out.open_acceptor = in.open_acceptor();
   out.in_doubt = in.in_doubt();
   out.blocked = in.blocked();
   out.oldest_blocked = Duration{in.oldest_blocked_ns()};

@@ -8,7 +8,7 @@ static_assert(static_cast<int>(HomeMessageKind::idle) == wire::HOME_IDLE);
 static_assert(static_cast<int>(Outcome::abort) == wire::OUTCOME_ABORT);
 static_assert(static_cast<int>(Vote::read_only) == wire::VOTE_READ_ONLY);
 static_assert(static_cast<int>(SiteState::aborted) == wire::STATE_ABORTED);
-static_assert(static_cast<int>(Role::participant) == wire::ROLE_PARTICIPANT);
+static_assert(static_cast<int>(Role::acceptor) == wire::ROLE_ACCEPTOR);
 
 void write_txn(const TxnId& txn, wire::TxnId& out) {
   out.set_coordinator(txn.coordinator.value);

@@ -60,7 +60,7 @@ void write_shipped(const ShippedWrite& write, wire::ShippedWrite& out);
 [[nodiscard]] inline wire::SiteState to_wire(SiteState value) { return static_cast<wire::SiteState>(value); }
 [[nodiscard]] inline bool read(int raw, Outcome& out) { return read_enum(raw, Outcome::abort, out); }
 [[nodiscard]] inline bool read(int raw, Reason& out) { return read_enum(raw, Reason::forgotten, out); }
-[[nodiscard]] inline bool read(int raw, Role& out) { return read_enum(raw, Role::participant, out); }
+[[nodiscard]] inline bool read(int raw, Role& out) { return read_enum(raw, Role::acceptor, out); }
 [[nodiscard]] inline bool read(int raw, Vote& out) { return read_enum(raw, Vote::read_only, out); }
 [[nodiscard]] inline bool read(int raw, SiteState& out) { return read_enum(raw, SiteState::aborted, out); }
 

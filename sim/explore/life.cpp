@@ -341,7 +341,7 @@ NodeProperties NodeModel::Life::properties() const {
   p.up = true;
   p.forcing = !forces.empty();
   p.in_doubt = status.in_doubt > 0;
-  p.open = status.open_coordinator + status.open_participant > 0;
+  p.open = status.open() > 0;
   p.locks = status.locks_held + status.lock_waiters > 0;
   p.log_size = static_cast<std::uint8_t>(log.size());
   p.synced = static_cast<std::uint8_t>(synced);

@@ -266,7 +266,7 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* s
     const auto [made, fresh] = meters.emplace(node, std::make_unique<Meter>(directory, std::string(cell.protocol->name),
                                                                             region, plan.experiment.trace, clock));
     if (fresh) {
-      made->second->telemetry.announce(directory.find(node)->kind);
+      made->second->telemetry.announce(directory.find(node)->kind, *cell.protocol);
     }
     return &made->second->both;
   };

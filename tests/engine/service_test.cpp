@@ -8,6 +8,7 @@
 #include "engine/node_context.h"
 #include "engine/peers.h"
 #include "engine/site.h"
+#include "tests/engine/outside.h"
 #include "tests/engine/world.h"
 
 using namespace geocommit;
@@ -50,35 +51,6 @@ struct Spy final : Service {
   }
   void replayed() override {}
   void reinstated(TxnEntry& /*entry*/) override { asked += "reinstated; "; }
-};
-
-struct NobodyAsks final : Requester {
-  void decided(TxnEntry& /*entry*/, Outcome /*outcome*/, Reason /*reason*/) override {}
-  void forgotten(const TxnEntry& /*entry*/) override {}
-  void recovered(const TxnEntry& /*entry*/, Outcome /*outcome*/) override {}
-};
-
-/// Time stands; what is sent and written is kept.
-struct Outside final : Environment {
-  std::vector<PeerPayload> sent;
-  std::vector<DurableRecord> log;
-  WriteToken last{};
-  std::set<TimerToken> timers;
-
-  Instant now() const override { return Instant{1s}; }
-  std::size_t send(NodeId /*to*/, const PeerPayload& payload) override {
-    sent.push_back(payload);
-    return 1;
-  }
-  void write(const DurableRecord& record, WriteToken token) override {
-    log.push_back(record);
-    last = std::max(last, token);
-  }
-  std::size_t log_bytes_since_checkpoint() const override { return 0; }
-  void write_checkpoint(Checkpoint /*checkpoint*/) override {}
-  bool checkpoint_in_progress() const override { return false; }
-  void set_timer(TimerToken token, Instant /*deadline*/) override { timers.insert(token); }
-  void cancel_timer(TimerToken token) override { timers.erase(token); }
 };
 
 const Directory& directory() {

@@ -203,9 +203,7 @@ bool World::quiet() {
       return false;
     }
     const EngineStatus status = node->engine->status();
-    if (status.open_coordinator + status.open_participant + status.locks_held + status.lock_waiters +
-            status.unshipped !=
-        0) {
+    if (status.open() + status.locks_held + status.lock_waiters + status.unshipped != 0) {
       return false;
     }
   }

@@ -67,7 +67,7 @@ struct Seen : Observer {
   }
   void transaction_forgotten(const TxnDescriptor&, Role, Outcome, const TxnCost& c) override;
   void message_sent(Traffic traffic, std::string_view, bool, std::size_t) override { ++messages[traffic]; }
-  void noted(const TxnDescriptor&, std::string_view event) override { ++notes[std::string(event)]; }
+  void noted(const TxnDescriptor&, Role, std::string_view event) override { ++notes[std::string(event)]; }
   void home_changed(const HomeEvent& event) override { home_events.push_back(event); }
   void staleness(NodeId, Duration age) override { staleness_ages.push_back(age); }
   void alarm(std::string_view what) override { ++alarms[std::string(what)]; }

@@ -48,6 +48,8 @@ TEST_CASE("a commit says who, what and where in the order; a place that it lost 
   CHECK(bare[0].places.empty());
   CHECK(bare[0].cohort.empty());
   CHECK(bare[0].operations.empty());
+  record.role = Role::acceptor;
+  CHECK(facts_of(record).empty());
 }
 
 TEST_CASE("a time counts if it is of the clock that is asked for") {

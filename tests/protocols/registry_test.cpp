@@ -31,6 +31,8 @@ TEST_CASE("every row of the table is complete and unique") {
     REQUIRE(machines.commit_cost != nullptr);
     REQUIRE(machines.timing != nullptr);
     CHECK_FALSE(machines.points.empty());
+    CHECK(std::set(machines.roles.begin(), machines.roles.end()).size() == machines.roles.size());
+    CHECK((row.has_role(Role::coordinator) && row.has_role(Role::participant)));
     const auto in_their_places = [](const auto& rows) {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         CHECK(rows[i].number == i + 1);
@@ -93,6 +95,13 @@ TEST_CASE("names differ from each other") {
   CHECK(name_of(SiteState::precommitted) == "precommitted");
   CHECK(name_of(MessageClass::state) == "state");
   CHECK(name_of(Role::participant) == "participant");
+  CHECK(name_of(Role::acceptor) == "acceptor");
+}
+
+TEST_CASE("coordinators have processes of their own; what participants and acceptors keep is on agents") {
+  CHECK(host_of(Role::coordinator) == NodeKind::coordinator);
+  CHECK(host_of(Role::participant) == NodeKind::agent);
+  CHECK(host_of(Role::acceptor) == NodeKind::agent);
 }
 
 TEST_CASE("every point of a row is noted by its machines") {

@@ -154,7 +154,7 @@ TEST_CASE("files: a killed process loses nothing, the next one goes on, a torn r
   };
   life(1, [](EventLog& log) {
     log.locks_granted(txn(1), false);
-    log.noted(txn(1), "votes-collected");
+    log.noted(txn(1), Role::coordinator, "votes-collected");
   });
   {
     std::ofstream torn(folder.path / kEventsFile, std::ios::app | std::ios::binary);

@@ -191,7 +191,7 @@ TEST_CASE("two agents and a coordinator commit transfers, report them, survive a
       bool open = false;
       for (const Result<NodeReport>& report : reports) {
         REQUIRE(report.ok());
-        open = open || report.value().engine.open_coordinator + report.value().engine.open_participant > 0;
+        open = open || report.value().engine.open() > 0;
       }
       if (!open) {
         break;

@@ -262,7 +262,7 @@ void Node::cancel_timer(TimerToken token) {
   lock_timer_ = lock_timer_ == token ? 0 : lock_timer_;
 }
 
-void Node::noted(const TxnDescriptor& txn, std::string_view event) {
+void Node::noted(const TxnDescriptor& txn, Role /*at*/, std::string_view event) {
   if (is_watched(txn)) {
     (void)performed<Note>();
     world_.effect("note " + std::string(event));

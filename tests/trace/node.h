@@ -75,7 +75,7 @@ class Node final : public Environment, public Observer {
 
   // ---- Observer
   void machine_stepped(const TxnDescriptor& txn, Role at, const Input& input, const Outbox& outbox) override;
-  void noted(const TxnDescriptor& txn, std::string_view event) override;
+  void noted(const TxnDescriptor& txn, Role at, std::string_view event) override;
   void alarm(std::string_view what) override;
   void locks_awaited(const TxnDescriptor& txn, TxnId behind) override;
   void locks_granted(const TxnDescriptor& txn, bool waited) override;

@@ -35,6 +35,8 @@ std::unique_ptr<CommitMachine> make(Role /*role*/, const TxnContext& context) {
   return std::make_unique<Session>(context);
 }
 
+constexpr std::array<Role, 1> kRolesOfRow{Role::participant};
+
 OrphanRule orphan(const Message& /*message*/, const Remembered& /*remembered*/) { return {}; }
 
 PeerMessage told(NodeId client, NodeId site, std::uint8_t kind) {
@@ -53,6 +55,7 @@ Protocol session_row() {
   Protocol row;
   row.name = "session";
   row.wire_id = kWireId;
+  row.roles = kRolesOfRow;
   row.make = make;
   row.orphan = orphan;
   row.kinds = kKinds;

@@ -71,7 +71,7 @@ Step Tables::finish(std::size_t node, Node& life, State state) {
   p.forcing = life.forcing();
   p.checkpointing = life.checkpointing();
   p.may_checkpoint = life.may_checkpoint();
-  p.open = status.open_coordinator + status.open_participant + status.locks_held + status.lock_waiters > 0;
+  p.open = status.open() + status.locks_held + status.lock_waiters > 0;
   for (const Node::Armed& armed : life.timers()) {
     p.patience.push_back(armed.patience);
   }

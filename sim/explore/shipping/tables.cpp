@@ -81,7 +81,7 @@ Step Tables::finish(std::size_t node, Node& life, State state) {
   p.checkpointing = life.checkpointing();
   p.greets = life.greets();
   p.ships = life.ships();
-  p.open = status.open_coordinator + status.open_participant + status.locks_held + status.lock_waiters > 0;
+  p.open = status.open() + status.locks_held + status.lock_waiters > 0;
   p.timers = static_cast<std::uint8_t>(life.timers());
   p.log_size = static_cast<std::uint8_t>(life.log_size());
   p.synced = static_cast<std::uint8_t>(life.synced());
