@@ -251,6 +251,18 @@ void write_flow(const Tree& tree, std::string& out) {
   }
 }
 
+/// Line and column of the first tab that a line begins with, spaces aside.
+std::optional<std::pair<int, int>> indenting_tab(std::string_view text) {
+  int line = 1;
+  for (std::size_t at = 0; at < text.size(); ++line) {
+    const std::size_t end = std::min(text.find('\n', at), text.size());
+    const std::size_t begin = std::min(text.find_first_not_of(' ', at), end);
+    if (begin < end && text[begin] == '\t') return std::pair{line, static_cast<int>(begin - at) + 1};
+    at = end + 1;
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Node::Node(std::shared_ptr<const std::string> file, std::shared_ptr<const Tree> tree, std::string path)
@@ -349,6 +361,10 @@ Result<Node> parse(std::string_view text, std::string name) {
     return Error{place(*file, refused.line, refused.column) + (refused.path.empty() ? "" : refused.path + ": ") +
                  refused.why};
   } catch (const YAML::Exception& exception) {
+    if (const auto tab = indenting_tab(text)) {
+      return Error{place(*file, tab->first, tab->second) +
+                   "expected spaces, found a tab: YAML is indented by spaces only"};
+    }
     return Error{place(*file, exception.mark.line + 1, exception.mark.column + 1) +
                  "expected well-formed YAML: " + exception.msg};
   } catch (const std::exception& exception) {

@@ -4,6 +4,7 @@
 #include <array>
 #include <set>
 
+#include "config/shipped.h"
 #include "experiment/sweep.h"
 
 namespace geocommit {
@@ -398,7 +399,11 @@ std::string blame_option(const std::string& messages, const std::vector<Override
     for (const Override& o : overrides) {
       const auto path = line.find(": " + o.key);
       if (line.rfind(file + ":", 0) == 0 && path != std::string::npos && path < file.size() + 24) {
-        line = "--set " + o.key + "=" + o.value + line.substr(path);
+        const bool unknown = line.find(": unknown key", path) != std::string::npos;
+        const std::string meant = unknown ? meant_setting(o.key) : "";
+        line =
+            "--set " + o.key + "=" + o.value + ": " + o.key +
+            (meant.empty() ? line.substr(path + 2 + o.key.size()) : ": unknown key, did you mean \"" + meant + "\"?");
         break;
       }
     }
@@ -407,8 +412,19 @@ std::string blame_option(const std::string& messages, const std::vector<Override
   return out;
 }
 
+/// A topology's path in the file is relative to the file; on the command line, to the working directory.
+void resolve_topologies(Experiment& experiment, const std::vector<Override>& overrides) {
+  const auto is_topology = [](const Override& o) { return o.key == "topology" || o.key == "sweep"; };
+  if (std::any_of(overrides.begin(), overrides.end(), is_topology)) return;
+  std::error_code failure;
+  for (SweepPoint& point : experiment.points) {
+    std::string& topology = point.settings.topology;
+    const auto beside = experiment.file.parent_path() / topology;
+    if (is_path(topology) && std::filesystem::exists(beside, failure)) topology = beside.string();
+  }
+}
+
 Result<Experiment> with_overrides(Node root, const std::string& name, const std::vector<Override>& overrides) {
-  if (overrides.empty()) return read_experiment(root, name);
   for (const Override& o : overrides) {
     auto value = yaml::parse(o.value, "--set " + o.key);
     if (!value) return value.error();
@@ -418,6 +434,7 @@ Result<Experiment> with_overrides(Node root, const std::string& name, const std:
   }
   auto experiment = read_experiment(root, name);
   if (!experiment) return Error{blame_option(experiment.error().message, overrides, name)};
+  resolve_topologies(*experiment, overrides);
   return experiment;
 }
 
@@ -438,9 +455,11 @@ std::optional<EmulationKind> parse_emulation(std::string_view text) {
 }
 
 Result<Experiment> load_experiment(const std::filesystem::path& file, const std::vector<Override>& overrides) {
-  auto root = yaml::load_file(file);
+  const auto found = find_experiment(file.string());
+  if (!found) return found.error();
+  auto root = yaml::load_file(*found);
   if (!root) return root.error();
-  return with_overrides(*root, file.string(), overrides);
+  return with_overrides(*root, found->string(), overrides);
 }
 
 Result<Experiment> parse_experiment(std::string_view text, const std::string& name,

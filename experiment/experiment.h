@@ -35,7 +35,7 @@ struct TimeoutSpec {
 
 /// What one sweep point fixes; the same for every protocol of the point.
 struct Settings {
-  std::string topology;  ///< A file, or a name in topologies/.
+  std::string topology;  ///< A file (as found from the working directory), or a name in topologies/.
   Placement placement{Placement::replicated};
   std::uint32_t sites_per_region{1};
   std::uint64_t keys_per_participant{10'000};
@@ -81,10 +81,14 @@ struct Override {
 };
 
 /// Reads and validates everything that can be judged without the topology.
+/// \param file  a path, or the name of an experiment that is shipped (config/shipped.h)
 [[nodiscard]] Result<Experiment> load_experiment(const std::filesystem::path& file,
                                                  const std::vector<Override>& overrides = {});
 [[nodiscard]] Result<Experiment> parse_experiment(std::string_view text, const std::string& name,
                                                   const std::vector<Override>& overrides = {});
+/// The dotted keys that --set can name: "workload.rate"; and which of them ends as a word that is none, or "".
+[[nodiscard]] std::vector<std::string> setting_keys();
+[[nodiscard]] std::string meant_setting(const std::string& key);
 /// What needs the regions, of each point's topology: origins, participants per transaction, deployed addresses, faults.
 [[nodiscard]] Result<void> check_regions(const Experiment& experiment,
                                          const std::vector<std::vector<std::string>>& regions_by_point);

@@ -2,6 +2,7 @@
 #include <array>
 #include <charconv>
 
+#include "config/shipped.h"
 #include "experiment/experiment.h"
 #include "experiment/sweep.h"
 
@@ -69,6 +70,22 @@ std::string common(const std::vector<ResolvedTimeouts>& points, Get get) {
   return points.empty() ? "auto" : yaml::format_duration(get(points.front()));
 }
 
+/// A name; or a path that leads there from everywhere.
+std::string spell_topology(const Settings& s) {
+  return is_path(s.topology) ? std::filesystem::absolute(s.topology).lexically_normal().string() : s.topology;
+}
+
+/// Of a swept topology that is a path, the path that leads there from everywhere.
+std::string spell_swept(const Experiment& experiment, const std::string& key, const std::string& word) {
+  if (key != "topology") return word;
+  for (const SweepPoint& point : experiment.points) {
+    for (const auto& [swept, value] : point.values) {
+      if (swept == key && value == word && is_path(point.settings.topology)) return spell_topology(point.settings);
+    }
+  }
+  return word;
+}
+
 /// A swept value is text of the file in flow style; quotes where a comma would end it.
 std::string sweep_yaml(const Experiment& experiment) {
   if (experiment.sweep.empty()) return "sweep: {}\n";
@@ -81,7 +98,8 @@ std::string sweep_yaml(const Experiment& experiment) {
     }
     if (out.find("sweep:\n") == std::string::npos) out += "sweep:\n";
     out += "  " + key + ": [";
-    for (std::size_t i = 0; i < values.size(); ++i) out += (i == 0 ? "" : ", ") + values[i];
+    for (std::size_t i = 0; i < values.size(); ++i)
+      out += (i == 0 ? "" : ", ") + spell_swept(experiment, key, values[i]);
     out += "]\n";
   }
   return out;
@@ -120,7 +138,7 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   const Settings& s = experiment.points.front().settings;
   std::string out = "# Written by geocommit: the experiment as it ran, with every default filled in.\n";
   out += "name: " + experiment.name + "\n";
-  out += "topology: " + s.topology + "\n";
+  out += "topology: " + spell_topology(s) + "\n";
   out += "emulation: " + std::string(name_of(chosen));
   out += experiment.emulation == chosen ? "\n" : "   # chosen for " + std::string(name_of(experiment.emulation)) + "\n";
   out += "protocols: [";

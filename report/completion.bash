@@ -9,6 +9,8 @@ _geocommit_options() {
     predict) echo "--topology --set --seed --protocols" ;;
     probe) echo "--emulation --backend --duration --load --json --check" ;;
     replay) echo "--port --exit-after" ;;
+    report) echo "--open" ;;
+    results) echo "--folder" ;;
     compare) echo "--csv --html --seed" ;;
     trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --all --width" ;;
     fuzz) echo "--seeds --protocol --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
@@ -30,7 +32,7 @@ _geocommit_names() {
 
 _geocommit() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
-  local commands="run sim predict probe topology protocols validate clean version replay report compare trace fuzz check export explore schema completion"
+  local commands="run sim predict probe topology protocols validate clean version replay list init results report compare trace fuzz check export explore schema completion"
   local protocols="@PROTOCOLS@"
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then
@@ -50,9 +52,11 @@ _geocommit() {
   case "$command" in
     protocols|explore) COMPREPLY=($(compgen -W "$protocols" -- "$current")) ;;
     probe|topology) COMPREPLY=($(compgen -W "$(_geocommit_names topologies)" -- "$current") $(compgen -f -- "$current")) ;;
+    run|sim|predict|validate) COMPREPLY=($(compgen -W "$(_geocommit_names experiments)" -- "$current") $(compgen -f -- "$current")) ;;
+    results) COMPREPLY=($(compgen -W "clean" -- "$current")) ;;
     schema) COMPREPLY=($(compgen -W "experiment topology" -- "$current")) ;;
     completion) COMPREPLY=($(compgen -W "bash zsh" -- "$current")) ;;
-    clean|version|fuzz) ;;
+    clean|version|fuzz|list|init) ;;
     *) COMPREPLY=($(compgen -f -- "$current")) ;;
   esac
 }

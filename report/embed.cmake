@@ -1,6 +1,6 @@
 # Makes report_assets.cpp from the files of the report: cmake -DOUT=FILE -DROOT=report/ -P embed.cmake
 # Assets: the template, and by the names that it uses: css, js (ours, one after another), uplot_css, uplot_js, land;
-# the schemas of ../schema, and the shell completion.
+# the schemas and the starter of ../schema, and the shell completion.
 function(asset name)
   set(bytes "")
   foreach(file ${ARGN})
@@ -26,6 +26,7 @@ asset(uplot_js vendor/uPlot.iife.min.js)
 asset(land vendor/land.path)
 asset(schema_experiment ../schema/experiment.schema.json)
 asset(schema_topology ../schema/topology.schema.json)
+asset(starter ../schema/starter.yaml)
 asset(completion_bash completion.bash)
 file(APPEND ${OUT}.new "std::string_view view(const unsigned char* bytes, std::size_t size) {\n"
      "  return {reinterpret_cast<const char*>(bytes), size};  // NOLINT: bytes of a file as text\n}\n}  // namespace\n\n"

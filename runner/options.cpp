@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <map>
 
+#include "config/arguments.h"
 #include "config/yaml_values.h"
 
 namespace geocommit {
@@ -15,11 +17,13 @@ constexpr const char* kAbout =
     "What fio is to disks, geocommit is to distributed commit protocols.\n";
 constexpr const char* kExamples =
     "Examples:\n"
-    "  ./geocommit run experiments/quickstart.yaml            three protocols, three AWS regions, one table\n"
-    "  ./geocommit run experiments/quickstart.yaml --dry-run  what that would do\n"
-    "  ./geocommit probe aws-3                                is the emulated WAN as slow as it should be?\n"
-    "  ./geocommit predict --topology aws-5                   what theory says, from every region; nothing is run\n"
-    "  ./geocommit protocols 3pc                              what a protocol promises and costs\n"
+    "  ./geocommit run quickstart              the protocols side by side over three AWS regions, one table\n"
+    "  ./geocommit run quickstart --dry-run    what that would do\n"
+    "  ./geocommit list                        what else there is to run\n"
+    "  ./geocommit init mine                   an experiment of your own, with every key explained\n"
+    "  ./geocommit predict --topology aws-5    what theory says, from every region; nothing is run\n"
+    "\n"
+    "An experiment is a file, or the name of one in experiments/. Each command has a --help of its own.\n"
     "\n"
     "Exit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n";
 constexpr const char* kPredictExamples =
@@ -62,7 +66,7 @@ void add_file_options(CLI::App& app, Raw& raw) {
 }
 
 void add_predict_options(CLI::App& app, RunOptions& run, Raw& raw) {
-  auto* file = app.add_option("FILE", run.file, "The experiment");
+  auto* file = app.add_option("FILE", run.file, "The experiment: a file, or a name in experiments/");
   app.add_option("--topology", run.topology, "A name in topologies/, or a file; transfers from every region")
       ->excludes(file);
   add_file_options(app, raw);
@@ -70,7 +74,7 @@ void add_predict_options(CLI::App& app, RunOptions& run, Raw& raw) {
 }
 
 void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
-  app.add_option("FILE", run.file, "The experiment")->required();
+  app.add_option("FILE", run.file, "The experiment: a file, or a name in experiments/")->required();
   app.add_flag("--dry-run", run.dry_run, "Print the plan and its predictions; start nothing");
   app.add_option("--output", run.output, "Results folder (default: results/<name>-<time>)");
   add_file_options(app, raw);
@@ -110,6 +114,28 @@ void add_replay_options(CLI::App& app, ReplayOptions& replay, Raw& raw) {
       "  ./geocommit replay results/quickstart-20260101-120000 --port 9090\n"
       "\nNothing in the folder is changed. docs/prometheus.md says more.\n");
 }
+
+/// Commands that other programs carry out: ./geocommit starts them. Here they are for the page that lists all commands.
+struct Elsewhere {
+  const char *group, *name, *about;
+};
+constexpr const char *kMeasure = "Measure", *kVirtual = "In virtual time", *kUnderstand = "Understand results",
+                     *kFiles = "Files and names", *kHouse = "House";
+constexpr std::array kElsewhere{
+    Elsewhere{kVirtual, "sim", "Run an experiment in virtual time: the same files and verdict, in seconds"},
+    Elsewhere{kVirtual, "fuzz", "Random experiments with random faults, judged; a failure is shrunk"},
+    Elsewhere{kVirtual, "explore", "Search every order of events of one transaction for a violation"},
+    Elsewhere{kUnderstand, "results", "List past runs: when, what, verdict, size; or remove old ones"},
+    Elsewhere{kUnderstand, "report", "Write a run's report.html again, or open it"},
+    Elsewhere{kUnderstand, "compare", "Runs or cells side by side: what differs, and is it noise?"},
+    Elsewhere{kUnderstand, "trace", "Draw single transactions as space-time diagrams"},
+    Elsewhere{kUnderstand, "check", "Judge a results folder again from its durable logs"},
+    Elsewhere{kUnderstand, "export", "Write what clients asked and were told, for other checkers"},
+    Elsewhere{kFiles, "list", "List shipped experiments and topologies, and the protocols"},
+    Elsewhere{kFiles, "init", "Write an experiment to begin with, every key explained"},
+    Elsewhere{kFiles, "schema", "Print the JSON Schema of a kind of file, for editors"},
+    Elsewhere{kHouse, "completion", "Print the completion of a shell"},
+};
 
 /// "did you mean" for a word that is no command.
 std::string unknown_command(const std::string& word, const CLI::App& app) {
@@ -162,23 +188,25 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   CommandLine out;
   Raw raw;
   CLI::App app(kAbout, "./geocommit");
-  app.footer(std::string(kExamples) +
-             "\nPrograms of their own, see their --help. In virtual time:\n"
-             "  ./geocommit sim FILE | fuzz | check RESULTS | export RESULTS | explore PROTOCOL\n"
-             "Of results, and for editors and shells:\n"
-             "  ./geocommit report RESULTS | compare A B | trace RESULTS | schema NAME | completion SHELL\n");
-  app.require_subcommand(1);
+  app.footer(kExamples);
+  app.require_subcommand(0, 1);
   bool version = false;
   app.add_flag("--version", version, "Print the version");
-  CLI::App* run = app.add_subcommand("run", "Run an experiment: build the WAN, load it, check, compare");
-  CLI::App* probe = app.add_subcommand("probe", "Bring a WAN up alone and compare its round trips with the topology");
-  CLI::App* topology = app.add_subcommand("topology", "Print the round-trip matrix of a topology");
-  CLI::App* protocols = app.add_subcommand("protocols", "List the protocols: guarantee, fault model, costs");
-  CLI::App* clean = app.add_subcommand("clean", "Remove what a killed run left behind");
-  CLI::App* validate = app.add_subcommand("validate", "Check an experiment file, and its topology; run nothing");
-  CLI::App* predict = app.add_subcommand("predict", "What theory says of each protocol from each region; run nothing");
-  CLI::App* replay = app.add_subcommand("replay", "Show an old run in a fresh Prometheus");
-  CLI::App* version_command = app.add_subcommand("version", "Print the version");
+  CLI::App* run =
+      app.add_subcommand("run", "Run an experiment: build the WAN, load it, check, compare")->group(kMeasure);
+  CLI::App* probe = app.add_subcommand("probe", "Bring a WAN up alone and compare its round trips with the topology")
+                        ->group(kMeasure);
+  CLI::App* topology = app.add_subcommand("topology", "Print the round-trip matrix of a topology")->group(kFiles);
+  CLI::App* protocols =
+      app.add_subcommand("protocols", "List the protocols: guarantee, fault model, costs")->group(kFiles);
+  CLI::App* clean = app.add_subcommand("clean", "Remove what a killed run left behind")->group(kHouse);
+  CLI::App* validate =
+      app.add_subcommand("validate", "Check an experiment file, and its topology; run nothing")->group(kFiles);
+  CLI::App* predict =
+      app.add_subcommand("predict", "What theory says of each protocol from each region; run nothing")->group(kMeasure);
+  CLI::App* replay = app.add_subcommand("replay", "Show an old run in a fresh Prometheus")->group(kUnderstand);
+  CLI::App* version_command = app.add_subcommand("version", "Print the version")->group(kHouse);
+  for (const Elsewhere& one : kElsewhere) app.add_subcommand(one.name, one.about)->group(one.group);
   add_run_options(*run, out.run, raw);
   add_probe_options(*probe, out.probe, raw);
   add_replay_options(*replay, out.replay, raw);
@@ -188,7 +216,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   protocols->add_option("NAME", out.protocol, "Only this one, in full");
   protocols->footer("Examples:\n  ./geocommit protocols\n  ./geocommit protocols 2pc\n");
   clean->footer("Example:\n  ./geocommit clean\n\nRuns that are still going are not touched.\n");
-  validate->add_option("FILE", out.run.file, "The experiment")->required();
+  validate->add_option("FILE", out.run.file, "The experiment: a file, or a name in experiments/")->required();
   validate->footer("Example:\n  ./geocommit validate experiments/quickstart.yaml\n");
 
   const auto fail = [&](const std::string& why, const std::string& command) {
@@ -202,28 +230,26 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   if (argc > 1 && argv[1][0] != '-' && !is_command(argv[1])) {
     return fail(unknown_command(argv[1], app), "");
   }
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::CallForHelp&) {
-    const auto used = app.get_subcommands();
-    std::fputs((used.empty() ? app.help() : used.front()->help()).c_str(), stdout);
-    return {std::nullopt, 0};
-  } catch (const CLI::ParseError& error) {
-    if (argc == 1) {
-      std::fputs(app.help().c_str(), stdout);
-      return {std::nullopt, kFailed};
-    }
-    if (!version) return fail(error.what(), argv[1][0] == '-' ? "" : std::string(argv[1]) + " ");
+  if (argc == 1) {
+    std::fputs(app.help().c_str(), stdout);
+    return {std::nullopt, kFailed};
   }
-  if (!app.get_subcommands().empty() && app.get_subcommands().front() == predict && out.run.file.empty() &&
-      out.run.topology.empty()) {
+  if (const auto status = parse_arguments(app, argc, argv, setting_keys())) return {std::nullopt, *status};
+  if (predict->parsed() && out.run.file.empty() && out.run.topology.empty()) {
     return fail("expected an experiment file, or --topology NAME", "predict ");
   }
   const std::map<const CLI::App*, Command> commands{
       {run, Command::run},       {probe, Command::probe},         {topology, Command::topology},
       {clean, Command::clean},   {protocols, Command::protocols}, {validate, Command::validate},
       {replay, Command::replay}, {predict, Command::predict},     {version_command, Command::version}};
-  out.command = version ? Command::version : commands.at(app.get_subcommands().front());
+  if (version || app.get_subcommands().empty()) {
+    out.command = Command::version;
+    return {out, 0};
+  }
+  const CLI::App* used = app.get_subcommands().front();
+  const auto command = commands.find(used);
+  if (command == commands.end()) return fail("this is for ./geocommit " + used->get_name() + " to start", "");
+  out.command = command->second;
   if (const std::string wrong = interpret(raw, out); !wrong.empty()) return fail(wrong, std::string(argv[1]) + " ");
   return {out, 0};
 }

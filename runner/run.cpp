@@ -10,6 +10,7 @@
 #include <functional>
 #include <optional>
 #include <random>
+#include <set>
 
 #include "experiment/theory.h"
 #include "os/console.h"
@@ -293,8 +294,17 @@ class Run {
   bool failed_{};  ///< A cell could not start or lost a daemon: no further one is tried.
 };
 
-std::string dry_run(const Plan& plan) {
-  std::string out = describe(plan) + "\npredictions (p50, no load, no jitter; where the protocol has a closed form)\n";
+/// A line on what `auto` is on this machine; nothing where the file says it itself.
+std::string what_auto_means(EmulationKind asked) {
+  if (asked != EmulationKind::automatic) return "";
+  const auto choice = choose_network(asked);
+  return choice ? "here, auto means " + std::string(name_of(choice->kind)) + " (" + choice->why + ")\n"
+                : "here, auto cannot be had: " + choice.error().message + "\n";
+}
+
+std::string dry_run(const Plan& plan, const std::string& emulation) {
+  std::string out = describe(plan) + (emulation.empty() ? "" : "\n") + emulation +
+                    "\npredictions (p50, no load, no jitter; where the protocol has a closed form)\n";
   for (const Cell& cell : plan.cells) {
     if (cell.repetition != 1) continue;
     const Prediction p =
@@ -354,7 +364,7 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
   });
   if (!plan) return fail(console, plan.error());
   if (options.dry_run) {
-    console.result(dry_run(*plan));
+    console.result(dry_run(*plan, what_auto_means(plan->experiment.emulation)));
     return kPass;
   }
   if (plan->experiment.emulation == EmulationKind::sim) {
@@ -421,6 +431,12 @@ int validate_experiment(const std::filesystem::path& file) {
   console.result(file.string() + ": valid; " + std::to_string(plan.value().cells.size()) + " cells, " +
                  std::to_string(plan.value().wans.front().nodes.size()) + " processes, about " +
                  std::to_string(std::chrono::ceil<std::chrono::seconds>(plan.value().estimated_time()).count()) + " s");
+  std::set<std::string> said;
+  for (const Cell& cell : plan->cells) {
+    for (const std::string& warning : plan->warnings(cell)) {
+      if (said.insert(warning).second) console.warn(warning);
+    }
+  }
   return kPass;
 }
 

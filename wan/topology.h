@@ -9,7 +9,7 @@
 //   source: {statistic: p50, date: 2025-07, text: "where the numbers are from"}
 //   regions: [us-east-1, eu-west-1]           # or {us-east-1: {datacenters: [az1, az2]}, eu-west-1: {}}
 //   defaults: {intra_region_rtt: 0.5ms, jitter: 0ms, distribution: normal, loss: 0%, rate: unlimited}
-//   rtt:                                      # milliseconds, row = from, column = to
+//   rtt:                                      # milliseconds, or 68ms; row = from, column = to
 //     us-east-1: {eu-west-1: 68.0}            # a direction that is left out takes the other one's value
 //   links:                                    # overrides of one direction; ends are regions or datacenters
 //     - {from: us-east-1, to: eu-west-1, delay: 40ms, jitter: 1ms, loss: 1%, rate: 100mbit, up: true}
@@ -106,9 +106,7 @@ inline constexpr std::size_t kMaxDatacenters = 128;
 /// contains a slash or ends in .yaml. An unknown name lists the names that there are.
 [[nodiscard]] Result<Topology> load_topology(const std::string& name_or_path,
                                              const std::vector<std::filesystem::path>& search);
-/// The same, searching default_topology_folders().
+/// The same, searching shipped_folders("topologies") (config/shipped.h).
 [[nodiscard]] Result<Topology> load_topology(const std::string& name_or_path);
-/// `topologies/` below the working directory, $GEOCOMMIT_HOME, and the folders above the running program.
-[[nodiscard]] std::vector<std::filesystem::path> default_topology_folders();
 
 }  // namespace geocommit

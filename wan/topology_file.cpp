@@ -1,10 +1,10 @@
 // Reads topology files (the format is in topology.h).
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <set>
 
+#include "config/shipped.h"
 #include "config/strict_yaml.h"
 #include "wan/topology.h"
 
@@ -77,6 +77,17 @@ void read_defaults(yaml::MapReader& map, Draft& draft) {
   if (const auto done = keys.finish(); !done) map.add(done.error());
 }
 
+/// 30 and 30ms are the same.
+Result<Duration> read_round_trip(const yaml::Node& cell) {
+  constexpr Duration kLongest = 2 * kLongestDelay;
+  if (!yaml::parse_real(cell.text()) && yaml::parse_duration(cell.text())) {
+    return yaml::duration(Duration{0}, kLongest)(cell);
+  }
+  const auto ms = yaml::real(0, to_ms(kLongest))(cell);
+  if (!ms) return ms.error();
+  return from_ms(*ms);
+}
+
 void read_rtt(yaml::MapReader& map, const yaml::Node& root, Draft& draft) {
   const auto node = map.take("rtt");
   const auto known = [&](const std::string& region) {
@@ -101,12 +112,12 @@ void read_rtt(yaml::MapReader& map, const yaml::Node& root, Draft& draft) {
           map.add(row.key_error(to, "expected a region" + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
           continue;
         }
-        const auto ms = yaml::real(0, 20000)(cell);
-        if (!ms) {
-          map.add(ms.error());
-          continue;
+        const auto round_trip = read_round_trip(cell);
+        if (round_trip) {
+          draft.rtt[{from, to}] = *round_trip;
+        } else {
+          map.add(round_trip.error());
         }
-        draft.rtt[{from, to}] = from_ms(*ms);
       }
     }
   }
@@ -198,46 +209,16 @@ Result<Topology> parse_topology(std::string_view text, const std::string& file) 
   return topology;
 }
 
-std::vector<std::filesystem::path> default_topology_folders() {
-  std::vector<std::filesystem::path> folders{"topologies"};
-  if (const char* home = std::getenv("GEOCOMMIT_HOME"); home != nullptr) {
-    folders.push_back(std::filesystem::path(home) / "topologies");
-  }
-  std::error_code failure;
-  auto folder = std::filesystem::read_symlink("/proc/self/exe", failure).parent_path();
-  for (int up = 0; up < 5 && folder.has_relative_path(); ++up) {
-    folders.push_back(folder / "topologies");
-    folder = folder.parent_path();
-  }
-  return folders;
-}
-
 Result<Topology> load_topology(const std::string& name_or_path) {
-  return load_topology(name_or_path, default_topology_folders());
+  return load_topology(name_or_path, shipped_folders("topologies"));
 }
 
 Result<Topology> load_topology(const std::string& name_or_path, const std::vector<std::filesystem::path>& search) {
-  const auto read = [](const std::filesystem::path& path) -> Result<Topology> {
-    const auto node = yaml::read_text(path);
-    if (!node) return node.error();
-    return parse_topology(*node, path.string());
-  };
-  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".yaml")) return read(name_or_path);
-  std::set<std::string> names;
-  std::error_code failure;
-  for (const auto& folder : search) {
-    const auto path = folder / (name_or_path + ".yaml");
-    if (std::filesystem::is_regular_file(path, failure)) return read(path);
-    for (const auto& entry : std::filesystem::directory_iterator(folder, failure)) {
-      if (entry.path().extension() == ".yaml") names.insert(entry.path().stem().string());
-    }
-  }
-  const std::vector<std::string> known(names.begin(), names.end());
-  const std::string guess = yaml::closest(name_or_path, known);
-  std::string message = "no topology \"" + name_or_path + "\"";
-  message += guess.empty() ? "; there are:" : ", did you mean \"" + guess + "\"? There are:";
-  for (const auto& name : known) message += " " + name;
-  return Error{message + "; or give a path to a file"};
+  const auto path = find_shipped("topology", name_or_path, search);
+  if (!path) return path.error();
+  const auto text = yaml::read_text(*path);
+  if (!text) return text.error();
+  return parse_topology(*text, path->string());
 }
 
 }  // namespace geocommit

@@ -6,7 +6,8 @@
 
 namespace geocommit {
 
-/// "template.html", "css", "js", "uplot_css", "uplot_js", "land", "schema_experiment", "schema_topology", "completion_bash"; empty for any other name.
+/// "template.html", "css", "js", "uplot_css", "uplot_js", "land", "schema_experiment", "schema_topology", "starter", "completion_bash";
+/// empty for any other name.
 [[nodiscard]] std::string_view report_asset(std::string_view name);
 
 }  // namespace geocommit

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "config/arguments.h"
 #include "os/files.h"
 #include "report/trace/diagram.h"
 #include "report/trace/model.h"
@@ -161,11 +162,7 @@ int trace_main(int argc, char** argv) {
   app.add_option("--width", options.width, "Columns to draw in (default: the terminal's)")
       ->check(CLI::Range(std::size_t{40}, std::size_t{1000}));
   app.footer(kExamples);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& problem) {
-    return app.exit(problem) == 0 ? 0 : 1;
-  }
+  if (const auto status = parse_arguments(app, argc, argv)) return *status;
   options.most = std::max({options.most, options.slowest, std::size_t{1}});
   return run(options);
 }

@@ -7,7 +7,7 @@
 #include <cstdio>
 #include <ctime>
 
-#include "sim/program/parse.h"
+#include "config/arguments.h"
 #include "sim/world.h"
 
 namespace geocommit::sim {
@@ -69,7 +69,7 @@ int bench_main(int argc, char** argv) {
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   app.add_option("--seconds", options.seconds, "of virtual load")->capture_default_str();
-  if (const auto refused = parse(app, argc, argv)) {
+  if (const auto refused = parse_arguments(app, argc, argv)) {
     return *refused;
   }
   if (find_protocol(options.protocol) == nullptr || options.regions == 0 || options.sites == 0) {

@@ -1,10 +1,13 @@
 #include "sim/program/check_main.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <iostream>
 
+#include "config/arguments.h"
+#include "os/exit_status.h"
+#include "report/manifest.h"
 #include "sim/program/kept_results.h"
-#include "sim/program/parse.h"
 #include "verdict/check.h"
 
 namespace geocommit {
@@ -35,12 +38,27 @@ void print(const Cell& cell, const Verdict& verdict) {
   }
 }
 
+/// Whether anything says that there are, or were, logs: a manifest, or the summary's checksum of one.
+bool has_logs(const KeptResults& kept) {
+  return std::any_of(kept.cells.begin(), kept.cells.end(), [&](const auto& cell) {
+    std::error_code failure;
+    return cell.second.has_value() ||
+           std::filesystem::exists(kept.folder / "nodes" / cell.first / kManifestFile, failure);
+  });
+}
+
 }  // namespace
 
 int check_results(const std::filesystem::path& results, bool allow_expected) {
   const auto kept = read_results(results);
   if (!kept) {
     return failed(kept.error().message);
+  }
+  if (!has_logs(*kept)) {
+    std::cout << results.string()
+              << ": unknown: it was simulated without its logs (./geocommit sim FILE --logs keeps them), or made by an "
+                 "older version\n";
+    return kUnknown;
   }
   bool violation = false;
   bool unknown = false;
@@ -55,7 +73,7 @@ int check_results(const std::filesystem::path& results, bool allow_expected) {
     violation = violation || (verdict.judgement == Judgement::violation && !(verdict.expected && allow_expected));
     unknown = unknown || verdict.judgement == Judgement::unknown;
   }
-  return violation ? 2 : unknown ? 3 : 0;
+  return violation ? kViolation : unknown ? kUnknown : kPass;
 }
 
 int check_main(int argc, char** argv) {
@@ -67,7 +85,7 @@ int check_main(int argc, char** argv) {
   bool allow_expected = false;
   app.add_option("results", results, "the folder")->required();
   app.add_flag("--allow-expected", allow_expected, "a violation that the fault model predicts exits 0");
-  if (const auto refused = parse(app, argc, argv)) {
+  if (const auto refused = parse_arguments(app, argc, argv)) {
     return *refused;
   }
   return check_results(results, allow_expected);

@@ -6,8 +6,8 @@
 #include <iostream>
 #include <string>
 
+#include "config/arguments.h"
 #include "sim/program/kept_results.h"
-#include "sim/program/parse.h"
 #include "verdict/elle.h"
 
 namespace geocommit {
@@ -80,7 +80,7 @@ int export_main(int argc, char** argv) {
                       ->check(CLI::IsMember({"register", "append"}));
   app.add_option("--format", format, "edn, or json")->check(CLI::IsMember({"edn", "json"}));
   app.add_option("--cell", cell, "which, if there are several: 2pc-r1");
-  if (const auto refused = parse(app, argc, argv)) {
+  if (const auto refused = parse_arguments(app, argc, argv)) {
     return *refused;
   }
   if (history->count() == 0) {

@@ -18,11 +18,11 @@
 #include <utility>
 #include <vector>
 
+#include "config/arguments.h"
 #include "os/console.h"
 #include "os/exit_status.h"
 #include "os/process.h"
 #include "sim/fuzz.h"
-#include "sim/program/parse.h"
 
 namespace geocommit::sim {
 namespace {
@@ -45,14 +45,16 @@ std::optional<std::uint64_t> number(std::string_view text) {
   return problem == std::errc{} && end == text.data() + text.size() ? std::optional(value) : std::nullopt;
 }
 
-std::optional<Range> parse_range(const std::string& text) {
-  const std::size_t dots = text.find("..");
-  const auto first = number(text.substr(0, dots));
-  const auto last = dots == std::string::npos ? first : number(text.substr(dots + 2));
-  return first && last && *first <= *last ? std::optional(Range{*first, *last}) : std::nullopt;
+/// "1..50" or "1-50", or one number.
+Result<Range> parse_range(const std::string& text) {
+  const std::size_t end = std::min(text.find(".."), text.find('-'));
+  const auto first = number(text.substr(0, end));
+  const auto last = end == std::string::npos ? first : number(text.substr(end + (text[end] == '-' ? 1 : 2)));
+  if (first && last && *first <= *last) return Range{*first, *last};
+  return Error{"--seeds " + text + ": expected A..B with A <= B, or one number"};
 }
 
-std::optional<Reduction> parse_reduction(const Options& options) {
+Result<Reduction> parse_reduction(const Options& options) {
   Reduction out;
   if (!options.faults.empty()) {
     out.faults.emplace();
@@ -60,7 +62,7 @@ std::optional<Reduction> parse_reduction(const Options& options) {
     for (std::string item; std::getline(list, item, ',');) {
       const auto index = number(item);
       if (!index) {
-        return std::nullopt;
+        return Error{"--faults " + options.faults + ": expected numbers of faults, as 0,3, or none"};
       }
       out.faults->push_back(*index);
     }
@@ -69,7 +71,7 @@ std::optional<Reduction> parse_reduction(const Options& options) {
     const bool unit = options.duration.ends_with("ms");
     const auto length = number(options.duration.substr(0, options.duration.size() - (unit ? 2 : 0)));
     if (!unit || !length) {
-      return std::nullopt;
+      return Error{"--duration " + options.duration + ": expected milliseconds, as 400ms"};
     }
     out.duration = std::chrono::milliseconds(*length);
   }
@@ -81,7 +83,7 @@ std::optional<Reduction> parse_reduction(const Options& options) {
   }
   if (!options.protocol.empty()) {
     if (find_protocol(options.protocol) == nullptr) {
-      return std::nullopt;
+      return Error{"--protocol " + options.protocol + ": no such protocol; ./geocommit protocols lists them"};
     }
     out.protocol = options.protocol;
   }
@@ -291,7 +293,7 @@ int fuzz_main(int argc, char** argv) {
       "drained and judged.\n  ./geocommit fuzz --seeds 1..1000",
       "./geocommit fuzz"};
   Options options;
-  app.add_option("--seeds", options.seeds, "A..B, or one seed")->capture_default_str();
+  app.add_option("--seeds", options.seeds, "A..B or A-B, or one seed")->capture_default_str();
   app.add_option("--protocol", options.protocol, "only this one, instead of the one that the seed draws");
   app.add_option("--faults", options.faults, "only these of the plan: 0,3 or none");
   app.add_option("--duration", options.duration, "of the load, at most: 400ms");
@@ -300,15 +302,14 @@ int fuzz_main(int argc, char** argv) {
   app.add_option("--jobs", options.jobs, "processes")->capture_default_str();
   app.add_flag("--verbose", options.verbose, "one seed: print what it draws and what comes of it");
   app.add_flag("--no-shrink", options.no_shrink, "do not look for a smaller failing case");
-  if (const auto refused = parse(app, argc, argv)) {
+  if (const auto refused = parse_arguments(app, argc, argv)) {
     return *refused;
   }
   const auto range = parse_range(options.seeds);
   const auto reduction = parse_reduction(options);
   if (!range || !reduction) {
-    std::cerr << "geocommit fuzz: expected --seeds A..B with A <= B, --faults as a list of numbers, --duration as "
-                 "400ms, and a protocol of the registry\n";
-    return 1;
+    std::cerr << "error: " << (range ? reduction.error() : range.error()).message << "\nTry ./geocommit fuzz --help\n";
+    return kFailed;
   }
   if (options.verbose) {
     return print_case(draw_case(range->first, *reduction)) ? 0 : 2;

@@ -9,6 +9,7 @@
 #include <ctime>
 #include <iostream>
 
+#include "config/arguments.h"
 #include "os/exit_status.h"
 #include "os/files.h"
 #include "report/evidence.h"
@@ -18,7 +19,6 @@
 #include "report/results.h"
 #include "report/trace/marks.h"
 #include "runtime/events/files.h"
-#include "sim/program/parse.h"
 #include "sim/program/simulate_cell.h"
 
 namespace geocommit::sim {
@@ -218,7 +218,7 @@ int run_main(int argc, char** argv) {
       "from a modelled network and disk.",
       "./geocommit sim"};
   Options options;
-  app.add_option("FILE", options.file, "The experiment")->required();
+  app.add_option("FILE", options.file, "The experiment: a file, or a name in experiments/")->required();
   app.add_option("--output", options.output, "Results folder (default: results/<name>-sim-<time>)");
   app.add_option("--set", options.settings, "Replace a value of the file: --set workload.rate=100/s (may be repeated)")
       ->allow_extra_args(false);
@@ -236,7 +236,7 @@ int run_main(int argc, char** argv) {
       "A seed gives the same bytes in summary.json, timeseries.csv and trace.txt, on any machine.\n"
       "\nExit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n"
       "\nIn virtual time too, each with its --help: ./geocommit fuzz, explore, check; geocommit-sim bench.");
-  if (const auto refused = parse(app, argc, argv)) {
+  if (const auto refused = parse_arguments(app, argc, argv, setting_keys())) {
     return *refused;
   }
   const auto overrides = overrides_of(options);

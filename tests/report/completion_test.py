@@ -12,7 +12,7 @@ BUILD, SOURCE = (pathlib.Path(p) for p in sys.argv[1:3])
 RUNNER, REPORT, SIM = BUILD / "runner/geocommit-runner", BUILD / "report/geocommit-report", BUILD / "sim/geocommit-sim"
 # Where each command's help is: the words that ./geocommit turns it into.
 OWN = {"sim": [SIM, "x.yaml"], "fuzz": [SIM, "fuzz"], "check": [SIM, "check"], "export": [SIM, "export"], "explore": [BUILD / "sim/explore/geocommit-explore"], "trace": [BUILD / "report/geocommit-trace"],
-       **{c: [REPORT, c] for c in ("report", "compare", "schema", "completion")}}
+       **{c: [REPORT, c] for c in ("report", "compare", "results", "list", "init", "schema", "completion")}}
 
 
 def help_of(words):
@@ -66,7 +66,7 @@ def main():
     if checked < 12:
         bad.append(f"only {checked} commands could be asked for their options")
     for words, expected in (((("./geocommit", "topology", "aws-"), "aws-3")), ((("./geocommit", "run", "x", "--emulation", "t"), "tun")),
-                            ((("./geocommit", "protocols", "2"), "2pc")), ((("./geocommit", "schema", ""), "topology")), ((("./geocommit", "run", "experiments/qui"), "experiments/quickstart.yaml"))):
+                            ((("./geocommit", "protocols", "2"), "2pc")), ((("./geocommit", "schema", ""), "topology")), ((("./geocommit", "run", "experiments/qui"), "experiments/quickstart.yaml")), ((("./geocommit", "sim", "qui"), "quickstart"))):
         if expected not in complete(*words):
             bad.append(f"{' '.join(words)}: {expected} is not offered")
     print("\n".join(bad) or "ok")

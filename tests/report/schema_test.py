@@ -61,7 +61,7 @@ WRONG_EXPERIMENTS = {
 WRONG_TOPOLOGIES = {
     "no regions": "name: t\n",
     "unknown key": "name: t\nregions: [a]\nlatency: 5\n",
-    "rtt as text": "name: t\nregions: [a, b]\nrtt: {a: {b: 5ms}}\n",
+    "rtt as text": "name: t\nregions: [a, b]\nrtt: {a: {b: near}}\n",
     "negative rtt": "name: t\nregions: [a, b]\nrtt: {a: {b: -5}}\n",
     "source without date": "name: t\nregions: [a]\nsource: {statistic: p50, text: x}\n",
     "link without to": "name: t\nregions: [a]\nlinks: [{from: a}]\n",

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "config/shipped.h"
 #include "tests/runtime/temporary_directory.h"
 
 using namespace geocommit;
@@ -147,9 +148,9 @@ TEST_CASE("a topology's name is looked for here, at home, and from the program's
   const char* const before = std::getenv("GEOCOMMIT_HOME");
   const std::string kept = before != nullptr ? before : "";
   ::unsetenv("GEOCOMMIT_HOME");
-  const auto without = default_topology_folders();
+  const auto without = shipped_folders("topologies");
   ::setenv("GEOCOMMIT_HOME", "/some/home", 1);
-  const auto with = default_topology_folders();
+  const auto with = shipped_folders("topologies");
   before != nullptr ? ::setenv("GEOCOMMIT_HOME", kept.c_str(), 1) : ::unsetenv("GEOCOMMIT_HOME");
   std::vector<std::filesystem::path> expected{"topologies"};
   auto folder = std::filesystem::read_symlink("/proc/self/exe").parent_path();
