@@ -1,16 +1,16 @@
 // A plain search, breadth first and without reduction, for models whose cases are small; and traces that replay.
 //
-// A World has the types State, Action and Next {action, state, violation}, and: initial, encode, decode, at_rest,
+// A World has the types State, Action and Next {action, state, violation}, and: initial, pack, unpack, freeze, at_rest,
 // settle, successors, perform, label, losses_left_out, nodes, tables (name, describe, message {from, to}, text,
 // state_count, step_count, message_count) and late_copy. A State has node[] and in_flight (message numbers, ascending).
 #pragma once
 
 #include <algorithm>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "sim/explore/ahead.h"
 #include "sim/explore/explore.h"
 
 namespace geocommit::explore {
@@ -93,37 +93,34 @@ Replayed replay_in(World& world, const std::vector<std::string>& steps) {
 template <class World>
 class BreadthFirst {
  public:
-  BreadthFirst(World& world, const Limits& limits, const Stop& stop) : world_(world), limits_(limits), stop_(stop) {}
+  BreadthFirst(World& world, const Limits& limits, const Stop& stop)
+      : world_(world), limits_(limits), stop_(stop), ahead_(limits.threads, visited_) {
+    lookers_.assign(ahead_.workers(), {world, {}, {}});
+  }
 
   PlainReport run() {
-    std::string bytes;
-    world_.encode(world_.initial(), bytes);
-    insert(bytes, 0);
-    std::uint32_t layer_end = 1;
-    std::vector<typename World::Next> all;
-    for (std::uint32_t number = 0; number < way_.size() && report_.violation.empty() && go_on(number); ++number) {
+    world_.pack(world_.initial(), bytes_);
+    visited_.insert(bytes_, 0);
+    std::uint64_t layer_end = 1;
+    Visited::Place place = Visited::first();
+    for (std::uint64_t number = 0; number < visited_.size() && report_.violation.empty() && go_on(number); ++number) {
+      place = number == 0 ? place : visited_.after(place);
       if (number == layer_end) {
-        layer_end = static_cast<std::uint32_t>(way_.size());
+        layer_end = visited_.size();
         ++report_.depth;
       }
       ++report_.expanded;
-      const typename World::State state = world_.decode(*way_[number].bytes);
-      if (world_.at_rest(state)) {
-        ++report_.settled;
-        if (std::string what = world_.settle(state, nullptr); !what.empty()) {
-          found(number, what, true);
-          break;
-        }
+      if (ahead_.wants(visited_.size() - number)) {
+        look_ahead(place, visited_.size() - number);
       }
-      world_.successors(state, all);
-      report_.transitions += all.size();
-      for (const auto& next : all) {
-        if (!next.violation.empty()) {
-          found(number, next.violation, false);
-          break;
-        }
-        world_.encode(next.state, bytes);
-        insert(bytes, number);
+      const Foreseen* foreseen = ahead_.take();
+      if (foreseen != nullptr && foreseen->known) {
+        report_.settled += foreseen->rests ? 1 : 0;
+        report_.transitions += foreseen->transitions;
+        ahead_.for_each_next(
+            [&](std::string_view bytes, std::uint64_t hash) { (void)visited_.insert(bytes, hash, place); });
+      } else {
+        expand(place);
       }
     }
     finish();
@@ -131,26 +128,65 @@ class BreadthFirst {
   }
 
  private:
-  struct Met {
-    const std::string* bytes;
-    std::uint32_t parent;
+  /// One thread that looks ahead.
+  struct Looker {
+    World world;
+    std::vector<typename World::Next> all;
+    std::string bytes;
   };
-  static constexpr std::size_t kEntryBytes = 120;  // Of a hash table, besides the state itself.
 
-  void insert(const std::string& bytes, std::uint32_t parent) {
-    const auto [it, fresh] = numbers_.emplace(bytes, static_cast<std::uint32_t>(way_.size()));
-    if (fresh) {
-      way_.push_back({&it->first, parent});
-      bytes_ += bytes.size() + kEntryBytes;
+  void expand(Visited::Place place) {
+    const typename World::State state = world_.unpack(visited_.bytes_of(place));
+    if (world_.at_rest(state)) {
+      ++report_.settled;
+      if (std::string what = world_.settle(state, nullptr); !what.empty()) {
+        found(place, what, true);
+        return;
+      }
+    }
+    world_.successors(state, all_);
+    report_.transitions += all_.size();
+    for (const auto& next : all_) {
+      if (!next.violation.empty()) {
+        found(place, next.violation, false);
+        break;
+      }
+      world_.pack(next.state, bytes_);
+      visited_.insert(bytes_, place);
     }
   }
 
-  bool go_on(std::uint32_t number) {
-    if (way_.size() >= limits_.states) {
+  void look_ahead(Visited::Place from, std::uint64_t states) {
+    world_.freeze(true);
+    ahead_.look(from, states, [this](std::size_t worker, std::string_view bytes, Ahead::Notes& notes) {
+      auto& [world, all, packed] = lookers_[worker];
+      const typename World::State state = world.unpack(bytes);
+      Foreseen what;
+      what.rests = world.at_rest(state);
+      if (what.rests && !world.settle(state, nullptr).empty()) {
+        return what;
+      }
+      world.successors(state, all);
+      what.transitions = static_cast<std::uint32_t>(all.size());
+      for (const auto& next : all) {
+        if (!next.violation.empty()) {
+          return what;
+        }
+        world.pack(next.state, packed);
+        notes.add(packed);
+      }
+      what.known = true;
+      return what;
+    });
+    world_.freeze(false);
+  }
+
+  bool go_on(std::uint64_t number) {
+    if (visited_.size() >= limits_.states) {
       report_.ending = Ending::states;
-    } else if (bytes_ > limits_.bytes) {
+    } else if (visited_.memory() > limits_.bytes || visited_.full()) {
       report_.ending = Ending::bytes;
-    } else if (number % 1024 == 0 && stop_ && stop_({way_.size(), number, report_.depth, bytes_})) {
+    } else if (number % 1024 == 0 && stop_ && stop_({visited_.size(), number, report_.depth, visited_.memory()})) {
       report_.ending = Ending::seconds;
     } else {
       return true;
@@ -158,25 +194,24 @@ class BreadthFirst {
     return false;
   }
 
-  void found(std::uint32_t number, const std::string& what, bool settles) {
-    std::vector<std::uint32_t> way;
-    for (std::uint32_t at = number; at != 0; at = way_[at].parent) {
+  void found(Visited::Place place, const std::string& what, bool settles) {
+    std::vector<Visited::Place> way;
+    for (Visited::Place at = place; at != Visited::first(); at = visited_.parent_of(at)) {
       way.push_back(at);
     }
     std::reverse(way.begin(), way.end());
     typename World::State state = world_.initial();
     std::vector<typename World::Next> all;
-    std::string bytes;
     const auto take = [&](const auto& wanted) {
       world_.successors(state, all);
       const auto next = std::find_if(all.begin(), all.end(), wanted);
       report_.steps.push_back(world_.label(state, next->action));
       state = next->state;
     };
-    for (const std::uint32_t at : way) {
+    for (const Visited::Place at : way) {
       take([&](const auto& next) {
-        world_.encode(next.state, bytes);
-        return next.violation.empty() && bytes == *way_[at].bytes;
+        world_.pack(next.state, bytes_);
+        return next.violation.empty() && bytes_ == visited_.bytes_of(at);
       });
     }
     if (!settles) {
@@ -187,25 +222,30 @@ class BreadthFirst {
   }
 
   void finish() {
+    const bool left_out =
+        world_.losses_left_out() || std::any_of(lookers_.begin(), lookers_.end(),
+                                                [](const Looker& looker) { return looker.world.losses_left_out(); });
     if (!report_.violation.empty()) {
       report_.ending = Ending::violation;
-    } else if (report_.ending == Ending::exhausted && world_.losses_left_out()) {
+    } else if (report_.ending == Ending::exhausted && left_out) {
       report_.ending = Ending::losses;
     }
     report_.complete = report_.ending == Ending::exhausted ? report_.depth : std::max(report_.depth, 1U) - 1;
-    report_.states = way_.size();
+    report_.states = visited_.size();
     report_.node_states = world_.tables().state_count();
     report_.node_steps = world_.tables().step_count();
     report_.messages = world_.tables().message_count();
-    report_.bytes = bytes_;
+    report_.bytes = visited_.memory();
   }
 
   World& world_;
   const Limits limits_;
   const Stop stop_;
-  std::unordered_map<std::string, std::uint32_t> numbers_;
-  std::vector<Met> way_;
-  std::size_t bytes_{};
+  Visited visited_;
+  Ahead ahead_;
+  std::vector<Looker> lookers_;
+  std::vector<typename World::Next> all_;
+  std::string bytes_;
   PlainReport report_;
 };
 

@@ -45,6 +45,7 @@ struct Limits {
   std::uint64_t states{std::numeric_limits<std::uint32_t>::max() - 1};
   double seconds{0};                         ///< 0: no limit.
   std::size_t bytes{std::size_t{2} << 30U};  ///< Of the visited set.
+  std::size_t threads{1};                    ///< The findings do not depend on it.
   /// Of a node's messages in flight at its crash or restart: every subset of so many is lost; what is beyond arrives.
   std::uint32_t losses{10};
 };

@@ -2,11 +2,13 @@
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <thread>
 
 #include "sim/explore/conflict/conflict.h"
 #include "sim/explore/explore.h"
@@ -85,6 +87,10 @@ void add_limits(CLI::App& app, Arguments& arguments) {
   app.add_option("--states", limits.states, "no more states");
   app.add_option("--seconds", limits.seconds, "time limit; 0: none")->capture_default_str();
   app.add_option("--memory-mib", arguments.mebibytes, "limit of the visited set")->capture_default_str();
+  app.add_option("--threads", limits.threads,
+                 "that look ahead; what is found does not depend on how many. Default: as many as there are cores. "
+                 "--failover: one")
+      ->check(CLI::Range(1U, 256U));
   app.add_option("--losses", limits.losses,
                  "of a node's messages in flight at its crash or restart: every subset of so many is lost")
       ->check(CLI::Range(0U, 15U))
@@ -279,6 +285,7 @@ int main(int argc, char** argv) {
   Arguments arguments;
   app.add_option("protocol", arguments.protocol, names_of(false));
   add_bounds(app, arguments.options);
+  arguments.options.limits.threads = std::max(1U, std::thread::hardware_concurrency());
   add_limits(app, arguments);
   add_shipping(app, arguments.shipping);
   add_failover(app, arguments);

@@ -1,7 +1,7 @@
 #include "sim/explore/node_model.h"
 
 #include <algorithm>
-#include <limits>
+#include <utility>
 
 #include "base/canonical.h"
 #include "base/check.h"
@@ -104,15 +104,13 @@ std::size_t NodeModel::node_of(NodeId id) const {
   return 0;
 }
 
-const NodeStep& NodeModel::step(std::size_t node, StateNumber state, NodeInput input) {
-  State& from = *tables_[node].states[state];
-  for (const auto& [known, step] : from.known) {
-    if (known == input) {
-      return *steps_[step];
-    }
+const NodeStep& NodeModel::new_step(std::size_t node, StateNumber state, NodeInput input) {
+  if (frozen_) {
+    throw Unknown{};
   }
   steps_.push_back(std::make_unique<NodeStep>(compute(node, state, input)));
-  from.known.emplace_back(input, static_cast<std::uint32_t>(steps_.size() - 1));
+  tables_[node].states[state]->known.emplace_back(input, static_cast<std::uint32_t>(steps_.size() - 1));
+  index_.add(index_of(node, state, input), steps_.back().get());
   return *steps_.back();
 }
 
@@ -273,6 +271,11 @@ StateNumber NodeModel::intern(std::size_t node, const std::string& key, State st
   if (fresh) {
     table.states.push_back(std::make_unique<State>(std::move(state)));
     table.states.back()->key = &it->first;
+    table.properties.push_back(&table.states.back()->properties);
+    GC_CHECK_NOTE(number < (StateNumber{1} << 24U), "too many distinct states of a node");
+    table.renamed.resize(table.states.size() * renamings_.size(), kUnknownState);
+    table.renamed[number * renamings_.size()] = number;
+    table.known_renamed.push_back(1);
     judge_inert(node, number);
   }
   return number;

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <optional>
@@ -15,6 +16,7 @@
 
 #include "engine/engine.h"
 #include "sim/explore/explore.h"
+#include "sim/explore/step_index.h"
 
 namespace geocommit::explore {
 
@@ -23,6 +25,8 @@ using StateNumber = std::uint32_t;
 
 /// Added to a message's number: a second copy, made by the network, which nobody awaits and which may come at any time.
 inline constexpr MessageNumber kStale = 0x8000;
+inline constexpr StateNumber kUnknownState = std::numeric_limits<StateNumber>::max();
+inline constexpr MessageNumber kUnknownMessage = std::numeric_limits<MessageNumber>::max();
 inline constexpr std::size_t kNodesMax = 7;  ///< The coordinator is node 0, participants follow.
 
 enum class InputKind : std::uint8_t { deliver, deliver_denied, force, timer, wound, crash, restart };
@@ -75,9 +79,14 @@ class NodeModel {
   [[nodiscard]] std::size_t nodes() const { return options_.participants + 1; }
   /// The coordinator has begun; the rest wait.
   [[nodiscard]] const std::vector<NodeStep>& initial() const { return initial_; }
-  const NodeStep& step(std::size_t node, StateNumber state, NodeInput input);
+  /// Of tables that are frozen only what is known; then several threads may ask.
+  const NodeStep& step(std::size_t node, StateNumber state, NodeInput input) {
+    const NodeStep* known = index_.find(index_of(node, state, input));
+    return known != nullptr ? *known : new_step(node, state, input);
+  }
+  void freeze(bool yes) { frozen_ = yes; }
   [[nodiscard]] const NodeProperties& properties(std::size_t node, StateNumber state) const {
-    return tables_[node].states[state]->properties;
+    return *tables_[node].properties[state];
   }
   [[nodiscard]] const FlightMessage& message(MessageNumber number) const { return *messages_[number]; }
   [[nodiscard]] bool only_reads(std::size_t node) const { return node > options_.participants - options_.read_only; }
@@ -93,9 +102,28 @@ class NodeModel {
   using Renaming = std::vector<std::uint8_t>;  ///< New node by old node.
   /// All renamings among the writers and among the readers; the first changes nothing.
   [[nodiscard]] const std::vector<Renaming>& renamings() const { return renamings_; }
+  /// Likewise; old node by new node.
+  [[nodiscard]] const Renaming& undoing(std::size_t renaming) const { return undoings_[renaming]; }
   /// The state of node `renaming[node]` that the renamed history leads to.
-  [[nodiscard]] StateNumber renamed_state(std::size_t node, StateNumber state, std::size_t renaming);
-  [[nodiscard]] MessageNumber renamed_message(MessageNumber number, std::size_t renaming);
+  [[nodiscard]] StateNumber renamed_state(std::size_t node, StateNumber state, std::size_t renaming) {
+    const StateNumber known = tables_[node].renamed[state * renamings_.size() + renaming];
+    return known != kUnknownState ? known : rename_state(node, state, renaming);
+  }
+  [[nodiscard]] MessageNumber renamed_message(MessageNumber number, std::size_t renaming) {
+    const auto stale = static_cast<MessageNumber>(number & kStale);
+    const auto plain = static_cast<MessageNumber>(number & ~kStale);
+    const std::size_t at = plain * renamings_.size() + renaming;
+    const bool known = at < renamed_messages_.size() && renamed_messages_[at] != kUnknownMessage;
+    return static_cast<MessageNumber>((known ? renamed_messages_[at] : rename_message(plain, renaming)) | stale);
+  }
+  /// All renamings of it are known.
+  [[nodiscard]] bool knows_renamed(std::size_t node, StateNumber state) const {
+    return tables_[node].known_renamed[state] == renamings_.size();
+  }
+  [[nodiscard]] bool knows_renamed(MessageNumber number) const {
+    const auto plain = static_cast<MessageNumber>(number & ~kStale);
+    return plain < known_renamed_.size() && known_renamed_[plain] == renamings_.size();
+  }
   /// Does every step computed so far commute with every renaming?
   [[nodiscard]] bool steps_are_symmetric();
   [[nodiscard]] bool seen_asymmetric() const { return asymmetric_; }
@@ -135,13 +163,22 @@ class NodeModel {
     NodeProperties properties;
     std::string description;
     std::vector<std::pair<NodeInput, std::uint32_t>> known;  ///< Steps computed so far.
-    std::vector<StateNumber> renamed;                        ///< By renaming; kUnknown: not computed.
   };
   struct Table {
     std::vector<std::unique_ptr<State>> states;
     std::unordered_map<std::string, StateNumber> numbers;
+    std::vector<const NodeProperties*> properties;  ///< Of the states.
+    std::vector<StateNumber> renamed;               ///< By state, then renaming; kUnknownState: not computed.
+    std::vector<std::uint16_t> known_renamed;       ///< By state: how many of these are.
   };
+  [[nodiscard]] static std::uint64_t index_of(std::size_t node, StateNumber state, NodeInput input) {
+    return node << 61U | static_cast<std::uint64_t>(state) << 35U | static_cast<std::uint64_t>(input.kind) << 32U |
+           static_cast<std::uint64_t>(input.value) << 16U | static_cast<std::uint64_t>(input.sends) << 8U | input.keep;
+  }
 
+  [[nodiscard]] const NodeStep& new_step(std::size_t node, StateNumber state, NodeInput input);
+  [[nodiscard]] StateNumber rename_state(std::size_t node, StateNumber state, std::size_t renaming);
+  [[nodiscard]] MessageNumber rename_message(MessageNumber number, std::size_t renaming);
   [[nodiscard]] NodeStep compute(std::size_t node, StateNumber state, NodeInput input);
   [[nodiscard]] NodeStep finish(std::size_t node, Life& life, State state);
   [[nodiscard]] bool does_nothing(std::size_t node, StateNumber state, MessageNumber number);
@@ -172,13 +209,16 @@ class NodeModel {
   std::vector<std::unique_ptr<FlightMessage>> messages_;
   std::map<std::string, MessageNumber> message_numbers_;
   std::vector<std::unique_ptr<NodeStep>> steps_;
+  StepIndex<NodeStep> index_;
+  bool frozen_{};
   std::vector<NodeStep> initial_;
   bool asymmetric_{};                ///< A renamed history was not possible.
   std::vector<bool> inert_;          ///< By message.
   std::set<std::string> not_inert_;  ///< By key.
   bool refuted_{};
-  std::vector<Renaming> renamings_;
-  std::vector<std::vector<MessageNumber>> renamed_messages_;  ///< By message, then renaming.
+  std::vector<Renaming> renamings_, undoings_;
+  std::vector<MessageNumber> renamed_messages_;  ///< By message, then renaming; kUnknownMessage: not computed.
+  std::vector<std::uint16_t> known_renamed_;     ///< By message: how many of these are.
 };
 
 }  // namespace geocommit::explore

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -18,6 +17,7 @@
 #include "base/check.h"
 #include "engine/engine.h"
 #include "sim/explore/explore.h"
+#include "sim/explore/step_index.h"
 
 namespace geocommit::explore {
 
@@ -41,14 +41,20 @@ class NodeTables {
   using Step = typename Of::Step;
 
   const Step& step(std::size_t node, std::uint32_t number, Input input) {
-    State& from = *tables_[node].states[number];
-    if (const auto known = from.known.find(input); known != from.known.end()) {
-      return *steps_[known->second];
+    const std::uint64_t key = static_cast<std::uint64_t>(node) << 58U | static_cast<std::uint64_t>(number) << 24U |
+                              static_cast<std::uint64_t>(input.kind) << 16U | input.value;
+    if (const Step* known = index_.find(key); known != nullptr) {
+      return *known;
+    }
+    if (frozen_) {
+      throw Unknown{};
     }
     steps_.push_back(std::make_unique<Step>(compute(node, number, input)));
-    from.known.emplace(input, static_cast<std::uint32_t>(steps_.size() - 1));
+    index_.add(key, steps_.back().get());
     return *steps_.back();
   }
+  /// From then on only what is known is told, to several threads at once if they ask.
+  void freeze(bool yes) { frozen_ = yes; }
   [[nodiscard]] const std::vector<Step>& initial() const { return initial_; }
   [[nodiscard]] const Properties& properties(std::size_t node, std::uint32_t state) const {
     return tables_[node].states[state]->properties;
@@ -75,7 +81,6 @@ class NodeTables {
     std::vector<Input> inputs;  ///< Since the start.
     Properties properties;
     std::string description;
-    std::map<Input, std::uint32_t> known;
   };
 
   template <class Options>
@@ -184,6 +189,8 @@ class NodeTables {
   std::vector<std::unique_ptr<InFlight>> messages_;
   std::unordered_map<std::string, std::uint16_t> message_numbers_;
   std::vector<std::unique_ptr<Step>> steps_;
+  StepIndex<Step> index_;
+  bool frozen_{};
   std::vector<Step> initial_;
 };
 

@@ -3,6 +3,7 @@
 #include <set>
 #include <utility>
 
+#include "sim/explore/ahead.h"
 #include "sim/explore/diagram.h"
 #include "sim/explore/ends.h"
 #include "sim/explore/tabulate.h"
@@ -16,21 +17,27 @@ constexpr std::uint64_t kProbeStates = 5'000;
 class Search {
  public:
   Search(Options options, Stop stop, std::set<std::string> not_inert = {}, Ends* ends = nullptr)
-      : options_(std::move(options)), stop_(std::move(stop)), world_(options_, std::move(not_inert)), ends_(ends) {
+      : options_(std::move(options)),
+        stop_(std::move(stop)),
+        world_(options_, std::move(not_inert)),
+        ends_(ends),
+        ahead_(ends == nullptr ? options_.limits.threads : 1, visited_) {
     world_.keep_ends(ends);
     world_.leave_out_inert(options_.leave_out_inert);
+    lookers_.assign(ahead_.workers(), {world_, {}, {}});
   }
 
   [[nodiscard]] const NodeModel& model() { return world_.model(); }
 
   Report run() {
-    Bytes bytes;
-    world_.canonical(world_.initial(), bytes);
-    visited_.insert(bytes, 0, {});
-    std::uint32_t layer_end = 1;
-    for (std::uint32_t number = 0;
+    world_.canonical(world_.initial(), bytes_);
+    visited_.insert(bytes_, 0);
+    std::uint64_t layer_end = 1;
+    Visited::Place place = Visited::first();
+    for (std::uint64_t number = 0;
          number < visited_.size() && !enough() && !world_.model().seen_asymmetric() && !world_.model().inert_refuted();
          ++number) {
+      place = number == 0 ? place : visited_.after(place);
       if (number == layer_end) {
         layer_end = visited_.size();
         ++report_.depth;
@@ -39,36 +46,97 @@ class Search {
         break;
       }
       ++report_.expanded;
-      const State state = decode(visited_.bytes_of(number), world_.nodes());
+      const bool expands = report_.depth < options_.limits.depth;
+      if (expands && ahead_.wants(visited_.size() - number)) {
+        look_ahead(place, visited_.size() - number);
+      }
+      const Foreseen* foreseen = ahead_.take();
+      if (foreseen != nullptr && foreseen->known && expands) {
+        accept(*foreseen, place);
+        continue;
+      }
+      const State state = world_.unpack(visited_.bytes_of(place));
       report_.commits = report_.commits || state.commit;
       report_.aborts = report_.aborts || state.abort;
       if (world_.at_rest(state)) {
-        judge(state, number);
+        judge(state, place);
       }
-      if (report_.depth < options_.limits.depth) {
-        expand(state, number);
+      if (expands) {
+        expand(state, place);
       } else {
         report_.ending = Ending::depth;
       }
     }
     if (report_.ending == Ending::exhausted) {
-      report_.ending = enough() ? Ending::violation : world_.losses_left_out() ? Ending::losses : Ending::exhausted;
+      report_.ending = enough() ? Ending::violation : losses_left_out() ? Ending::losses : Ending::exhausted;
     }
     finish();
     return std::move(report_);
   }
 
  private:
+  /// One thread that looks ahead.
+  struct Looker {
+    World world;
+    std::vector<Successor> successors;
+    Bytes bytes;
+  };
+
   [[nodiscard]] bool enough() const { return report_.violations.size() >= options_.show; }
 
-  bool within_limits(std::uint32_t number) {
+  [[nodiscard]] bool losses_left_out() const {
+    return world_.losses_left_out() || std::any_of(lookers_.begin(), lookers_.end(),
+                                                   [](const Looker& looker) { return looker.world.losses_left_out(); });
+  }
+
+  void look_ahead(Visited::Place from, std::uint64_t states) {
+    world_.model().freeze(true);
+    ahead_.look(from, states, [this](std::size_t worker, std::string_view bytes, Ahead::Notes& notes) {
+      Looker& looker = lookers_[worker];
+      World& world = looker.world;
+      const State state = world.unpack(bytes);
+      Foreseen what;
+      what.commits = state.commit;
+      what.aborts = state.abort;
+      what.rests = world.at_rest(state);
+      if (what.rests && (!world.settle(state, nullptr).empty() || world.blocks(state))) {
+        return what;
+      }
+      what.reduced = options_.reduce && world.reduced_successors(state, looker.successors);
+      if (!what.reduced) {
+        world.successors(state, looker.successors);
+      }
+      what.transitions = static_cast<std::uint32_t>(looker.successors.size());
+      for (const Successor& next : looker.successors) {
+        if (!next.violation.empty()) {
+          return what;
+        }
+        world.canonical(next.state, looker.bytes);
+        notes.add(looker.bytes);
+      }
+      what.known = true;
+      return what;
+    });
+    world_.model().freeze(false);
+  }
+
+  void accept(const Foreseen& what, Visited::Place place) {
+    report_.commits = report_.commits || what.commits;
+    report_.aborts = report_.aborts || what.aborts;
+    report_.settled += what.rests ? 1 : 0;
+    report_.reduced += what.reduced ? 1 : 0;
+    report_.transitions += what.transitions;
+    ahead_.for_each_next(
+        [&](std::string_view bytes, std::uint64_t hash) { (void)visited_.insert(bytes, hash, place); });
+  }
+
+  bool within_limits(std::uint64_t number) {
     const Limits& limits = options_.limits;
     if (visited_.size() >= limits.states) {
       report_.ending = Ending::states;
-    } else if (visited_.memory() + world_.memory() > limits.bytes) {
+    } else if (visited_.memory() > limits.bytes || visited_.full()) {
       report_.ending = Ending::bytes;
-    } else if (number % 1024 == 0 && stop_ &&
-               stop_({visited_.size(), number, report_.depth, visited_.memory() + world_.memory()})) {
+    } else if (number % 1024 == 0 && stop_ && stop_({visited_.size(), number, report_.depth, visited_.memory()})) {
       report_.ending = Ending::seconds;
     } else {
       return true;
@@ -76,7 +144,7 @@ class Search {
     return false;
   }
 
-  void expand(const State& state, std::uint32_t number) {
+  void expand(const State& state, Visited::Place place) {
     if (options_.reduce && world_.reduced_successors(state, successors_)) {
       ++report_.reduced;
     } else {
@@ -85,21 +153,21 @@ class Search {
     report_.transitions += successors_.size();
     for (const Successor& next : successors_) {
       if (!next.violation.empty()) {
-        found(next.violation, number, false);
+        found(next.violation, place, false);
         continue;
       }
       world_.canonical(next.state, bytes_);
-      visited_.insert(bytes_, number, next.action);
+      visited_.insert(bytes_, place);
     }
   }
 
-  void judge(const State& state, std::uint32_t number) {
+  void judge(const State& state, Visited::Place place) {
     ++report_.settled;
     if (ends_ != nullptr) {
       ends_->resting.insert(world_.content_of(state));
     }
     if (const std::string violation = world_.settle(state, nullptr); !violation.empty()) {
-      found(violation, number, true);
+      found(violation, place, true);
     }
     if (world_.blocks(state)) {
       ++report_.blocking;
@@ -115,24 +183,24 @@ class Search {
                                        : "a live participant in doubt that cannot find out";
       if (std::none_of(report_.blocked.begin(), report_.blocked.end(),
                        [&](const Finding& f) { return f.what == what; })) {
-        report_.blocked.push_back(finding(what, number, false, false));
+        report_.blocked.push_back(finding(what, place, false, false));
       }
     }
   }
 
-  void found(const std::string& what, std::uint32_t number, bool settles) {
+  void found(const std::string& what, Visited::Place place, bool settles) {
     const bool known = std::any_of(report_.violations.begin(), report_.violations.end(),
                                    [&](const Finding& f) { return f.what == what; });
     if (!known && !enough()) {
-      report_.violations.push_back(finding(what, number, settles, !settles));
+      report_.violations.push_back(finding(what, place, settles, !settles));
     }
   }
 
   /// The states on the way are known up to renaming only: from the first on, each step is found again. `last` happens
   /// after them, in the state as it is stored; it is found again as the step with the same violation, or as settling.
-  Finding finding(const std::string& what, std::uint32_t number, bool settles, bool violates) {
-    std::vector<std::uint32_t> way;
-    for (std::uint32_t at = number; at != 0; at = visited_.parent_of(at)) {
+  Finding finding(const std::string& what, Visited::Place place, bool settles, bool violates) {
+    std::vector<Visited::Place> way;
+    for (Visited::Place at = place; at != Visited::first(); at = visited_.parent_of(at)) {
       way.push_back(at);
     }
     std::reverse(way.begin(), way.end());
@@ -179,10 +247,10 @@ class Search {
   }
 
   /// From the first state on: the labels of the steps that lead along `way`, and of one that violates.
-  bool retrace(const std::vector<std::uint32_t>& way, bool violates, std::vector<std::string>& labels) {
+  bool retrace(const std::vector<Visited::Place>& way, bool violates, std::vector<std::string>& labels) {
     State state = world_.initial();
     std::vector<Successor> all;
-    for (const std::uint32_t at : way) {
+    for (const Visited::Place at : way) {
       world_.successors(state, all);
       const auto next = std::find_if(all.begin(), all.end(), [&](const Successor& s) {
         world_.canonical(s.state, bytes_);
@@ -228,7 +296,7 @@ class Search {
     report_.node_states = world_.model().state_count();
     report_.node_steps = world_.model().step_count();
     report_.messages = world_.model().message_count();
-    report_.bytes = visited_.memory() + world_.memory();
+    report_.bytes = visited_.memory();
   }
 
   const Options options_;
@@ -236,6 +304,8 @@ class Search {
   World world_;
   Ends* ends_;
   Visited visited_;
+  Ahead ahead_;
+  std::vector<Looker> lookers_;
   Report report_;
   std::vector<Successor> successors_;
   Bytes bytes_;

@@ -1,6 +1,7 @@
 // What becomes of a state when the faults are over; and when they are not.
 #include <algorithm>
 
+#include "sim/explore/visited.h"
 #include "sim/explore/world.h"
 
 namespace geocommit::explore {
@@ -18,7 +19,7 @@ bool World::run_quiet(State& state, bool stale_too, std::string& violation, std:
       if ((number & kStale) != 0 && !stale_too) {
         break;
       }
-      const FlightMessage& message = model_.message(number & static_cast<MessageNumber>(~kStale));
+      const FlightMessage& message = model_->message(number & static_cast<MessageNumber>(~kStale));
       found = properties(state, message.to).up && !state.apart(message.from, message.to);
       action = {ActionKind::deliver, message.to, 0, number, 0};
     }
@@ -51,7 +52,7 @@ void World::run_out(State& state, bool stale_too, std::string& violation, std::v
     if (!run_quiet(state, stale_too, violation, steps)) {
       return;
     }
-    encode(state, nodes(), before);
+    packing_.pack(state, before);
     bool fired = false;
     for (std::size_t node = 0; node < nodes(); ++node) {
       const std::vector<std::uint8_t> armed = properties(state, node).timers;
@@ -74,7 +75,7 @@ void World::run_out(State& state, bool stale_too, std::string& violation, std::v
         }
       }
     }
-    encode(state, nodes(), after);
+    packing_.pack(state, after);
     if (!fired || before == after) {
       return;
     }
@@ -104,8 +105,8 @@ std::string World::settle(State state, std::vector<Action>* steps) {
     }
   }
   Bytes key;
-  encode(state, nodes(), key);
-  if (steps == nullptr && settled_.contains(key)) {
+  packing_.pack(state, key);
+  if (steps == nullptr && settled_.find(key, hash_of(key))) {
     return {};
   }
   std::string violation;
@@ -126,7 +127,7 @@ std::string World::settle(State state, std::vector<Action>* steps) {
     judge();
   }
   if (violation.empty()) {
-    settled_.insert(std::move(key));
+    settled_.keep(key, hash_of(key), 1);
   }
   return violation;
 }
@@ -134,14 +135,14 @@ std::string World::settle(State state, std::vector<Action>* steps) {
 std::string World::judge_end(const State& state) const {
   for (std::size_t node = 0; node < nodes(); ++node) {
     const NodeProperties& p = properties(state, node);
-    const std::string name = model_.name(node);
+    const std::string name = model_->name(node);
     if (p.open) {
-      return name + " is left behind after heal and drain: " + model_.describe(node, state.node[node]);
+      return name + " is left behind after heal and drain: " + model_->describe(node, state.node[node]);
     }
     if (p.locks) {
       return name + " holds a lock after heal and drain";
     }
-    if (node == 0 || model_.only_reads(node)) {
+    if (node == 0 || model_->only_reads(node)) {
       continue;
     }
     if (state.commit && !(p.committed && p.applied == 1)) {

@@ -1,10 +1,9 @@
-// One state of the whole search, small and comparable, and the set of those visited.
+// One state of the whole search, small and comparable.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <cstring>
-#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,11 +57,37 @@ struct State {
   }
 };
 
+/// What of a state depends on how nodes are called. Of the messages as many as the state has.
+struct Named {
+  std::array<StateNumber, kNodesMax> node{};
+  std::uint8_t cut{}, slow{};
+  std::array<MessageNumber, kInFlightMax> message;
+};
+
 using Bytes = std::string;
-/// Equal states, equal bytes.
-void encode(const State& state, std::size_t nodes, Bytes& out);
-[[nodiscard]] State decode(std::string_view bytes, std::size_t nodes);
-[[nodiscard]] std::uint64_t hash_of(std::string_view bytes);
+
+/// States as bytes: equal states, equal bytes. What the bounds of the search do not allow costs nothing.
+class Packing {
+ public:
+  explicit Packing(const Options& options);
+  void pack(const State& state, Bytes& out) const {
+    pack(state, {state.node, state.cut, state.slow, state.message}, out);
+  }
+  /// As if the state had that.
+  void pack(const State& state, const Named& named, Bytes& out) const;
+  /// Of what initial() of the same options leads to.
+  [[nodiscard]] State unpack(std::string_view bytes) const;
+
+ private:
+  struct Weighed {
+    std::uint8_t Left::*left;
+    std::uint64_t most, weight;
+  };
+  std::size_t nodes_;
+  bool every_restart_;
+  std::vector<Weighed> weighed_;  ///< Those bounds that are not 0, as digits of one number.
+  std::uint64_t cuts_, slows_;    ///< How many cuts, and sets of slow nodes, there can be.
+};
 
 enum class ActionKind : std::uint8_t {
   deliver,
@@ -88,44 +113,6 @@ struct Action {
   /// Messages that have left when the node crashes in the midst of this. 0: it does not.
   [[nodiscard]] std::uint8_t sends() const { return in_step() ? static_cast<std::uint8_t>(lost & 0xFFU) : 0; }
   [[nodiscard]] std::uint8_t kept_after_sends() const { return in_step() ? static_cast<std::uint8_t>(lost >> 8U) : 0; }
-};
-
-/// Every state is kept whole (no hash compaction: nothing is missed by a collision), with its parent and the action
-/// that led here.
-class Visited {
- public:
-  Visited();
-  /// The state's number, and whether it is new.
-  std::pair<std::uint32_t, bool> insert(const Bytes& bytes, std::uint32_t parent, const Action& action);
-  [[nodiscard]] std::string_view bytes_of(std::uint32_t number) const;
-  [[nodiscard]] std::uint32_t parent_of(std::uint32_t number) const;
-  [[nodiscard]] Action action_of(std::uint32_t number) const;
-  [[nodiscard]] std::uint32_t size() const { return size_; }
-  [[nodiscard]] std::size_t memory() const {
-    return chunks_.size() * kChunk + at_.size() * kPage * sizeof(std::uint32_t) +
-           table_.size() * (sizeof(std::uint32_t) + 1);
-  }
-
- private:
-  static constexpr std::size_t kChunk = std::size_t{1} << 20U;
-  static constexpr std::size_t kPage = std::size_t{1} << 16U;
-  struct Header {
-    std::uint32_t parent;
-    Action action;
-    std::uint8_t size;
-  };
-  [[nodiscard]] const char* record(std::uint32_t number) const {
-    const std::uint32_t unit = at_[number / kPage][number % kPage];
-    return chunks_[unit / (kChunk / 4)].get() + std::size_t{unit % (kChunk / 4)} * 4;
-  }
-  void grow();
-
-  std::vector<std::unique_ptr<char[]>> chunks_;       ///< Records, back to back.
-  std::size_t used_{kChunk};                          ///< Of the last chunk.
-  std::vector<std::unique_ptr<std::uint32_t[]>> at_;  ///< Where a record is, in units of 4 bytes.
-  std::vector<std::uint32_t> table_;                  ///< Open addressing; 0 is empty, else number + 1.
-  std::vector<std::uint8_t> tags_;                    ///< Of the hash: most unequal states are told apart by it.
-  std::uint32_t size_{};
 };
 
 }  // namespace geocommit::explore

@@ -1,23 +1,19 @@
 // Interchangeable participants: histories are renamed and run, so nothing is assumed of how a machine encodes its
 // state; that the machines treat participants alike is checked step by step, not believed.
 #include <algorithm>
-#include <limits>
 #include <numeric>
 
 #include "base/check.h"
 #include "sim/explore/life.h"
 
 namespace geocommit::explore {
-namespace {
-constexpr StateNumber kUnknownState = std::numeric_limits<StateNumber>::max();
-constexpr MessageNumber kUnknownMessage = std::numeric_limits<MessageNumber>::max();
-}  // namespace
 
 void NodeModel::make_renamings() {
   Renaming renaming(nodes());
   std::iota(renaming.begin(), renaming.end(), std::uint8_t{0});
   if (!options_.symmetry) {
     renamings_.push_back(renaming);
+    undoings_.push_back(renaming);
     return;
   }
   const auto readers = renaming.begin() + static_cast<std::ptrdiff_t>(nodes() - options_.read_only);
@@ -26,6 +22,12 @@ void NodeModel::make_renamings() {
       renamings_.push_back(renaming);
     } while (std::next_permutation(readers, renaming.end()));
   } while (std::next_permutation(renaming.begin() + 1, readers));
+  for (const Renaming& each : renamings_) {
+    for (std::size_t node = 0; node < nodes(); ++node) {
+      renaming[each[node]] = static_cast<std::uint8_t>(node);
+    }
+    undoings_.push_back(renaming);
+  }
 }
 
 NodeId NodeModel::renamed(NodeId node, const Renaming& renaming) const {
@@ -51,46 +53,39 @@ void NodeModel::rename(LogRecord& record, const Renaming& renaming) const {
   std::sort(record.sites.begin(), record.sites.end());
 }
 
-MessageNumber NodeModel::renamed_message(MessageNumber number, std::size_t renaming) {
+MessageNumber NodeModel::rename_message(MessageNumber plain, std::size_t renaming) {
   if (renaming == 0) {
-    return number;
+    return plain;
   }
-  const auto stale = static_cast<MessageNumber>(number & kStale);
-  const auto plain = static_cast<MessageNumber>(number & ~kStale);
-  if (renamed_messages_.size() <= plain) {
-    renamed_messages_.resize(plain + std::size_t{1});
+  if (frozen_) {
+    throw Unknown{};
   }
-  if (renamed_messages_[plain].empty()) {
-    renamed_messages_[plain].resize(renamings_.size(), kUnknownMessage);
-  }
-  if (renamed_messages_[plain][renaming] == kUnknownMessage) {
-    const Renaming& to = renamings_[renaming];
-    FlightMessage flight = message(plain);
-    flight.from = to[flight.from];
-    flight.to = to[flight.to];
-    flight.message.from = id(flight.from);
-    if (auto* wire = std::get_if<ProtocolMessage>(&flight.message.payload)) {
-      wire->message.from = id(flight.from);
-      wire->message.to = id(flight.to);
-      wire->message.subject = renamed(wire->message.subject, to);
-      if (wire->descriptor) {
-        rename(wire->descriptor->operations, to);
-      }
+  const Renaming& to = renamings_[renaming];
+  FlightMessage flight = message(plain);
+  flight.from = to[flight.from];
+  flight.to = to[flight.to];
+  flight.message.from = id(flight.from);
+  if (auto* wire = std::get_if<ProtocolMessage>(&flight.message.payload)) {
+    wire->message.from = id(flight.from);
+    wire->message.to = id(flight.to);
+    wire->message.subject = renamed(wire->message.subject, to);
+    if (wire->descriptor) {
+      rename(wire->descriptor->operations, to);
     }
-    const MessageNumber found = intern(std::move(flight));
-    renamed_messages_[plain][renaming] = found;
   }
-  return static_cast<MessageNumber>(renamed_messages_[plain][renaming] | stale);
+  const MessageNumber found = intern(std::move(flight));
+  renamed_messages_.resize(messages_.size() * renamings_.size(), kUnknownMessage);
+  known_renamed_.resize(messages_.size(), 1);
+  renamed_messages_[plain * renamings_.size() + renaming] = found;
+  ++known_renamed_[plain];
+  return found;
 }
 
-StateNumber NodeModel::renamed_state(std::size_t node, StateNumber number, std::size_t renaming) {
-  if (renaming == 0) {
-    return number;
+StateNumber NodeModel::rename_state(std::size_t node, StateNumber number, std::size_t renaming) {
+  if (frozen_) {
+    throw Unknown{};
   }
   const State& from = *tables_[node].states[number];
-  if (!from.renamed.empty() && from.renamed[renaming] != kUnknownState) {
-    return from.renamed[renaming];
-  }
   const Renaming& to = renamings_[renaming];
   State state;
   state.epoch = from.epoch;
@@ -125,9 +120,8 @@ StateNumber NodeModel::renamed_state(std::size_t node, StateNumber number, std::
       asymmetric_ = true;  // What follows is thrown away.
     }
   }
-  State& source = *tables_[node].states[number];
-  source.renamed.resize(renamings_.size(), kUnknownState);
-  source.renamed[renaming] = found;
+  tables_[node].renamed[number * renamings_.size() + renaming] = found;
+  ++tables_[node].known_renamed[number];
   return found;
 }
 

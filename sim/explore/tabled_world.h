@@ -6,15 +6,18 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
-#include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "base/check.h"
 #include "sim/explore/breadth_first.h"
+#include "sim/explore/memo.h"
 #include "sim/explore/node_tables.h"
+#include "sim/explore/packed.h"
 
 namespace geocommit::explore {
 
@@ -34,32 +37,42 @@ struct TabledNext {
   std::string violation;
 };
 
-/// A state's bytes, from the first on.
-class Bytes {
+/// Messages: ascending, each once, the late copies last.
+class Flight {
  public:
-  explicit Bytes(const std::string& bytes) : bytes_(bytes) {}
-  [[nodiscard]] bool done() const { return at_ == bytes_.size(); }
-  std::uint32_t get(int size = 1) {
-    std::uint32_t value = 0;
-    for (int shift = 0; shift < 8 * size; shift += 8) {
-      value |= static_cast<std::uint32_t>(static_cast<unsigned char>(bytes_[at_++])) << shift;
+  using iterator = std::uint16_t*;
+  using const_iterator = const std::uint16_t*;
+  [[nodiscard]] iterator begin() { return number_.data(); }
+  [[nodiscard]] iterator end() { return number_.data() + size_; }
+  [[nodiscard]] const_iterator begin() const { return number_.data(); }
+  [[nodiscard]] const_iterator end() const { return number_.data() + size_; }
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] bool empty() const { return size_ == 0; }
+  std::uint16_t operator[](std::size_t at) const { return number_[at]; }
+  /// Adds nothing if it is there.
+  void add(std::uint16_t number) {
+    iterator place = std::lower_bound(begin(), end(), number);
+    if (place == end() || *place != number) {
+      GC_CHECK_NOTE(size_ < number_.size(), "too many messages in flight");
+      std::copy_backward(place, end(), end() + 1);
+      *place = number;
+      ++size_;
     }
-    return value;
   }
-  void nibbles(std::uint8_t& high, std::uint8_t& low) {
-    const std::uint32_t both = get();
-    high = static_cast<std::uint8_t>(both >> 4U);
-    low = static_cast<std::uint8_t>(both & 15U);
+  void remove(std::uint16_t number) {
+    iterator place = std::find(begin(), end(), number);
+    GC_CHECK(place != end());
+    std::copy(place + 1, end(), place);
+    --size_;
   }
-  static void put(std::string& out, std::uint32_t value, int size = 1) {
-    for (int shift = 0; shift < 8 * size; shift += 8) {
-      out.push_back(static_cast<char>((value >> shift) & 0xffU));
-    }
+  template <class Lost>
+  void remove_if(const Lost& lost) {
+    size_ = static_cast<std::uint8_t>(std::remove_if(begin(), end(), lost) - begin());
   }
 
  private:
-  const std::string& bytes_;
-  std::size_t at_{};
+  std::array<std::uint16_t, 48> number_{};
+  std::uint8_t size_{};
 };
 
 template <class Self, class Tables, class State, class InputKind, class Options>
@@ -68,7 +81,7 @@ class TabledWorld {
   using Action = TabledAction<InputKind>;
   using Next = TabledNext<Action, State>;
 
-  explicit TabledWorld(const Options& options) : options_(options), tables_(options) {}
+  explicit TabledWorld(const Options& options) : options_(options), tables_(std::make_shared<Tables>(options)) {}
 
   [[nodiscard]] bool at_rest(const State& state) const {
     for (std::size_t node = 0; node < nodes(); ++node) {
@@ -77,11 +90,12 @@ class TabledWorld {
       }
     }
     return std::none_of(state.in_flight.begin(), state.in_flight.end(), [&](std::uint16_t number) {
-      return !late_copy(number) && at(state, tables_.message(number).to).up;
+      return !late_copy(number) && at(state, tables_->message(number).to).up;
     });
   }
-  [[nodiscard]] const Tables& tables() const { return tables_; }
-  [[nodiscard]] std::size_t nodes() const { return tables_.setting().nodes(); }
+  [[nodiscard]] const Tables& tables() const { return *tables_; }
+  void freeze(bool yes) { tables_->freeze(yes); }
+  [[nodiscard]] std::size_t nodes() const { return tables_->setting().nodes(); }
   /// There were more messages in flight at a crash or a restart than Limits::losses.
   [[nodiscard]] bool losses_left_out() const { return losses_left_out_; }
   [[nodiscard]] static bool late_copy(std::uint16_t number) { return explore::late_copy(number); }
@@ -90,22 +104,11 @@ class TabledWorld {
   static constexpr int kQuietSteps = 10'000;  // Between two rounds of timers.
 
   [[nodiscard]] const typename Tables::Properties& at(const State& state, std::size_t node) const {
-    return tables_.properties(node, state.node[node]);
-  }
-  static void add(State& state, std::uint16_t number) {
-    const auto place = std::lower_bound(state.in_flight.begin(), state.in_flight.end(), number);
-    if (place == state.in_flight.end() || *place != number) {
-      state.in_flight.insert(place, number);
-    }
-  }
-  static void remove(State& state, std::uint16_t number) {
-    const auto place = std::find(state.in_flight.begin(), state.in_flight.end(), number);
-    GC_CHECK(place != state.in_flight.end());
-    state.in_flight.erase(place);
+    return tables_->properties(node, state.node[node]);
   }
   static void add_all(State& state, const std::vector<std::uint16_t>& numbers) {
     for (const std::uint16_t number : numbers) {
-      add(state, number);
+      state.in_flight.add(number);
     }
   }
   /// What the bounds of all such worlds have in common.
@@ -114,8 +117,8 @@ class TabledWorld {
     state.duplicates = most(options_.duplicates);
     state.drops = most(options_.drops);
     for (std::size_t node = 0; node < nodes(); ++node) {
-      state.node[node] = tables_.initial()[node].next;
-      add_all(state, tables_.initial()[node].sent);
+      state.node[node] = tables_->initial()[node].next;
+      add_all(state, tables_->initial()[node].sent);
     }
   }
   [[nodiscard]] static std::uint8_t most(std::uint32_t value) {
@@ -124,7 +127,7 @@ class TabledWorld {
 
   void deliver_actions(const State& state, std::size_t node, std::vector<Action>& out) const {
     for (const std::uint16_t number : state.in_flight) {
-      if (tables_.message(number).to == node) {
+      if (tables_->message(number).to == node) {
         out.push_back({InputKind::deliver, false, false, static_cast<std::uint8_t>(node), number, 0});
       }
     }
@@ -161,13 +164,14 @@ class TabledWorld {
   }
   void perform_message_fault(State& state, const Action& action) const {
     --(action.drop ? state.drops : state.duplicates);
-    action.drop ? remove(state, action.value) : add(state, static_cast<std::uint16_t>(action.value | kLateCopy));
+    action.drop ? state.in_flight.remove(action.value)
+                : state.in_flight.add(static_cast<std::uint16_t>(action.value | kLateCopy));
   }
 
   /// A crash loses some of what is on the way from the node, a restart some of what is on the way to it.
   void lose(State& state, const Action& action) const {
     std::size_t bit = 0;
-    std::erase_if(state.in_flight, [&](std::uint16_t number) { return is_lost(number, action, bit); });
+    state.in_flight.remove_if([&](std::uint16_t number) { return is_lost(number, action, bit); });
   }
 
   bool run_quiet(State& state, bool late_copies, std::string& violation, std::vector<Action>* steps) {
@@ -213,8 +217,8 @@ class TabledWorld {
       }
     }
     std::string key;
-    self().encode(state, key);
-    if (steps == nullptr && settled_.contains(key)) {
+    self().pack(state, key);
+    if (steps == nullptr && settled_.find(key, hash_of(key))) {
       return {};
     }
     violation = self().run_out(state, false, steps);
@@ -222,30 +226,41 @@ class TabledWorld {
       violation = self().run_out(state, true, steps);
     }
     if (violation.empty()) {
-      settled_.insert(std::move(key));
+      settled_.keep(key, hash_of(key), 1);
     }
     return violation;
   }
 
-  static void put_messages(const State& state, std::string& out) {
-    for (const std::uint16_t number : state.in_flight) {
-      Bytes::put(out, number, 2);
+  /// How many values what is left of a bound can have.
+  [[nodiscard]] static std::uint64_t choices_of(std::uint32_t bound) { return std::uint64_t{most(bound)} + 1; }
+  void pack_rest(const State& state, const packed::Counts& counts, std::string& out) const {
+    char buffer[512];
+    packed::Writer writer(buffer);
+    writer.put(counts.number());
+    for (std::size_t node = 0; node < nodes(); ++node) {
+      writer.put(state.node[node]);
     }
+    writer.put_messages(state.in_flight, state.in_flight.size());
+    out.assign(buffer, writer.end());
   }
-  static void get_messages(Bytes& bytes, State& state) {
-    while (!bytes.done()) {
-      state.in_flight.push_back(static_cast<std::uint16_t>(bytes.get(2)));
+  [[nodiscard]] packed::Counts unpack_rest(std::string_view bytes, State& state) const {
+    std::size_t at = 0;
+    const packed::Counts counts(packed::get(bytes, at));
+    for (std::size_t node = 0; node < nodes(); ++node) {
+      state.node[node] = static_cast<std::uint32_t>(packed::get(bytes, at));
     }
+    packed::get_messages(bytes, at, [&state](std::uint16_t number) { state.in_flight.add(number); });
+    return counts;
   }
 
   /// Of the actions that every such world has; empty: it is another one.
   [[nodiscard]] std::string common_label(const State& state, const Action& action) const {
-    const std::string node = tables_.name(action.node);
+    const std::string node = tables_->name(action.node);
     if (action.drop || action.duplicate) {
       return (action.drop ? "drop " : "copy ") + way(action.value);
     }
     if (action.kind == InputKind::deliver) {
-      return node + " <- " + tables_.name(tables_.message(action.value).from) + " " + tables_.text(action.value) +
+      return node + " <- " + tables_->name(tables_->message(action.value).from) + " " + tables_->text(action.value) +
              (late_copy(action.value) ? " (late copy)" : "");
     }
     if (action.kind == InputKind::force) {
@@ -265,13 +280,13 @@ class TabledWorld {
   }
 
   Options options_;
-  Tables tables_;
-  bool sent_arrives_{};  ///< What a process had sent when it crashed.
+  std::shared_ptr<Tables> tables_;  ///< A copy of a world shares them.
+  bool sent_arrives_{};             ///< What a process had sent when it crashed.
 
  private:
   [[nodiscard]] Self& self() { return static_cast<Self&>(*this); }
   [[nodiscard]] bool concerns(std::uint16_t number, std::size_t node, bool outgoing) const {
-    const InFlight& m = tables_.message(number);
+    const InFlight& m = tables_->message(number);
     return !late_copy(number) && (outgoing ? m.from : m.to) == node;
   }
   [[nodiscard]] bool is_lost(std::uint16_t number, const Action& action, std::size_t& bit) const {
@@ -279,8 +294,8 @@ class TabledWorld {
            ((action.lost >> std::min<std::size_t>(bit++, options_.limits.losses)) & 1U) != 0;
   }
   [[nodiscard]] std::string way(std::uint16_t number) const {
-    const InFlight& m = tables_.message(number);
-    return tables_.name(m.from) + " -> " + tables_.name(m.to) + " " + tables_.text(number);
+    const InFlight& m = tables_->message(number);
+    return tables_->name(m.from) + " -> " + tables_->name(m.to) + " " + tables_->text(number);
   }
   [[nodiscard]] std::string losses(const State& state, const Action& action) const {
     std::string lost;
@@ -294,7 +309,7 @@ class TabledWorld {
   }
 
   mutable bool losses_left_out_{};
-  std::unordered_set<std::string> settled_;
+  Memo settled_;
 };
 
 }  // namespace geocommit::explore

@@ -10,6 +10,10 @@ namespace {
 bool stale(MessageNumber number) { return (number & kStale) != 0; }
 MessageNumber plain(MessageNumber number) { return number & static_cast<MessageNumber>(~kStale); }
 
+/// What comes first among renamed states: the order is arbitrary, but every search has the same.
+std::uint32_t low_first(StateNumber n) { return (n & 0xffU) << 16U | (n & 0xff00U) | n >> 16U; }
+std::uint32_t low_first(MessageNumber n) { return (n & 0xffU) << 8U | static_cast<std::uint32_t>(n) >> 8U; }
+
 /// What an action of a node that is up does to it.
 NodeInput input_of(const Action& action) {
   NodeInput input;
@@ -39,7 +43,8 @@ NodeInput input_of(const Action& action) {
 World::World(const Options& options, std::set<std::string> not_inert)
     : options_(options),
       sent_arrives_(sent_arrives(options.sent_arrives, *options.protocol)),
-      model_(options, std::move(not_inert)) {}
+      model_(std::make_shared<NodeModel>(options, std::move(not_inert))),
+      packing_(options) {}
 
 State World::initial() {
   State state;
@@ -50,10 +55,10 @@ State World::initial() {
       most(b.drops),   most(b.early_timers), most(b.early_firings),
       most(b.denials), most(b.wounds),       static_cast<std::uint8_t>(std::min(b.restarts, Bounds::kEveryRestart))};
   for (std::size_t node = 0; node < nodes(); ++node) {
-    const NodeStep& step = model_.initial()[node];
+    const NodeStep& step = model_->initial()[node];
     state.node[node] = step.next;
     for (const MessageNumber number : step.sent) {
-      if (!(leave_out_inert_ && model_.inert(number))) {
+      if (!(leave_out_inert_ && model_->inert(number))) {
         state.add(number);
       }
     }
@@ -63,7 +68,7 @@ State World::initial() {
 
 /// Nothing that `node` awaits can still arrive in time.
 bool World::side_at_rest(const State& state, std::size_t node) const {
-  if (frozen_ < nodes() && !state.far(frozen_, node)) {
+  if (waiting_ < nodes() && !state.far(waiting_, node)) {
     return false;
   }
   for (std::size_t other = 0; other < nodes(); ++other) {
@@ -73,7 +78,7 @@ bool World::side_at_rest(const State& state, std::size_t node) const {
     }
   }
   for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
-    const FlightMessage& message = model_.message(state.message[i]);
+    const FlightMessage& message = model_->message(state.message[i]);
     const bool late = state.is_slow(message.from) || state.is_slow(message.to);
     if (properties(state, message.to).up && !late && !state.far(node, message.to)) {
       return false;
@@ -165,7 +170,7 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
     }
     std::size_t incoming = 0;
     for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
-      incoming += model_.message(state.message[i]).to == node ? 1 : 0;
+      incoming += model_->message(state.message[i]).to == node ? 1 : 0;
     }
     const std::size_t choices = loss_choices(incoming);
     for (std::size_t lost = 0; lost < choices; ++lost) {
@@ -175,7 +180,7 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
   }
   for (std::size_t i = 0; i < state.in_flight; ++i) {
     const MessageNumber number = state.message[i];
-    const FlightMessage& message = model_.message(plain(number));
+    const FlightMessage& message = model_->message(plain(number));
     if (message.to != node || state.apart(message.from, node)) {
       continue;
     }
@@ -200,9 +205,9 @@ void World::crash_actions(const State& state, std::size_t node, std::vector<Acti
   }
   std::size_t outgoing = 0;
   // The search begins behind the first step: that the crash came between its sends is the loss of what had not left.
-  const bool loses = !sent_arrives_ || (node == 0 && state.node[0] == model_.initial()[0].next);
+  const bool loses = !sent_arrives_ || (node == 0 && state.node[0] == model_->initial()[0].next);
   for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]) && loses; ++i) {
-    outgoing += model_.message(state.message[i]).from == node ? 1 : 0;
+    outgoing += model_->message(state.message[i]).from == node ? 1 : 0;
   }
   const std::size_t choices = loss_choices(outgoing);
   for (std::uint8_t keep = options_.lost_tail ? p.synced : p.log_size; keep <= p.log_size; ++keep) {
@@ -221,7 +226,7 @@ void World::crash_in_step_actions(const State& state, std::size_t node, std::vec
   std::vector<Action> own;
   node_actions(state, node, own);
   for (Action& action : own) {
-    const std::vector<Moment>& moments = model_.step(node, state.node[node], input_of(action)).moments;
+    const std::vector<Moment>& moments = model_->step(node, state.node[node], input_of(action)).moments;
     for (std::size_t sends = 1; sends <= moments.size(); ++sends) {
       const Moment& at = moments[sends - 1];
       for (std::uint16_t keep = options_.lost_tail ? at.synced : at.log_size; keep <= at.log_size; ++keep) {
@@ -253,7 +258,7 @@ void World::network_actions(const State& state, std::vector<Action>& out) const 
 }
 
 void World::take(State& state, std::size_t node, NodeInput input, std::string& violation) {
-  const NodeStep& step = model_.step(node, state.node[node], input);
+  const NodeStep& step = model_->step(node, state.node[node], input);
   state.node[node] = step.next;
   if (!step.violation.empty()) {
     violation = step.violation;
@@ -263,14 +268,14 @@ void World::take(State& state, std::size_t node, NodeInput input, std::string& v
   state.commit = state.commit || step.commits;
   state.abort = state.abort || step.aborts;
   for (const MessageNumber number : step.sent) {
-    if (!state.apart(node, model_.message(number).to) && !(leave_out_inert_ && model_.inert(number))) {
+    if (!state.apart(node, model_->message(number).to) && !(leave_out_inert_ && model_->inert(number))) {
       state.add(number);
     }
   }
   if (first_commit) {
     for (std::size_t site = 1; site < nodes(); ++site) {
-      if (!model_.only_reads(site) && !properties(state, site).prepared_durable) {
-        violation = "commit without the durable YES of " + model_.name(site);
+      if (!model_->only_reads(site) && !properties(state, site).prepared_durable) {
+        violation = "commit without the durable YES of " + model_->name(site);
         return;
       }
     }
@@ -280,8 +285,10 @@ void World::take(State& state, std::size_t node, NodeInput input, std::string& v
   }
 }
 
-Successor World::perform(const State& from, const Action& action) {
-  Successor next{action, from, {}};
+void World::perform(const State& from, const Action& action, Successor& next) {
+  next.action = action;
+  next.state = from;
+  next.violation.clear();
   State& s = next.state;
   const auto spend = [](std::uint8_t& left) { left = static_cast<std::uint8_t>(left > 0 ? left - 1 : 0); };
   const auto in_flight_at = [&](std::uint16_t number) {
@@ -295,7 +302,7 @@ Successor World::perform(const State& from, const Action& action) {
   const auto lose = [&](std::uint16_t lost, auto matches) {
     std::size_t bit = 0;
     for (std::size_t i = 0; i < s.in_flight && !stale(s.message[i]);) {
-      const bool gone = matches(model_.message(s.message[i])) &&
+      const bool gone = matches(model_->message(s.message[i])) &&
                         ((lost >> std::min<std::size_t>(bit++, options_.limits.losses)) & 1U) != 0;
       gone ? s.remove_at(i) : void(++i);
     }
@@ -356,7 +363,7 @@ Successor World::perform(const State& from, const Action& action) {
       spend(s.left.partitions);
       s.cut = static_cast<std::uint8_t>(action.value);
       for (std::size_t i = 0; i < s.in_flight && !stale(s.message[i]);) {
-        const FlightMessage& m = model_.message(s.message[i]);
+        const FlightMessage& m = model_->message(s.message[i]);
         s.apart(m.from, m.to) ? s.remove_at(i) : void(++i);
       }
       break;
@@ -364,32 +371,90 @@ Successor World::perform(const State& from, const Action& action) {
       s.cut = 0;
       break;
   }
-  return next;
+}
+
+/// All renamings, in an order that does not depend on which of them are needed.
+void World::know_renamed(const State& state) {
+  for (std::size_t r = 1; r < model_->renamings().size(); ++r) {
+    for (std::size_t node = 0; node < nodes(); ++node) {
+      (void)model_->renamed_state(node, state.node[node], r);
+    }
+    for (std::size_t i = 0; i < state.in_flight; ++i) {
+      (void)model_->renamed_message(state.message[i], r);
+    }
+  }
+}
+
+void World::rename_messages(const State& state, std::size_t renaming, Named& out) {
+  const auto end = out.message.begin() + state.in_flight;
+  std::transform(state.message.begin(), state.message.begin() + state.in_flight, out.message.begin(),
+                 [&](MessageNumber number) { return model_->renamed_message(number, renaming); });
+  std::sort(out.message.begin(), end);
 }
 
 void World::canonical(const State& state, Bytes& out) {
-  encode(state, nodes(), out);
-  const auto& renamings = model_.renamings();
-  for (std::size_t r = 1; r < renamings.size(); ++r) {
-    State other;
-    other.left = state.left;
-    other.commit = state.commit;
-    other.abort = state.abort;
-    for (std::size_t node = 0; node < nodes(); ++node) {
-      other.node[renamings[r][node]] = model_.renamed_state(node, state.node[node], r);
-      other.cut = static_cast<std::uint8_t>(other.cut | ((state.cut >> node) & 1U) << renamings[r][node]);
-      other.slow = static_cast<std::uint8_t>(other.slow | ((state.slow >> node) & 1U) << renamings[r][node]);
-    }
-    other.in_flight = state.in_flight;
-    for (std::size_t i = 0; i < state.in_flight; ++i) {
-      other.message[i] = model_.renamed_message(state.message[i], r);
-    }
-    std::sort(other.message.begin(), other.message.begin() + other.in_flight);
-    encode(other, nodes(), candidate_);
-    if (candidate_ < out) {
-      out.swap(candidate_);
-    }
+  const std::size_t renamings = model_->renamings().size();
+  if (renamings == 1) {
+    packing_.pack(state, out);
+    return;
   }
+  bool known = true;
+  for (std::size_t node = 0; node < nodes(); ++node) {
+    known = known && model_->knows_renamed(node, state.node[node]);
+  }
+  known = known && std::all_of(state.message.begin(), state.message.begin() + state.in_flight,
+                               [&](MessageNumber number) { return model_->knows_renamed(number); });
+  if (!known) {
+    know_renamed(state);
+  }
+  Named best{state.node, state.cut, state.slow, state.message}, other;
+  std::size_t best_messages = 0;  // The renaming that best.message is still to be taken from; 0: it is there.
+  for (std::size_t r = 1; r < renamings; ++r) {
+    const int order = rename(state, r, other, best);
+    if (order > 0) {
+      continue;
+    }
+    if (order == 0) {
+      if (best_messages != 0) {
+        rename_messages(state, best_messages, best);
+        best_messages = 0;
+      }
+      rename_messages(state, r, other);
+      if (!std::lexicographical_compare(other.message.begin(), other.message.begin() + state.in_flight,
+                                        best.message.begin(), best.message.begin() + state.in_flight,
+                                        [](MessageNumber a, MessageNumber b) { return low_first(a) < low_first(b); })) {
+        continue;
+      }
+      std::copy_n(other.message.begin(), state.in_flight, best.message.begin());
+    } else {
+      best_messages = r;
+    }
+    best.node = other.node;
+    best.cut = other.cut;
+    best.slow = other.slow;
+  }
+  if (best_messages != 0) {
+    rename_messages(state, best_messages, best);
+  }
+  packing_.pack(state, best, out);
+}
+
+/// All but the messages, as far as it takes to see what comes first: that (less than 0) or `best`.
+int World::rename(const State& state, std::size_t renaming, Named& out, const Named& best) {
+  const NodeModel::Renaming& from = model_->undoing(renaming);
+  int order = 0;
+  const auto compare = [&order](auto a, auto b) { order = order != 0 || a == b ? order : a < b ? -1 : 1; };
+  out.cut = out.slow = 0;
+  for (std::size_t node = 0; node < nodes() && order <= 0; ++node) {
+    const std::size_t old = from[node];
+    out.node[node] = model_->renamed_state(old, state.node[old], renaming);
+    out.cut = static_cast<std::uint8_t>(out.cut | ((state.cut >> old) & 1U) << node);
+    out.slow = static_cast<std::uint8_t>(out.slow | ((state.slow >> old) & 1U) << node);
+    compare(low_first(out.node[node]), low_first(best.node[node]));
+  }
+  compare(out.cut, best.cut);
+  compare(out.slow, best.slow);
+  return order;
 }
 
 void World::successors(const State& state, std::vector<Successor>& out) {
@@ -402,7 +467,7 @@ void World::successors(const State& state, std::vector<Successor>& out) {
   }
   network_actions(state, actions_);
   for (const Action& action : actions_) {
-    out.push_back(perform(state, action));
+    perform(state, action, out.emplace_back());
   }
 }
 

@@ -1,13 +1,14 @@
 // What can happen in a state, what it leads to, and how a state comes to rest. Holds no search strategy.
 #pragma once
 
+#include <memory>
 #include <set>
 #include <string>
-#include <unordered_map>
-#include <unordered_set>
+#include <string_view>
 #include <vector>
 
 #include "sim/explore/ends.h"
+#include "sim/explore/memo.h"
 #include "sim/explore/state.h"
 
 namespace geocommit::explore {
@@ -18,6 +19,7 @@ struct Successor {
   std::string violation;  ///< Empty: none.
 };
 
+/// A copy shares the tables: several may look ahead in them at once while they are frozen (NodeModel::freeze).
 class World {
  public:
   explicit World(const Options& options, std::set<std::string> not_inert = {});
@@ -38,10 +40,15 @@ class World {
   /// One node's successors, if these are enough (docs/adr/0010-explorer.md, "Reduction"). False: they are not.
   [[nodiscard]] bool reduced_successors(const State& state, std::vector<Successor>& out);
   /// Performs one action that is possible in `state`.
-  [[nodiscard]] Successor perform(const State& state, const Action& action);
+  [[nodiscard]] Successor perform(const State& state, const Action& action) {
+    Successor next;
+    perform(state, action, next);
+    return next;
+  }
 
-  /// The encoding of the least among the states that differ only in the names of interchangeable participants.
+  /// The bytes of the least among the states that differ only in the names of interchangeable participants.
   void canonical(const State& state, Bytes& out);
+  [[nodiscard]] State unpack(std::string_view bytes) const { return packing_.unpack(bytes); }
 
   /// Nothing is under way to or in any node that is up: only timers and faults are left.
   [[nodiscard]] bool at_rest(State state) const;
@@ -52,14 +59,12 @@ class World {
   [[nodiscard]] bool blocks(State state);
 
   [[nodiscard]] std::string label(const State& state, const Action& action) const;
-  [[nodiscard]] NodeModel& model() { return model_; }
-  [[nodiscard]] const NodeModel& model() const { return model_; }
+  [[nodiscard]] NodeModel& model() { return *model_; }
+  [[nodiscard]] const NodeModel& model() const { return *model_; }
   [[nodiscard]] const NodeProperties& properties(const State& state, std::size_t node) const {
-    return model_.properties(node, state.node[node]);
+    return model_->properties(node, state.node[node]);
   }
-  [[nodiscard]] std::size_t nodes() const { return model_.nodes(); }
-  /// Of the tables besides the visited set, estimated.
-  [[nodiscard]] std::size_t memory() const;
+  [[nodiscard]] std::size_t nodes() const { return model_->nodes(); }
 
  private:
   void node_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
@@ -79,22 +84,29 @@ class World {
   [[nodiscard]] bool heal_delivers(const State& state, std::size_t node) const;
   [[nodiscard]] bool sends_what_is_lost(const State& state, std::size_t node, const std::vector<Action>& actions);
   [[nodiscard]] std::uint8_t close_over(const State& start, std::size_t node);
+  bool meets(const State& state);
   [[nodiscard]] std::uint8_t others_without(const State& state, std::size_t node);
+  void know_renamed(const State& state);
+  [[nodiscard]] int rename(const State& state, std::size_t renaming, Named& out, const Named& best);
+  void rename_messages(const State& state, std::size_t renaming, Named& out);
+  void perform(const State& from, const Action& action, Successor& next);
 
   Options options_;
   bool sent_arrives_;
-  NodeModel model_;
+  std::shared_ptr<NodeModel> model_;
+  Packing packing_;
   bool leave_out_inert_{};
   Ends* ends_{};
   mutable bool losses_left_out_{};
-  static constexpr std::size_t kEntryBytes = 120;  // A short string in a hash table.
   static constexpr std::uint8_t kMeddles = 0xff;
-  std::unordered_map<std::string, std::uint8_t> alone_;  ///< others_without, by what it depends on.
-  std::size_t frozen_{kNodesMax};                        ///< Within others_without: the node that does not act yet.
-  std::unordered_set<std::string> settled_;              ///< Repaired states that end well.
+  Memo alone_;                      ///< others_without, by what it depends on.
+  std::size_t waiting_{kNodesMax};  ///< Within others_without: the node that does not act yet.
+  Memo settled_;                    ///< Repaired states that end well.
   std::vector<Action> actions_;
-  std::vector<State> closure_;
-  std::vector<Bytes> closure_bytes_;
+  std::vector<State> closure_;        ///< Within others_without: still to be searched on.
+  std::vector<Bytes> closure_bytes_;  ///< The first closure_met_ of them: what was met.
+  std::vector<std::uint64_t> closure_hashes_;
+  std::size_t closure_met_{};
   Bytes candidate_, key_;
 };
 

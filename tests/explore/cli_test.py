@@ -77,6 +77,10 @@ def limits():
     check("no violation in what was searched" in short.text and "in the first 2 steps" in short.text, f"{short.words}: {short.text}")
     few = Run(*two, "--states", "10")
     check(few.code == 3 and few.states == 10 and "NOT exhausted: state limit" in few.text, f"{few.words}: exit code {few.code}: {few.text}")
+    several = Run("2pc", "--crashes", "1", "--threads", "3")
+    one = Run("2pc", "--crashes", "1", "--threads", "1")
+    check((several.code, several.states, several.transitions, several.depth) == (one.code, one.states, one.transitions, one.depth),
+          f"{several.words}: {several.text[:300]}\n{one.words}: {one.text[:300]}")
     small = Run("2pc", "--crashes", "1", "--partitions", "1", "--memory-mib", "1")
     check(small.code == 3 and "NOT exhausted: memory limit" in small.text, f"{small.words}: exit code {small.code}: {small.text[:300]}")
     hasty = Run("2pc", "--participants", "6", "--crashes", "4", "--partitions", "3", "--duplicates", "3", "--seconds", "0.2")
@@ -147,7 +151,7 @@ def refused():
                        (("2pc", "--early-timers", "8"), "--early-timers"), (("2pc", "--early-firings", "16"), "--early-firings"),
                        (("2pc", "--conflict", "--participants", "3"), "--participants 1 or 2"), (("2pc", "--no-wait"), "--no-wait"),
                        (("2pc", "--checkpoints", "1"), "--checkpoints"), (("2pc", "--conflict", "--partitions", "1"), "--conflict"),
-                       (("2pc", "--losses", "16"), "--losses"), (("2pc", "--restarts", "4"), "--restarts"), (("home-region", "--writes", "5"), "--writes"),
+                       (("2pc", "--losses", "16"), "--losses"), (("2pc", "--threads", "0"), "--threads"), (("2pc", "--restarts", "4"), "--restarts"), (("home-region", "--writes", "5"), "--writes"),
                        (("home-region", "--replicas", "3"), "--replicas"), (("home-region", "--sites", "3"), "--sites"),
                        (("home-region", "--failover", "--drops", "1"), "--failover"), (("home-region", "--failover", "--writes", "1"), "--failover")):
         run = Run(*words)

@@ -57,8 +57,8 @@ struct State {
   std::array<std::uint32_t, kNodesMost> node{};
   std::uint8_t crashes{}, duplicates{}, drops{}, checkpoints{};  ///< Left.
   std::uint8_t commits{}, aborts{};                              ///< Ever decided or told: transactions as bits.
-  bool disturbed{};                      ///< A node has crashed, a message was lost, or a timer has fired.
-  std::vector<std::uint16_t> in_flight;  ///< Ascending, each once.
+  bool disturbed{};  ///< A node has crashed, a message was lost, or a timer has fired.
+  Flight in_flight;
 };
 
 /// As BreadthFirst wants it.
@@ -74,8 +74,8 @@ class World : public TabledWorld<World, Tables, State, InputKind, ConflictOption
   [[nodiscard]] Next perform(const State& state, const Action& action);
   /// Restarts and lets everything run out, late copies last; then judges. Empty: all is well.
   [[nodiscard]] std::string settle(State state, std::vector<Action>* steps);
-  void encode(const State& state, std::string& out) const;
-  [[nodiscard]] State decode(const std::string& bytes) const;
+  void pack(const State& state, std::string& out) const;
+  [[nodiscard]] State unpack(std::string_view bytes) const;
   [[nodiscard]] std::string label(const State& state, const Action& action) const;
 
  private:

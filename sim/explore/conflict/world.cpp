@@ -6,7 +6,8 @@
 namespace geocommit::explore::conflict {
 namespace {
 
-constexpr int kRounds = 40;  // Of all timers, to settle.
+constexpr int kRounds = 40;             // Of all timers, to settle.
+constexpr std::uint64_t kOutcomes = 4;  // Bits of transactions.
 
 }  // namespace
 
@@ -71,7 +72,7 @@ void World::successors(const State& state, std::vector<Next>& out) {
 
 void World::take(State& state, std::size_t node, Input input, std::string& violation) {
   const std::uint8_t finished = at(state, node).finished;
-  const Step& step = tables_.step(node, state.node[node], input);
+  const Step& step = tables_->step(node, state.node[node], input);
   state.node[node] = step.next;
   violation = step.violation;
   add_all(state, step.sent);
@@ -81,7 +82,7 @@ void World::take(State& state, std::size_t node, Input input, std::string& viola
     violation = "both outcomes";
   }
   if (violation.empty() && (step.prepared & finished) != 0) {
-    violation = tables_.name(node) + " prepares a transaction whose outcome it has on disk";
+    violation = tables_->name(node) + " prepares a transaction whose outcome it has on disk";
   }
 }
 
@@ -95,7 +96,7 @@ World::Next World::perform(const State& from, const Action& action) {
   }
   switch (action.kind) {
     case InputKind::deliver:
-      remove(s, action.value);
+      s.in_flight.remove(action.value);
       break;
     case InputKind::timer:
       s.disturbed = true;
@@ -120,31 +121,28 @@ World::Next World::perform(const State& from, const Action& action) {
   return next;
 }
 
-void World::encode(const State& state, std::string& out) const {
-  out.clear();
-  for (std::size_t node = 0; node < nodes(); ++node) {
-    Bytes::put(out, state.node[node], 3);
-  }
-  for (const unsigned value : {state.crashes * 16U + state.duplicates, state.drops * 16U + state.checkpoints,
-                               state.commits * 16U + state.aborts * 4U + (state.disturbed ? 1U : 0U)}) {
-    out.push_back(static_cast<char>(value));
-  }
-  put_messages(state, out);
+void World::pack(const State& state, std::string& out) const {
+  packed::Counts counts;
+  counts.add(state.crashes, choices_of(options_.crashes));
+  counts.add(state.duplicates, choices_of(options_.duplicates));
+  counts.add(state.drops, choices_of(options_.drops));
+  counts.add(state.checkpoints, choices_of(options_.checkpoints));
+  counts.add(state.commits, kOutcomes);
+  counts.add(state.aborts, kOutcomes);
+  counts.add(state.disturbed ? 1 : 0, 2);
+  pack_rest(state, counts, out);
 }
 
-State World::decode(const std::string& bytes) const {
+State World::unpack(std::string_view bytes) const {
   State state;
-  Bytes in(bytes);
-  for (std::size_t node = 0; node < nodes(); ++node) {
-    state.node[node] = in.get(3);
-  }
-  in.nibbles(state.crashes, state.duplicates);
-  in.nibbles(state.drops, state.checkpoints);
-  const std::uint32_t bits = in.get();
-  state.commits = static_cast<std::uint8_t>(bits >> 4U);
-  state.aborts = static_cast<std::uint8_t>((bits >> 2U) & 3U);
-  state.disturbed = (bits & 1U) != 0;
-  get_messages(in, state);
+  packed::Counts counts = unpack_rest(bytes, state);
+  state.disturbed = counts.take(2) != 0;
+  state.aborts = counts.take(kOutcomes);
+  state.commits = counts.take(kOutcomes);
+  state.checkpoints = counts.take(choices_of(options_.checkpoints));
+  state.drops = counts.take(choices_of(options_.drops));
+  state.duplicates = counts.take(choices_of(options_.duplicates));
+  state.crashes = counts.take(choices_of(options_.crashes));
   return state;
 }
 
@@ -183,7 +181,7 @@ std::string World::run_out(State& state, bool late_copies, std::vector<Action>* 
 std::string World::settle(State state, std::vector<Action>* steps) {
   for (std::size_t node = 0; node < nodes() && !state.disturbed; ++node) {
     if (at(state, node).open) {
-      return tables_.name(node) + " moves no more without a timeout, and there was no fault";
+      return tables_->name(node) + " moves no more without a timeout, and there was no fault";
     }
   }
   state.crashes = state.duplicates = state.drops = state.checkpoints = 0;
@@ -195,13 +193,13 @@ std::string World::judge_end(const State& state) const {
   for (std::size_t node = 0; node < nodes(); ++node) {
     const Properties& p = at(state, node);
     if (p.open) {
-      return tables_.name(node) + " has something left open";
+      return tables_->name(node) + " has something left open";
     }
     for (std::size_t txn = 0; node >= kCoordinators && txn < kTransactions; ++txn) {
       const std::int64_t times = (p.balance >> (8 * txn)) & 0xff;
       const bool committed = ((state.commits >> txn) & 1U) != 0;
       if (times != (committed ? 1 : 0)) {
-        return tables_.name(node) + " has applied T" + std::to_string(txn + 1) + " " + std::to_string(times) +
+        return tables_->name(node) + " has applied T" + std::to_string(txn + 1) + " " + std::to_string(times) +
                " times, which " + (committed ? "committed" : "did not commit");
       }
     }
@@ -211,7 +209,7 @@ std::string World::judge_end(const State& state) const {
 
 std::string World::label(const State& state, const Action& action) const {
   const std::string label = common_label(state, action);
-  return label.empty() ? tables_.name(action.node) + " is to checkpoint" : label;
+  return label.empty() ? tables_->name(action.node) + " is to checkpoint" : label;
 }
 
 }  // namespace geocommit::explore::conflict

@@ -59,7 +59,7 @@ struct State {
   std::uint8_t crashes{}, duplicates{}, drops{}, late_rounds{};  ///< Left.
   std::uint8_t asked{}, told_commit{}, told_abort{};             ///< told: bits.
   std::array<std::uint8_t, kWritesMost> order{};  ///< By place: 1 + the write that is durable there; 0: none.
-  std::vector<std::uint16_t> in_flight;           ///< Ascending, each once.
+  Flight in_flight;
 };
 
 class World : public TabledWorld<World, Tables, State, InputKind, ShippingOptions> {
@@ -72,8 +72,8 @@ class World : public TabledWorld<World, Tables, State, InputKind, ShippingOption
   [[nodiscard]] Next perform(const State& state, const Action& action);
   /// Restarts and lets everything run out, late copies last; then judges. Empty: all is well.
   [[nodiscard]] std::string settle(State state, std::vector<Action>* steps);
-  void encode(const State& state, std::string& out) const;
-  [[nodiscard]] State decode(const std::string& bytes) const;
+  void pack(const State& state, std::string& out) const;
+  [[nodiscard]] State unpack(std::string_view bytes) const;
   [[nodiscard]] std::string label(const State& state, const Action& action) const;
 
  private:

@@ -65,7 +65,7 @@ void World::successors(const State& state, std::vector<Next>& out) {
 }
 
 void World::take(State& state, std::size_t node, Input input, std::string& violation) {
-  const Step& step = tables_.step(node, state.node[node], input);
+  const Step& step = tables_->step(node, state.node[node], input);
   state.node[node] = step.next;
   violation = step.violation;
   add_all(state, step.sent);
@@ -95,12 +95,12 @@ std::string World::check(const State& state) const {
     std::int64_t prefix = 0;
     for (std::uint64_t place = 0; p.up && place < p.applied; ++place) {
       if (place >= kWritesMost || state.order[place] == 0) {
-        return tables_.name(node) + " has applied what is not durable at the home";
+        return tables_->name(node) + " has applied what is not durable at the home";
       }
       prefix += Setting::amount(state.order[place] - std::size_t{1});
     }
     if (p.up && p.balance != prefix) {
-      return tables_.name(node) + " is not a prefix of the home's order";
+      return tables_->name(node) + " is not a prefix of the home's order";
     }
   }
   return {};
@@ -118,7 +118,7 @@ World::Next World::perform(const State& from, const Action& action) {
       ++s.asked;
       break;
     case InputKind::deliver:
-      remove(s, action.value);
+      s.in_flight.remove(action.value);
       break;
     case InputKind::late_round:
       s.late_rounds = static_cast<std::uint8_t>(s.late_rounds > 0 ? s.late_rounds - 1 : 0);
@@ -145,36 +145,36 @@ World::Next World::perform(const State& from, const Action& action) {
   return next;
 }
 
-void World::encode(const State& state, std::string& out) const {
-  out.clear();
-  for (std::size_t node = 0; node < nodes(); ++node) {
-    Bytes::put(out, state.node[node], 4);
-  }
-  for (const unsigned value : {state.crashes * 16U + state.duplicates, state.drops * 16U + state.late_rounds,
-                               unsigned{state.asked}, unsigned{state.told_commit}, unsigned{state.told_abort}}) {
-    out.push_back(static_cast<char>(value));
-  }
+void World::pack(const State& state, std::string& out) const {
+  packed::Counts counts;
+  const std::uint64_t writes = options_.writes + 1, told = std::uint64_t{1} << options_.writes;
+  counts.add(state.crashes, choices_of(options_.crashes));
+  counts.add(state.duplicates, choices_of(options_.duplicates));
+  counts.add(state.drops, choices_of(options_.drops));
+  counts.add(state.late_rounds, choices_of(options_.late_rounds));
   for (const std::uint8_t write : state.order) {
-    out.push_back(static_cast<char>(write));
+    counts.add(write, writes);
   }
-  put_messages(state, out);
+  counts.add(state.told_commit, told);
+  counts.add(state.told_abort, told);
+  counts.add(state.asked, writes);
+  pack_rest(state, counts, out);
 }
 
-State World::decode(const std::string& bytes) const {
+State World::unpack(std::string_view bytes) const {
   State state;
-  Bytes in(bytes);
-  for (std::size_t node = 0; node < nodes(); ++node) {
-    state.node[node] = in.get(4);
+  packed::Counts counts = unpack_rest(bytes, state);
+  const std::uint64_t writes = options_.writes + 1, told = std::uint64_t{1} << options_.writes;
+  state.asked = counts.take(writes);
+  state.told_abort = counts.take(told);
+  state.told_commit = counts.take(told);
+  for (auto write = state.order.rbegin(); write != state.order.rend(); ++write) {
+    *write = counts.take(writes);
   }
-  in.nibbles(state.crashes, state.duplicates);
-  in.nibbles(state.drops, state.late_rounds);
-  state.asked = static_cast<std::uint8_t>(in.get());
-  state.told_commit = static_cast<std::uint8_t>(in.get());
-  state.told_abort = static_cast<std::uint8_t>(in.get());
-  for (std::uint8_t& write : state.order) {
-    write = static_cast<std::uint8_t>(in.get());
-  }
-  get_messages(in, state);
+  state.late_rounds = counts.take(choices_of(options_.late_rounds));
+  state.drops = counts.take(choices_of(options_.drops));
+  state.duplicates = counts.take(choices_of(options_.duplicates));
+  state.crashes = counts.take(choices_of(options_.crashes));
   return state;
 }
 
@@ -233,10 +233,10 @@ std::string World::judge_end(const State& state) const {
   for (std::size_t node = 0; node < nodes(); ++node) {
     const Properties& p = at(state, node);
     if (p.open) {
-      return tables_.name(node) + " has something left open: " + tables_.describe(node, state.node[node]);
+      return tables_->name(node) + " has something left open: " + tables_->describe(node, state.node[node]);
     }
     if (node >= kFirstReplica && (p.applied != committed || p.balance != at_home)) {
-      return tables_.name(node) + " does not have all of the home's writes";
+      return tables_->name(node) + " does not have all of the home's writes";
     }
   }
   return at(state, kHome).unshipped > 0 ? "the home keeps writes that every replica has" : "";
@@ -249,9 +249,9 @@ std::string World::label(const State& state, const Action& action) const {
   if (action.kind == InputKind::request) {
     return "client asks for write " + std::to_string(action.value + 1);
   }
-  return tables_.name(action.node) + (action.kind == InputKind::hello   ? " greets again"
-                                      : action.kind == InputKind::round ? " ships what is new"
-                                                                        : " ships again what is not confirmed");
+  return tables_->name(action.node) + (action.kind == InputKind::hello   ? " greets again"
+                                       : action.kind == InputKind::round ? " ships what is new"
+                                                                         : " ships again what is not confirmed");
 }
 
 }  // namespace geocommit::explore::shipping
