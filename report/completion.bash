@@ -42,7 +42,7 @@ _geocommit() {
   case "$before" in
     --topology) COMPREPLY=($(compgen -W "$(_geocommit_names topologies)" -- "$current") $(compgen -f -- "$current")); return ;;
     --protocols) COMPREPLY=($(compgen -W "$protocols" -- "$current")); return ;;
-    --format) COMPREPLY=($(compgen -W "edn json" -- "$current")); return ;;
+    --format) COMPREPLY=($(compgen -W "markdown latex csv json edn" -- "$current")); return ;;
     --emulation) COMPREPLY=($(compgen -W "auto netem tun loopback deployed sim" -- "$current")); return ;;
     --output|--html|--perfetto|--save|--replay) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac

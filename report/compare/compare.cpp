@@ -18,21 +18,23 @@ struct Metric {
   const char* unit;
   std::array<const char*, 3> path;  ///< In a cell; "" ends it.
   bool latency;                     ///< Left out where nothing was recorded.
+  bool count{};  ///< Of each commit: a whole number where every commit had the same, and no chance in it.
 };
-constexpr std::array kMetrics{Metric{"commit latency p50", "ms", {"commit_latency_ms", "p50", ""}, true},
-                              Metric{"commit latency p99", "ms", {"commit_latency_ms", "p99", ""}, true},
-                              Metric{"client latency p50", "ms", {"client_latency_ms", "p50", ""}, true},
-                              Metric{"client latency p99", "ms", {"client_latency_ms", "p99", ""}, true},
-                              Metric{"lock hold, commits p50", "ms", {"lock_hold_ms", "p50", ""}, true},
-                              Metric{"lock hold, commits p99", "ms", {"lock_hold_ms", "p99", ""}, true},
-                              Metric{"lock hold, aborted too p99", "ms", {"lock_hold_all_ms", "p99", ""}, true},
-                              Metric{"in doubt, aborted too p99", "ms", {"in_doubt_all_ms", "p99", ""}, true},
-                              Metric{"blocked participants", "", {"blocking_ms", "count", ""}, false},
-                              Metric{"longest blocked", "ms", {"blocking_ms", "max", ""}, true},
-                              Metric{"commits per second", "/s", {"goodput_per_s", "", ""}, false},
-                              Metric{"availability", "", {"availability", "", ""}, false},
-                              Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false},
-                              Metric{"forced writes per commit", "", {"costs_per_commit", "forced_writes", ""}, false}};
+constexpr std::array kMetrics{
+    Metric{"commit latency p50", "ms", {"commit_latency_ms", "p50", ""}, true},
+    Metric{"commit latency p99", "ms", {"commit_latency_ms", "p99", ""}, true},
+    Metric{"client latency p50", "ms", {"client_latency_ms", "p50", ""}, true},
+    Metric{"client latency p99", "ms", {"client_latency_ms", "p99", ""}, true},
+    Metric{"lock hold, commits p50", "ms", {"lock_hold_ms", "p50", ""}, true},
+    Metric{"lock hold, commits p99", "ms", {"lock_hold_ms", "p99", ""}, true},
+    Metric{"lock hold, aborted too p99", "ms", {"lock_hold_all_ms", "p99", ""}, true},
+    Metric{"in doubt, aborted too p99", "ms", {"in_doubt_all_ms", "p99", ""}, true},
+    Metric{"blocked participants", "", {"blocking_ms", "count", ""}, false},
+    Metric{"longest blocked", "ms", {"blocking_ms", "max", ""}, true},
+    Metric{"commits per second", "/s", {"goodput_per_s", "", ""}, false},
+    Metric{"availability", "", {"availability", "", ""}, false},
+    Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false, true},
+    Metric{"forced writes per commit", "", {"costs_per_commit", "forced_writes", ""}, false, true}};
 
 std::optional<double> figure_of(const Json& cell, const Metric& metric) {
   const Json* now = &cell;
@@ -65,6 +67,8 @@ std::optional<double> abort_share(const Json& cell) {
 struct Side {
   std::string label;
   std::vector<const Json*> cells;
+  std::string
+      simulated;  ///< The seed of a simulation: what differs under one seed is no noise. Empty: it ran for real.
 };
 
 std::string point_of(const Json& cell) {
@@ -76,18 +80,22 @@ std::string point_of(const Json& cell) {
   return out;
 }
 
-Judgement judge(const Value& value, const std::vector<double>& first) {
+bool whole(const std::vector<double>& values) {
+  return std::all_of(values.begin(), values.end(), [&](double v) { return v == std::round(v) && v == values.front(); });
+}
+
+Judgement judge(const Value& value, const std::vector<double>& first, bool exact) {
   const bool constant =
       std::all_of(value.repetitions.begin(), value.repetitions.end(), [&](double v) { return v == first.front(); }) &&
       std::all_of(first.begin(), first.end(), [&](double v) { return v == first.front(); });
   if (constant) return Judgement::same;
-  if (!value.difference.known()) return Judgement::untold;
+  if (!value.difference.known()) return exact ? Judgement::differs : Judgement::untold;
   return *value.difference.low <= 0 && *value.difference.high >= 0 ? Judgement::noise : Judgement::differs;
 }
 
 template <class Get>
 Row make_row(const std::string& name, const std::string& unit, const std::vector<Side>& sides, std::uint64_t seed,
-             Get get) {
+             Get get, bool count = false) {
   Row row{name, unit, {}};
   for (const Side& side : sides) {
     Value value;
@@ -104,7 +112,9 @@ Row make_row(const std::string& name, const std::string& unit, const std::vector
       value.difference = bootstrap_difference(first, value.repetitions, seed);
       value.effect = hedges_g(first, value.repetitions);
       value.larger = share_larger(first, value.repetitions);
-      value.judgement = judge(value, first);
+      const bool exact = (!side.simulated.empty() && side.simulated == sides.front().simulated) ||
+                         (count && whole(first) && whole(value.repetitions));
+      value.judgement = judge(value, first, exact);
     }
     row.values.push_back(std::move(value));
   }
@@ -144,13 +154,14 @@ std::string sentence(const Row& row, std::size_t side, const std::vector<std::st
       return row.metric + ": no difference beyond noise (" + b + " is " + size + direction + a + ").";
     case Judgement::differs: {
       std::string range;
-      if (relative) {
+      if (relative && value.difference.known()) {
         const double x = 100 * *value.difference.low / base;
         const double y = 100 * *value.difference.high / base;
         range = " (95 %: " + figure(std::min(std::fabs(x), std::fabs(y))) + " to " +
                 figure(std::max(std::fabs(x), std::fabs(y))) + " %)";
       }
-      return row.metric + ": " + b + " is " + size + direction + a + range + ", more than noise.";
+      return row.metric + ": " + b + " is " + size + direction + a + range +
+             (value.difference.known() ? ", more than noise." : ".");
     }
   }
   return "";
@@ -194,8 +205,8 @@ Subject make_subject(const std::string& name, const std::vector<Side>& sides, st
     subject.verdicts.push_back(verdict_of(side));
   }
   for (const Metric& metric : kMetrics) {
-    Row row =
-        make_row(metric.name, metric.unit, sides, seed, [&](const Json& cell) { return figure_of(cell, metric); });
+    Row row = make_row(
+        metric.name, metric.unit, sides, seed, [&](const Json& cell) { return figure_of(cell, metric); }, metric.count);
     if (std::any_of(row.values.begin(), row.values.end(), [](const auto& v) { return v.has_value(); })) {
       subject.rows.push_back(std::move(row));
     }
@@ -223,14 +234,18 @@ std::vector<const Json*> selected(const Source& source) {
   return out;
 }
 
+std::string simulated_seed(const Json& summary) {
+  return text_of(summary, "emulation") == "sim" ? text_of(summary, "seed") : "";
+}
+
 using Subjects = std::vector<std::pair<std::string, std::vector<Side>>>;
 
-void put(Subjects& subjects, const std::string& name, const std::string& side, const Json* cell) {
+void put(Subjects& subjects, const std::string& name, const std::string& side, const Source& source, const Json* cell) {
   auto subject = std::find_if(subjects.begin(), subjects.end(), [&](const auto& s) { return s.first == name; });
   if (subject == subjects.end()) subject = subjects.insert(subjects.end(), {name, {}});
   auto& sides = subject->second;
   auto found = std::find_if(sides.begin(), sides.end(), [&](const Side& s) { return s.label == side; });
-  if (found == sides.end()) found = sides.insert(sides.end(), Side{side, {}});
+  if (found == sides.end()) found = sides.insert(sides.end(), Side{side, {}, simulated_seed(source.summary)});
   found->cells.push_back(cell);
 }
 
@@ -241,15 +256,20 @@ Subjects subjects_of(const std::vector<Source>& sources) {
     for (const Json* cell : selected(source)) {
       const std::string protocol = (*cell)["protocol"].get<std::string>();
       if (sources.size() == 1) {
-        put(out, "the protocols" + point_of(*cell), protocol, cell);
+        put(out, "the protocols" + point_of(*cell), protocol, source, cell);
       } else if (chosen) {
-        put(out, "what was chosen" + point_of(*cell), source.label, cell);
+        put(out, "what was chosen" + point_of(*cell), source.label, source, cell);
       } else {
-        put(out, protocol + point_of(*cell), source.label, cell);
+        put(out, protocol + point_of(*cell), source.label, source, cell);
       }
     }
   }
   return out;
+}
+
+/// JSON that is none of ours: a field is not what a summary has there.
+Error not_ours(const Json::exception& problem) {
+  return Error{std::string("summary.json: not as a run writes it: ") + problem.what()};
 }
 
 }  // namespace
@@ -293,7 +313,16 @@ Result<Source> load(const std::string& argument) {
   return Error{argument + ": no cell or protocol of that name; there are:" + (there.empty() ? " none" : there)};
 }
 
-Result<Comparison> compare(const std::vector<Source>& sources, std::uint64_t seed) {
+Result<Comparison> tabulate(const Source& source, std::uint64_t seed) try {
+  const std::vector<Source> sources{source};
+  Comparison out;
+  for (const auto& [name, sides] : subjects_of(sources)) out.subjects.push_back(make_subject(name, sides, seed));
+  return out;
+} catch (const Json::exception& problem) {
+  return not_ours(problem);
+}
+
+Result<Comparison> compare(const std::vector<Source>& sources, std::uint64_t seed) try {
   Comparison out;
   std::size_t alone = 0;
   for (const auto& [name, sides] : subjects_of(sources)) {
@@ -326,6 +355,8 @@ Result<Comparison> compare(const std::vector<Source>& sources, std::uint64_t see
                         std::to_string(judged / 20) + " would look like more than noise by chance alone.");
   }
   return out;
+} catch (const Json::exception& problem) {
+  return not_ours(problem);
 }
 
 }  // namespace geocommit::compare

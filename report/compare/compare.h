@@ -75,10 +75,19 @@ struct Comparison {
 /// across them; with selectors, what was selected. An error if nothing is in common.
 [[nodiscard]] Result<Comparison> compare(const std::vector<Source>& sources, std::uint64_t seed);
 
+/// One run's figures, a subject per sweep point, whatever the number of its protocols; nothing is judged against noise
+/// that cannot be known.
+[[nodiscard]] Result<Comparison> tabulate(const Source& source, std::uint64_t seed);
+
 /// For the terminal, within 100 columns where names allow.
 [[nodiscard]] std::string print(const Comparison& comparison, bool colour);
 /// A row per subject, metric and side.
 [[nodiscard]] std::string to_csv(const Comparison& comparison);
+/// A table per subject, ready to paste: Markdown (GitHub's), LaTeX (booktabs), JSON. A figure with its 95 % interval
+/// where there are repetitions.
+[[nodiscard]] std::string to_markdown(const Comparison& comparison);
+[[nodiscard]] std::string to_latex(const Comparison& comparison);
+[[nodiscard]] std::string to_json(const Comparison& comparison);
 /// One page without scripts or network.
 [[nodiscard]] std::string to_html(const Comparison& comparison);
 

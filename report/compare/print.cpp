@@ -101,7 +101,9 @@ std::string print(const Comparison& comparison, bool colour) {
   for (const std::string& note : comparison.notes) wrap(out, note);
   return out +
          "Means over repetitions with 95 % intervals (bootstrap, stretched for few repetitions); g: the difference in\n"
-         "standard deviations (Hedges); noise: the interval of the difference includes zero.\n";
+         "standard deviations (Hedges); noise: the interval of the difference includes zero. Simulations of one seed, "
+         "and\n"
+         "counts that every commit had alike, differ without noise.\n";
 }
 
 std::string to_csv(const Comparison& comparison) {

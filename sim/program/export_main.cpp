@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <string>
 
 #include "config/arguments.h"
+#include "report/compare/compare.h"
 #include "sim/program/kept_results.h"
 #include "verdict/elle.h"
 
@@ -59,32 +61,60 @@ int export_history(const std::filesystem::path& results, const std::string& want
   return std::cout ? 0 : failed("the history cannot be written");
 }
 
+int export_figures(const std::filesystem::path& results, const std::string& format) {
+  const std::map<std::string, std::string (*)(const compare::Comparison&)> formats{{"", compare::to_markdown},
+                                                                                   {"markdown", compare::to_markdown},
+                                                                                   {"latex", compare::to_latex},
+                                                                                   {"csv", compare::to_csv},
+                                                                                   {"json", compare::to_json}};
+  const auto write = formats.find(format);
+  if (write == formats.end()) {
+    return failed("--format " + format + ": expected markdown, latex, csv or json; edn is for --history");
+  }
+  const auto source = compare::load(results.string());
+  if (!source) {
+    return failed(source.error().message);
+  }
+  const auto figures = compare::tabulate(*source, 1);
+  if (!figures) {
+    return failed(figures.error().message);
+  }
+  std::cout << write->second(*figures) << std::flush;
+  return std::cout ? 0 : failed("the table cannot be written");
+}
+
 }  // namespace
 
 int export_main(int argc, char** argv) {
-  CLI::App app{
-      "Writes the history of a run for other checkers: Elle's rw-register, with {:wfr-keys? true}, or its "
-      "list-append.\n"
-      "  ./geocommit export results/quickstart-2026-01-01T00-00-00 --history > history.edn\n"
-      "  ./geocommit export results/quickstart-2026-01-01T00-00-00 --history append > history.edn",
-      "./geocommit export"};
+  CLI::App app{"Writes a run's figures as a table to paste, or its history for other checkers.", "./geocommit export"};
   std::filesystem::path results;
   std::string cell;
-  std::string format{"edn"};
+  std::string format;
   std::string model{"register"};
-  app.add_option("results", results, "the folder")->required();
-  auto* history = app.add_option("--history", model,
-                                 "every transaction: what it read and wrote, when, and what its client was told; "
-                                 "register (default), or append: each entity the list of its versions")
-                      ->expected(0, 1)
-                      ->check(CLI::IsMember({"register", "append"}));
-  app.add_option("--format", format, "edn, or json")->check(CLI::IsMember({"edn", "json"}));
-  app.add_option("--cell", cell, "which, if there are several: 2pc-r1");
+  app.add_option("RESULTS", results, "The folder of a run")->required();
+  app.add_option("--format", format,
+                 "Of the figures: markdown (default), latex, csv or json; of a history: edn (default) or json");
+  auto* history =
+      app.add_option("--history", model,
+                     "Every transaction instead: what it read and wrote, when, and what its client was told; "
+                     "register (default), or append: each entity the list of its versions")
+          ->expected(0, 1)
+          ->check(CLI::IsMember({"register", "append"}));
+  app.add_option("--cell", cell, "Whose history, if there are several: 2pc-r1")->needs(history);
+  app.footer(
+      "Examples:\n"
+      "  ./geocommit export results/quickstart-20260101-120000 --format markdown\n"
+      "  ./geocommit export results/quickstart-20260101-120000 --format latex > table.tex\n"
+      "  ./geocommit export results/quickstart-20260101-120000 --history --cell 2pc-r1 > history.edn\n"
+      "\nA history is Elle's rw-register, with {:wfr-keys? true}, or its list-append.\n");
   if (const auto refused = parse_arguments(app, argc, argv)) {
     return *refused;
   }
   if (history->count() == 0) {
-    return failed("say what to export: --history");
+    return export_figures(results, format);
+  }
+  if (!format.empty() && format != "edn" && format != "json") {
+    return failed("--format " + format + ": expected edn or json with --history");
   }
   return export_history(results, cell,
                         model == "append" ? verdict::ElleModel::list_append : verdict::ElleModel::rw_register,

@@ -146,6 +146,44 @@ TEST_CASE("effect sizes by hand") {
   CHECK(share_larger({5}, {1, 2}) == 0);
 }
 
+TEST_CASE("what has no noise in it is judged with one repetition: simulations of one seed, and counts all alike") {
+  const auto judged = [](const Source& a, const Source& b, const std::string& metric) {
+    const auto result = compare({a, b}, 1);
+    REQUIRE(result);
+    return row(result->subjects.front(), metric).values[1]->judgement;
+  };
+  Source a = run("A", {150}), b = run("B", {180});
+  const std::string latency = "commit latency p50", messages = "messages per commit";
+  CHECK(judged(a, b, latency) == Judgement::untold);
+  b.summary["cells"][0]["costs_per_commit"]["messages"] = 18;
+  CHECK(judged(a, b, messages) == Judgement::differs);
+  b.summary["cells"][0]["costs_per_commit"]["messages"] = 18.5;  // Not every commit had as many.
+  CHECK(judged(a, b, messages) == Judgement::untold);
+  a.summary["emulation"] = "sim";
+  CHECK(judged(a, b, latency) == Judgement::untold);
+  b.summary["emulation"] = "sim";
+  CHECK(judged(a, b, latency) == Judgement::differs);
+  b.summary["seed"] = 2;
+  CHECK(judged(a, b, latency) == Judgement::untold);
+}
+
+TEST_CASE("a summary that no run wrote is an error, and one with one protocol is a table of one") {
+  Source broken = run("A", {150});
+  broken.summary["cells"][0]["costs_per_commit"] = 7;
+  broken.summary["cells"][0]["commit_latency_ms"] = Json::array({1});
+  broken.summary["cells"][0]["transactions"] = "many";
+  const auto found = tabulate(broken, 1);
+  REQUIRE_FALSE(found.ok());
+  CHECK(found.error().message.starts_with("summary.json: not as a run writes it"));
+  CHECK_FALSE(compare({broken, broken}, 1).ok());
+  const auto alone = tabulate(run("A", {150, 152}), 1);
+  REQUIRE(alone);
+  REQUIRE(alone->subjects.size() == 1);
+  CHECK(row(alone->subjects.front(), "commit latency p50").values.front()->mean.mean == Approx(151));
+  CHECK(to_markdown(*alone).find("| commit latency p50, ms | 151 \\[") != std::string::npos);
+  CHECK(to_latex(*alone).find("Means of 2 repetitions") != std::string::npos);
+}
+
 TEST_CASE("a clear difference, noise, and what one repetition cannot tell") {
   const auto of = [](const std::vector<double>& a, const std::vector<double>& b) {
     auto result = compare({run("A", a), run("B", b)}, 1);

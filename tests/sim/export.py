@@ -56,6 +56,35 @@ def from_edn(text):
     return stack
 
 
+def figures(export, summary, check):
+    """The table to paste has the summary's figures, in each format."""
+    cells = {cell["protocol"]: cell for cell in summary["cells"]}
+    messages = [cells[p]["costs_per_commit"]["messages"] for p in ("2pc", "home-region")]
+    status, text, err = export("--format", "json")
+    check(status == 0, f"json: {err}")
+    sides = json.loads(text)["subjects"][0]["sides"]
+    check([side["name"] for side in sides] == ["2pc", "home-region"], text)
+    for side, expected in zip(sides, messages, strict=True):
+        found = [f for f in side["figures"] if f["metric"] == "messages per commit"]
+        check(len(found) == 1 and found[0]["mean"] == expected and found[0]["repetitions"] == [expected] and found[0]["low"] is None, f"{found}: {expected}")
+    status, text, err = export()
+    check(status == 0 and text == export("--format", "markdown")[1], f"markdown is the default: {err}")
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    check(len(rows) > 10 and {line.count("|") for line in rows} == {4} and rows[1] == "|---|---:|---:|", text)
+    check("| verdict | pass | pass |" in text and "One repetition." in text, text)
+    told = [float(word) for row in rows if row.startswith("| messages per commit |") for word in row.split("|")[2:4]]
+    check(len(told) == 2 and all(abs(a - b) <= 0.005 * b for a, b in zip(told, messages)), f"three figures of {messages}: {told}")
+    status, text, err = export("--format", "latex")
+    check(status == 0 and text.count("\\\\\n") == len(rows) - 1 and "aborted, \\%" in text and "\\begin{tabular}{lrr}" in text, f"{text}{err}")
+    check({line.count(" & ") for line in text.splitlines() if line.endswith("\\\\")} == {2}, text)
+    status, text, err = export("--format", "csv")
+    check(status == 0 and f"messages per commit,,2pc,1,{messages[0]:.7g}," in text, f"{text}{err}")
+    status, _, err = export("--format", "edn")
+    check(status == 1 and "edn is for --history" in err, err)
+    status, _, err = export("--history", "--format", "latex", "--cell", "2pc-r1")
+    check(status == 1 and "expected edn or json" in err, err)
+
+
 def main():
     program = sys.argv[1]
     problems = []
@@ -96,6 +125,7 @@ def main():
         check(status == 1 and "queue" in err, f"an unknown model: {err}")
         status, _, err = export("--cell", "2pc-r1")
         check(status == 1 and "--history" in err, f"nothing to export: {err}")
+        figures(export, json.loads((results / "summary.json").read_text()), check)
         balances = next(results.glob("nodes/2pc-r1/agent*/balances.bin"))
         content = bytearray(balances.read_bytes())
         content[-1] ^= 1
