@@ -95,3 +95,49 @@ TEST_CASE("home region: a confirmation of another term counts for nothing in thi
   CHECK(sender.has_all(replica));
   CHECK(log.retained().empty());
 }
+
+namespace {
+
+/// One write of a home's first term, durable there; and what is sent on a tick.
+struct OneWrite {
+  NodeId replica{2};
+  HomeLog log{home_region::first_epoch(RegionId{0}, 2)};
+  ShippingHome sender{NodeId{1}, {replica}, log};
+  OneWrite() {
+    log.append({1, {NodeId{9}, Epoch{1}, 1}, {}, {}});
+    log.set_durable(1);
+  }
+  std::vector<Ship> tick(Duration at, bool heartbeat = false) {
+    std::vector<Ship> sent;
+    sender.tick(Instant{at}, 100ms, heartbeat, [&](NodeId /*to*/, Ship ship) { sent.push_back(std::move(ship)); });
+    return sent;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("home region: what nobody has confirmed is shipped again after more than the silence, not before") {
+  OneWrite home;
+  REQUIRE(home.tick(1s).size() == 1);
+  CHECK(home.tick(1s + 100ms).empty());  // It may still be confirmed at this very moment.
+  const auto again = home.tick(1s + 100ms + 1ns);
+  REQUIRE(again.size() == 1);
+  CHECK(again.front().writes.size() == 1);
+  CHECK(home.tick(1s + 150ms).empty());
+}
+
+TEST_CASE("home region: of heartbeats that nobody confirms the newest ten thousand are remembered") {
+  const auto age_after = [](std::uint64_t issued, std::uint64_t confirmed) {
+    OneWrite home;
+    for (std::uint64_t beat = 1; beat <= issued; ++beat) {
+      (void)home.tick(1ms * beat, true);
+    }
+    (void)home.sender.acknowledged(home.replica, {1, confirmed, NodeId{1}, home.log.epoch()}, Instant{1ms * issued});
+    std::optional<Duration> age;
+    home.sender.ages(Instant{1ms * issued}, [&](NodeId /*replica*/, Duration is) { age = is; });
+    return age;
+  };
+  CHECK(age_after(10'000, 1) == 9'999ms);
+  CHECK_FALSE(age_after(10'001, 1).has_value());  // Forgotten: how old it is cannot be said.
+  CHECK(age_after(10'001, 2) == 9'999ms);
+}

@@ -101,6 +101,7 @@ def home_region():
     differs(("home-region", "--failover", "--sites", "2", "--renewals", "1"), "--half-leases", "2")
     differs(("home-region", "--failover", "--sites", "2", "--half-leases", "2"), "--renewals", "2")
     differs(master, "--failovers", "0")
+    differs(("home-region", "--failover"), "--heartbeats")
     differs(master, "--transfers", "1")
     differs(master, "--crashes", "1")
     differs((*master[:2], *master[4:]), *master[2:4])
