@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "protocols/easy_commit/easy_commit.h"
 #include "protocols/home_region/home_region.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
@@ -10,7 +11,7 @@
 namespace geocommit {
 namespace {
 
-constexpr std::array<Protocol, 3> kProtocols{{
+constexpr std::array<Protocol, 4> kProtocols{{
     {
         .name = "2pc",
         .title = "Two-phase commit, presumed abort",
@@ -24,7 +25,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .commit_point = CommitPoint::forced,
         .ships_to_replicas = false,
         .route = route_everywhere<two_phase_commit::kWireId>,
-        .roles = two_phase_commit::kRoles,
+        .roles = kTwoRoles,
         .make = two_phase_commit::make,
         .orphan = two_phase_commit::orphan,
         .commit_cost = two_phase_commit::commit_cost,
@@ -46,7 +47,7 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .commit_point = CommitPoint::forced,
         .ships_to_replicas = false,
         .route = route_everywhere<three_phase_commit::kWireId>,
-        .roles = three_phase_commit::kRoles,
+        .roles = kTwoRoles,
         .make = three_phase_commit::make,
         .orphan = three_phase_commit::orphan,
         .commit_cost = three_phase_commit::commit_cost,
@@ -70,6 +71,27 @@ constexpr std::array<Protocol, 3> kProtocols{{
         .ships_to_replicas = true,
         .routes_over = two_phase_commit::kWireId,
         .route = home_region::route,
+    },
+    {
+        .name = "easy-commit",
+        .title = "EasyCommit",
+        .source = "Gupta, Sadoghi: EasyCommit: A Non-blocking Two-phase Commit Protocol, EDBT 2018, section 3",
+        .folder = "easy_commit",
+        .wire_id = easy_commit::kWireId,
+        .guarantee = Guarantee::atomic,
+        .safe_under = FaultModel::crashes_where_sent_arrives,
+        .commit_point = CommitPoint::sent,
+        .ships_to_replicas = false,
+        .route = route_everywhere<easy_commit::kWireId>,
+        .roles = kTwoRoles,
+        .make = easy_commit::make,
+        .orphan = easy_commit::orphan,
+        .commit_cost = easy_commit::commit_cost,
+        .timing = easy_commit::timing,
+        .kinds = easy_commit::kKinds,
+        .records = easy_commit::kRecords,
+        .timers = easy_commit::kTimers,
+        .points = easy_commit::kPoints,
     },
 }};
 
@@ -122,7 +144,7 @@ Meaning Protocol::record_meaning(std::uint8_t kind) const {
 std::string_view Protocol::record_name(Meaning meaning) const {
   const std::span<const RecordRow> rows = commits_as().records;
   const auto row = std::find_if(rows.begin(), rows.end(), [&](const RecordRow& r) { return r.meaning == meaning; });
-  return row == rows.end() ? "?" : row->name;
+  return row == rows.end() || meaning == Meaning::none ? "?" : row->name;
 }
 
 std::string_view Protocol::timer_name(std::uint8_t timer) const { return name_in(commits_as().timers, timer); }

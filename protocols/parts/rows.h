@@ -1,10 +1,13 @@
 // The messages, records and timers that protocols have in common, each under the number that a protocol gives it.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 #include <type_traits>
 
+#include "base/check.h"
 #include "protocols/registry.h"
 
 namespace geocommit {
@@ -67,6 +70,14 @@ constexpr TimerRow timer(E number, std::string_view name) {
 }
 
 }  // namespace rows
+
+/// The roles of a protocol that has a coordinator and participants, and what makes their machines.
+inline constexpr std::array<Role, 2> kTwoRoles{Role::coordinator, Role::participant};
+template <auto make_coordinator, auto make_participant>
+std::unique_ptr<CommitMachine> make_one_of_two(Role role, const TxnContext& context) {
+  GC_CHECK_NOTE(role == Role::coordinator || role == Role::participant, "a role that the row has not");
+  return role == Role::coordinator ? make_coordinator(context) : make_participant(context);
+}
 
 /// A row's route: every copy of every entity written, one read; the coordinator in the request's region.
 template <std::uint8_t kProtocol>

@@ -1,7 +1,6 @@
 // Costs and the rules for messages about transactions that have no machine.
 #include <algorithm>
 
-#include "base/check.h"
 #include "protocols/parts/orphans.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 
@@ -22,18 +21,6 @@ OrphanRule orphan_precommit(const Message& message, const Remembered& remembered
 }
 
 }  // namespace
-
-std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context) {
-  switch (role) {
-    case Role::coordinator:
-      return make_coordinator(context);
-    case Role::participant:
-      return make_participant(context);
-    case Role::acceptor:
-      break;
-  }
-  GC_CHECK_NOTE(false, "a role that the row has not");
-}
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {
   const bool to_participant = message.to_role == Role::participant;

@@ -82,14 +82,11 @@ inline constexpr std::array<std::string_view, 13> kPoints{
     "precommit-received",    "precommit-logged",        "decision-received",
     "entered_termination"};
 
-inline constexpr std::array<Role, 2> kRoles{Role::coordinator, Role::participant};
-
-[[nodiscard]] std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context);
+[[nodiscard]] std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context);
+[[nodiscard]] std::unique_ptr<CommitMachine> make_participant(const TxnContext& context);
+inline constexpr auto make = make_one_of_two<make_coordinator, make_participant>;
 [[nodiscard]] OrphanRule orphan(const Message& message, const Remembered& remembered);
 [[nodiscard]] CostRow commit_cost(std::uint32_t participants);
 [[nodiscard]] Timing timing(const Geometry& geometry);
-
-[[nodiscard]] std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context);
-[[nodiscard]] std::unique_ptr<CommitMachine> make_participant(const TxnContext& context);
 
 }  // namespace geocommit::three_phase_commit

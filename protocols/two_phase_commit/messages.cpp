@@ -1,22 +1,10 @@
 // Costs and the rules for messages about transactions that have no machine.
 #include <algorithm>
 
-#include "base/check.h"
 #include "protocols/parts/orphans.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 
 namespace geocommit::two_phase_commit {
-std::unique_ptr<CommitMachine> make(Role role, const TxnContext& context) {
-  switch (role) {
-    case Role::coordinator:
-      return make_coordinator(context);
-    case Role::participant:
-      return make_participant(context);
-    case Role::acceptor:
-      break;
-  }
-  GC_CHECK_NOTE(false, "a role that the row has not");
-}
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {
   const bool to_participant = message.to_role == Role::participant;

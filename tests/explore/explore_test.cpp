@@ -195,6 +195,34 @@ TEST_CASE("3PC splits under one partition; the trace is short, and replays") {
   CHECK(golden.text == golden_trace(options, split));
 }
 
+TEST_CASE("EasyCommit keeps its promises where what was sent arrives, and no live site blocks behind a single crash") {
+  Options options = options_of("easy-commit", 2);
+  options.bounds.crashes = 1;
+  options.bounds.wounds = options.bounds.denials = 1;
+  clean(options);
+  CHECK(explore(options).blocking == 0);
+  options = options_of("easy-commit", 3);
+  options.bounds.crashes = 1;
+  options.bounds.restarts = 0;
+  clean(options);
+  CHECK(explore(options).blocking == 0);
+}
+
+TEST_CASE("EasyCommit splits under one partition, and where a crash takes along what was sent") {
+  Options options = options_of("easy-commit", 2);
+  options.bounds.partitions = 1;
+  const Report cut = explore(options);
+  REQUIRE(cut.violations.size() == 1);
+  CHECK(cut.violations[0].what == "both outcomes");
+  CHECK(replay(options, cut.violations[0].steps).violation == "both outcomes");
+  options.bounds.partitions = 0;
+  options.bounds.crashes = 1;
+  options.sent_arrives = false;
+  const Report lossy = explore(options);
+  REQUIRE(lossy.violations.size() == 1);
+  CHECK(lossy.violations[0].what == "both outcomes");
+}
+
 TEST_CASE("3PC splits under one early timer, that is: one node whose messages outlast the timeouts") {
   for (const std::uint32_t participants : {1U, 2U}) {
     Options options = options_of("3pc", participants);

@@ -63,8 +63,11 @@ TEST_CASE("wire ids and guarantees are what is on the wire and in reports") {
   CHECK(find_protocol("2pc")->wire_id == 1);
   CHECK(find_protocol("3pc")->wire_id == 2);
   CHECK(find_protocol("home-region")->wire_id == 3);
+  CHECK(find_protocol("easy-commit")->wire_id == 4);
   CHECK(find_protocol("2pc")->safe_under == FaultModel::crashes_and_partitions);
   CHECK(find_protocol("3pc")->safe_under == FaultModel::crashes);
+  CHECK(find_protocol("easy-commit")->safe_under == FaultModel::crashes_where_sent_arrives);
+  CHECK(find_protocol("easy-commit")->commit_point == CommitPoint::sent);
   CHECK(&find_protocol("home-region")->commits_as() == find_protocol("2pc"));
   CHECK(find_protocol("home-region")->ships_to_replicas);
 }

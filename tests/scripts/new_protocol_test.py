@@ -43,8 +43,8 @@ def names_are_refused(tree):
     for name, why in (("2pc", "cannot be"), ("home-region", "is taken"), ("three-phase-commit", "is taken"), ("Easy", "cannot be"), ("easy--commit", "cannot be"),
                       ("easy_commit", "cannot be"), ("-easy", "cannot be"), ("../easy", "cannot be"), ("é", "cannot be"), ("", "cannot be"),
                       ("a" * 33, "cannot be"), ("template", "word of C++"), ("not-eq", "word of C++"), ("orphans", "namespace orphans is taken"),
-                      ("parts", "is there already"), ("commit", "names a protocol"), ("easy-commit", "no row with machines")):
-        base = ("--from", "home-region") if name == "easy-commit" else ("--no-build",)
+                      ("parts", "is there already"), ("commit", "names a protocol"), ("quick-commit", "no row with machines")):
+        base = ("--from", "home-region") if name == "quick-commit" else ("--no-build",)
         expect_refused(tree, before, why, *base, "--", name)
     expect_refused(tree, before, "see scripts/new-protocol --help", "easy", "--nonsense")
     expect_refused(tree, before, "--title", "easy", "--title", 'a "b"', "--no-build")
@@ -56,7 +56,7 @@ def unsaved_changes_are_kept(tree):
     registry = tree / "protocols/registry.cpp"
     text = registry.read_text()
     registry.write_text(text + "// mine\n")
-    expect_refused(tree, snapshot(tree), "in no commit", "easy-commit", "--no-build")
+    expect_refused(tree, snapshot(tree), "in no commit", "quick-commit", "--no-build")
     registry.write_text(text)
 
 
@@ -100,22 +100,22 @@ def what_fails_leaves_nothing(tree, scratch):
     before = snapshot(tree)
     build = scratch / "fails"
     made_up_build(build, command="echo no such luck; false")
-    code, output = new_protocol(tree, "easy-commit", build=build)
+    code, output = new_protocol(tree, "quick-commit", build=build)
     check(code == 1 and "no such luck" in output and "Nothing is changed." in output, f"a build that fails: {code}\n{output}")
     check(snapshot(tree) == before, "a build that fails leaves something")
     made_up_build(build)
     program(build / "tests/explore/test_states", "echo gone wrong; exit 1")
-    code, output = new_protocol(tree, "easy-commit", build=build)
+    code, output = new_protocol(tree, "quick-commit", build=build)
     check(code == 1 and "gone wrong" in output and snapshot(tree) == before, f"states files that fail: {code}\n{output}")
     program(build / "tests/explore/test_states", "exit 0")
-    code, output = new_protocol(tree, "easy-commit", build=build)
-    check(code == 0 and "scripts/protocol-check easy-commit" in output, f"a build that works: {code}\n{output}")
+    code, output = new_protocol(tree, "quick-commit", build=build)
+    check(code == 0 and "scripts/protocol-check quick-commit" in output, f"a build that works: {code}\n{output}")
     git(tree, "checkout", "--", "protocols")
     git(tree, "clean", "-fdq", "protocols")
     for order in (signal.SIGINT, signal.SIGTERM):
         began = scratch / f"pid{order}"
         made_up_build(build, command=f"echo $$$$ > {began}; exec sleep 600")
-        code, output = interrupt([str(tree / "scripts/new-protocol"), "easy-commit"], began, {"GEOCOMMIT_BUILD": str(build)}, order)
+        code, output = interrupt([str(tree / "scripts/new-protocol"), "quick-commit"], began, {"GEOCOMMIT_BUILD": str(build)}, order)
         check(code == 130 and "interrupted" in output, f"interrupted: status {code}\n{output}")
         check(snapshot(tree) == before, "interrupted, it leaves something")
         check(began.exists() and is_gone(int(began.read_text())), "interrupted, its build goes on")

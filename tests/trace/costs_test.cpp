@@ -36,6 +36,11 @@ TEST_CASE("the closed forms are the published ones") {
   CHECK(three.messages == 18);
   CHECK(three.forced_writes == 11);
   CHECK(three.delays_to_decision == 4);
+  const CostRow easy =
+      find_protocol("easy-commit")->commit_cost(3);  // N^2 + 3N; and a record before the decision leaves.
+  CHECK(easy.messages == 18);
+  CHECK(easy.forced_writes == 8);
+  CHECK(easy.delays_to_decision == 2);
 }
 
 }  // namespace geocommit::trace

@@ -1,8 +1,11 @@
 // Planted mutants: builds with a known bug must be caught, or the invariants prove nothing (pitfall 33).
+#include <algorithm>
 #include <catch2/catch.hpp>
+#include <iterator>
 
 #include "engine/lock_manager.h"
 #include "engine/resource_manager.h"
+#include "protocols/easy_commit/easy_commit.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 #include "tests/trace/script.h"
@@ -141,6 +144,101 @@ class CountsRestarted final : public CommitMachine {
   std::unique_ptr<CommitMachine> real_;
 };
 
+/// A machine that is told something else than what arrives.
+template <class Change>
+class Misled final : public CommitMachine {
+ public:
+  explicit Misled(std::unique_ptr<CommitMachine> real) : real_(std::move(real)) {}
+  void step(Instant now, const Input& input, Outbox& out) override {
+    Input changed = input;
+    Change{}(changed);
+    real_->step(now, changed, out);
+  }
+  [[nodiscard]] std::string describe() const override { return real_->describe(); }
+  void hash_state(std::string& out) const override { real_->hash_state(out); }
+  [[nodiscard]] SiteState site_state() const override { return real_->site_state(); }
+  [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override {
+    return std::make_unique<Misled>(real_->clone());
+  }
+
+ private:
+  std::unique_ptr<CommitMachine> real_;
+};
+
+/// A site keeps what it has been told to itself.
+struct KeepsIt {
+  void operator()(const Input& /*input*/, Outbox& real, Outbox& out) const {
+    std::copy_if(real.begin(), real.end(), std::back_inserter(out), [](const Output& output) {
+      const auto* send = std::get_if<Send>(&output);
+      return send == nullptr || send->message.kind != raw(easy_commit::Kind::decision);
+    });
+  }
+};
+
+/// A coordinator that restarts without an outcome presumes abort, as 2PC's may.
+struct PresumesAbort {
+  void operator()(const Input& input, Outbox& real, Outbox& out) const {
+    if (std::holds_alternative<Recovered>(input)) {
+      out.emplace_back(Decide{Outcome::abort, Reason::recovery});
+      out.emplace_back(Forget{});
+      return;
+    }
+    out.insert(out.end(), real.begin(), real.end());
+  }
+};
+
+/// A restarted coordinator takes the first restarted site's ignorance for everybody's.
+struct FirstInDoubtDecides {
+  void operator()(Input& input) const {
+    if (auto* in = std::get_if<Received>(&input);
+        in != nullptr && in->message.kind == raw(easy_commit::Kind::in_doubt)) {
+      in->message.kind = raw(easy_commit::Kind::answer);
+      in->message.outcome = Outcome::abort;
+      in->message.state = SiteState::aborted;
+    }
+  }
+};
+
+/// A restarted site takes a commit that was sent to its earlier life, as if it were durable with its sender.
+struct TakesTheStale {
+  void operator()(Input& input) const {
+    if (auto* in = std::get_if<Received>(&input); in != nullptr &&
+                                                  in->message.kind == raw(easy_commit::Kind::decision) &&
+                                                  in->message.outcome == Outcome::commit) {
+      in->message.kind = raw(easy_commit::Kind::answer);
+      in->message.state = SiteState::committed;
+    }
+  }
+};
+
+template <class Change, Role kRole>
+Protocol mislead_easy_commit() {
+  Protocol row = *find_protocol("easy-commit");
+  row.make = [](Role role, const TxnContext& context) -> std::unique_ptr<CommitMachine> {
+    auto real = easy_commit::make(role, context);
+    if (role != kRole) {
+      return real;
+    }
+    return std::make_unique<Misled<Change>>(std::move(real));
+  };
+  return row;
+}
+
+// C tells P1 alone and dies; P1 commits, and dies.
+constexpr const char* kOnlyOneTold =
+    "> use easy-commit 3\n> at C decision-sent-to-one crash C\n> begin\n> run 40\n> crash P1\n> run 3000\n> finish\n";
+// C dies with its record lost; the sites commit.
+constexpr const char* kRecordLost =
+    "> use easy-commit 2\n> begin\n> run 25\n> crash C\n> run 200\n> restart C\n> run\n> finish\n";
+// ... and P1 with it, before it hears anything.
+constexpr const char* kOneInDoubt =
+    "> use easy-commit 2\n> begin\n> run 25\n> crash C\n> crash P1\n> run 75\n> restart P1\n> restart C\n> run\n"
+    "> finish\n";
+// C tells P1 alone, and both die; P2 concludes abort. P1 is back before what was sent to it arrives.
+constexpr const char* kStale =
+    "> use easy-commit 2\n> hold DECISION C P1 1\n> at C decision-sent-to-one crash C\n> begin\n> run 100\n> crash P1\n"
+    "> run 3000\n> restart P1\n> release\n> run\n> finish\n";
+
 constexpr const char* kHappy = "> use 2pc 3\n> begin\n> run\n> finish\n";
 constexpr const char* kLostDecision = "> use 2pc 3\n> drop DECISION C P3\n> begin\n> run 2000\n> finish\n";
 constexpr const char* kInDoubt = "> use 2pc 3\n> at C decision-sent-to-one crash C\n> begin\n> run 2000\n> finish\n";
@@ -199,7 +297,8 @@ bool caught(const char* script, const Protocol& mutant) {
 }  // namespace
 
 TEST_CASE("the real machines pass the scripts that the mutants fail") {
-  for (const char* script : {kHappy, kLostDecision, kInDoubt, kErased, kRestartedInPc}) {
+  for (const char* script :
+       {kHappy, kLostDecision, kInDoubt, kErased, kRestartedInPc, kOnlyOneTold, kRecordLost, kOneInDoubt, kStale}) {
     const ScriptResult result = run_script(script);
     CAPTURE(result.text);
     CHECK(result.errors.empty());
@@ -289,6 +388,30 @@ TEST_CASE("a 3PC that counts the states of restarted sites is caught") {
     return std::make_unique<CountsRestarted>(std::move(real));
   };
   CHECK(caught(kRestartedInPc, mutant));
+}
+
+// Mutant commit-not-forwarded: an EasyCommit site commits and does not send the decision on. Caught by: a split, when
+// whoever was told dies.
+TEST_CASE("an EasyCommit site that does not send the decision on is caught") {
+  CHECK(caught(kOnlyOneTold, mutate<KeepsIt, Role::participant>("easy-commit")));
+}
+
+// Mutant easy-commit-presumes-abort: a restarted EasyCommit coordinator without an outcome aborts. Caught by: a split,
+// its record having been lost behind its decision.
+TEST_CASE("an EasyCommit coordinator that presumes abort is caught") {
+  CHECK(caught(kRecordLost, mutate<PresumesAbort, Role::coordinator>("easy-commit")));
+}
+
+// Mutant first-in-doubt-decides: a restarted EasyCommit coordinator aborts when one site is in doubt. Caught by: a
+// split from the site that has committed.
+TEST_CASE("an EasyCommit coordinator that does not hear everybody is caught") {
+  CHECK(caught(kOneInDoubt, mislead_easy_commit<FirstInDoubtDecides, Role::coordinator>()));
+}
+
+// Mutant stale-commit-taken: a restarted EasyCommit site takes a commit that was sent to its earlier life. Caught by: a
+// split from the site that has concluded abort meanwhile.
+TEST_CASE("an EasyCommit site that takes what was sent to its earlier life is caught") {
+  CHECK(caught(kStale, mislead_easy_commit<TakesTheStale, Role::participant>()));
 }
 
 }  // namespace geocommit::trace
