@@ -1,5 +1,7 @@
 #include "experiment/protocol_list.h"
 
+#include <cstdlib>
+
 #include "config/strict_yaml.h"
 #include "os/console.h"
 #include "protocols/registry.h"
@@ -27,20 +29,34 @@ std::string_view text_of(CommitPoint point) {
   GC_CHECK(false);
 }
 
-/// "4N" from the table's numbers for n = 3 and n = 4: every cost is linear in N.
-std::string linear(std::uint32_t at_3, std::uint32_t at_4) {
-  const std::uint32_t slope = at_4 - at_3;
-  const std::int64_t rest = std::int64_t{at_3} - 3 * std::int64_t{slope};
-  std::string out = slope == 0 ? "" : (slope == 1 ? "" : std::to_string(slope)) + "N";
-  if (rest != 0 || slope == 0) out += (slope != 0 && rest > 0 ? "+" : "") + std::to_string(rest);
+/// "N²+3N" from a cost's numbers for N = 3, 4 and 5: none grows faster than the square of N.
+std::string in_terms_of_n(std::int64_t at_3, std::int64_t at_4, std::int64_t at_5) {
+  // Of twice the cost, whose coefficients are whole: N (N - 1) / 2 is one, too.
+  const std::int64_t square = at_5 - 2 * at_4 + at_3;
+  const std::int64_t slope = 2 * (at_4 - at_3) - 7 * square;
+  const std::int64_t rest = 2 * at_3 - 9 * square - 3 * slope;
+  std::string out;
+  const auto add = [&](std::int64_t twice, const std::string& power) {
+    const bool whole = twice % 2 == 0;
+    const std::string number = std::to_string(whole ? std::abs(twice) / 2 : std::abs(twice));
+    if (twice != 0 || (out.empty() && power.empty())) {
+      out += twice < 0 ? "-" : out.empty() ? "" : "+";
+      out += (number == "1" && !power.empty() ? "" : number) + power + (whole ? "" : "/2");
+    }
+  };
+  add(square, "N²");
+  add(slope, "N");
+  add(rest, "");
   return out;
 }
 
 std::string costs(const Protocol& p) {
-  const CostRow a = p.commits_as().commit_cost(3);
-  const CostRow b = p.commits_as().commit_cost(4);
-  return linear(a.messages, b.messages) + " messages, " + linear(a.forced_writes, b.forced_writes) +
-         " forced writes, " + std::to_string(a.delays_to_decision) + " delays to the decision";
+  const auto cost = [&](auto member) {
+    const auto at = [&](std::uint32_t n) { return std::int64_t{p.commits_as().commit_cost(n).*member}; };
+    return in_terms_of_n(at(3), at(4), at(5));
+  };
+  return cost(&CostRow::messages) + " messages, " + cost(&CostRow::forced_writes) + " forced writes, " +
+         std::to_string(p.commits_as().commit_cost(3).delays_to_decision) + " delays to the decision";
 }
 
 std::string in_full(const Protocol& p) {

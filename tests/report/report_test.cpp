@@ -280,6 +280,7 @@ TEST_CASE("the list of protocols gives costs in N") {
   INFO(*list);
   CHECK(list->find("4N messages, 2N+1 forced writes, 2 delays") != std::string::npos);
   CHECK(list->find("6N messages, 3N+2 forced writes, 4 delays") != std::string::npos);
+  CHECK(list->find("N²+3N messages, 2N+2 forced writes, 2 delays") != std::string::npos);
   const auto one = print_protocols("3pc");
   REQUIRE(one);
   CHECK(one->find("never splits under  crashes\n") != std::string::npos);
