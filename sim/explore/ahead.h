@@ -77,7 +77,9 @@ class Ahead {
   }
 
  private:
-  static constexpr std::size_t kLeast = 64, kMost = 8192, kGroup = 32;  // States.
+  static constexpr std::size_t kLeast = 64, kMost = 8192;  // States.
+  /// Of states that one thread looks at: neighbours ask for much the same, which it remembers.
+  static constexpr std::size_t kGroup = 256;
 
   Crew crew_;
   const Visited& visited_;

@@ -14,7 +14,7 @@ bool NodeModel::does_nothing(std::size_t node, StateNumber number, MessageNumber
   }
   try {
     Life life(*this, node, from);
-    if (node == 0 && from.epoch == Epoch{1}) {
+    if (coordinates(node) && from.epoch == Epoch{1}) {
       life.begin();
     }
     for (const NodeInput& past : from.inputs) {

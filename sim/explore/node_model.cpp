@@ -80,7 +80,7 @@ NodeModel::NodeModel(const Options& options, std::set<std::string> not_inert)
     state.epoch = Epoch{1};
     Life life(*this, node, state);
     life.forget_step();
-    if (node == 0) {
+    if (coordinates(node)) {
       life.begin();
     }
     initial_.push_back(finish(node, life, std::move(state)));
@@ -90,8 +90,8 @@ NodeModel::NodeModel(const Options& options, std::set<std::string> not_inert)
 NodeModel::~NodeModel() = default;
 
 NodeId NodeModel::id(std::size_t node) const {
-  return node == 0 ? directory_.coordinator(RegionId{0})
-                   : directory_.agent(RegionId{static_cast<std::uint32_t>(node - 1)}, 0);
+  return coordinates(node) ? directory_.coordinator(RegionId{0})
+                           : directory_.agent(RegionId{static_cast<std::uint32_t>(node - 1)}, 0);
 }
 
 std::size_t NodeModel::node_of(NodeId id) const {
@@ -132,7 +132,7 @@ NodeStep NodeModel::compute(std::size_t node, StateNumber number, NodeInput inpu
   }
   Life life(*this, node, from);
   // Begin leads into the coordinator's first state, and is over in later ones.
-  if (node == 0 && from.epoch == Epoch{1}) {
+  if (coordinates(node) && from.epoch == Epoch{1}) {
     life.begin();
   }
   for (const NodeInput& past : from.inputs) {

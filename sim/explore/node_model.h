@@ -77,6 +77,9 @@ class NodeModel {
   ~NodeModel();
 
   [[nodiscard]] std::size_t nodes() const { return options_.participants + 1; }
+  /// Of the node's machines in the transaction that is searched.
+  [[nodiscard]] static Role role(std::size_t node) { return node == 0 ? Role::coordinator : Role::participant; }
+  [[nodiscard]] static bool coordinates(std::size_t node) { return role(node) == Role::coordinator; }
   /// The coordinator has begun; the rest wait.
   [[nodiscard]] const std::vector<NodeStep>& initial() const { return initial_; }
   /// Of tables that are frozen only what is known; then several threads may ask.
@@ -139,7 +142,9 @@ class NodeModel {
   [[nodiscard]] bool inert_is_symmetric();
 
   // For people.
-  [[nodiscard]] std::string name(std::size_t node) const { return node == 0 ? "C" : "P" + std::to_string(node); }
+  [[nodiscard]] std::string name(std::size_t node) const {
+    return coordinates(node) ? "C" : "P" + std::to_string(node);
+  }
   [[nodiscard]] std::string text(MessageNumber number) const;
   [[nodiscard]] std::string timer_name(std::uint8_t timer) const;
   [[nodiscard]] const std::string& describe(std::size_t node, StateNumber state) const {

@@ -171,14 +171,18 @@ class Search {
     }
     if (world_.blocks(state)) {
       ++report_.blocking;
-      bool all_in_doubt = true;
+      bool all_in_doubt = true, coordinator_down = false;
       std::size_t sites_down = 0;
-      for (std::size_t node = 1; node < world_.nodes(); ++node) {
+      for (std::size_t node = 0; node < world_.nodes(); ++node) {
         const NodeProperties& p = world_.properties(state, node);
+        if (NodeModel::coordinates(node)) {
+          coordinator_down = !p.up;
+          continue;
+        }
         all_in_doubt = all_in_doubt && (!p.up || p.in_doubt);
         sites_down += p.up ? 0 : 1;
       }
-      const bool classic = !world_.properties(state, 0).up && sites_down > 0 && all_in_doubt;
+      const bool classic = coordinator_down && sites_down > 0 && all_in_doubt;
       const std::string what = classic ? "coordinator and a participant dead, all survivors in doubt"
                                        : "a live participant in doubt that cannot find out";
       if (std::none_of(report_.blocked.begin(), report_.blocked.end(),

@@ -142,7 +142,7 @@ std::string World::judge_end(const State& state) const {
     if (p.locks) {
       return name + " holds a lock after heal and drain";
     }
-    if (node == 0 || model_->only_reads(node)) {
+    if (NodeModel::coordinates(node) || model_->only_reads(node)) {
       continue;
     }
     if (state.commit && !(p.committed && p.applied == 1)) {
@@ -160,8 +160,8 @@ std::string World::judge_end(const State& state) const {
 
 bool World::blocks(State state) {
   const auto in_doubt = [&] {
-    for (std::size_t node = 1; node < nodes(); ++node) {
-      if (properties(state, node).up && properties(state, node).in_doubt) {
+    for (std::size_t node = 0; node < nodes(); ++node) {
+      if (!NodeModel::coordinates(node) && properties(state, node).up && properties(state, node).in_doubt) {
         return true;
       }
     }

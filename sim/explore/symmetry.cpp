@@ -108,7 +108,7 @@ StateNumber NodeModel::rename_state(std::size_t node, StateNumber number, std::s
   } else {
     try {
       Life life(*this, target, state);
-      if (target == 0 && state.epoch == Epoch{1}) {
+      if (coordinates(target) && state.epoch == Epoch{1}) {
         life.begin();
       }
       for (const NodeInput& input : state.inputs) {

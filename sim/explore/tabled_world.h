@@ -309,7 +309,7 @@ class TabledWorld {
   }
 
   mutable bool losses_left_out_{};
-  Memo settled_;
+  Memo settled_{1U << 14U};
 };
 
 }  // namespace geocommit::explore

@@ -84,7 +84,7 @@ void collect(const NodeModel& model, Table (&roles)[2]) {
       return;  // From anywhere to (down).
     }
     const std::string next = short_state(model, node, step.next);
-    Cell& cell = roles[node == 0 ? 0 : 1][short_state(model, node, from)][short_input(model, input)];
+    Cell& cell = roles[NodeModel::coordinates(node) ? 0 : 1][short_state(model, node, from)][short_input(model, input)];
     cell.next.insert(next);
     std::set<std::string> sent;
     for (const MessageNumber number : step.sent) {

@@ -193,7 +193,7 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
     out.push_back({ActionKind::force, to, 0, 0, 0});
   }
   timer_actions(state, node, out);
-  if (node == 0 && state.left.wounds > 0 && p.open) {
+  if (NodeModel::coordinates(node) && state.left.wounds > 0 && p.open) {
     out.push_back({ActionKind::wound, to, 0, 0, 0});
   }
 }
@@ -205,7 +205,8 @@ void World::crash_actions(const State& state, std::size_t node, std::vector<Acti
   }
   std::size_t outgoing = 0;
   // The search begins behind the first step: that the crash came between its sends is the loss of what had not left.
-  const bool loses = !sent_arrives_ || (node == 0 && state.node[0] == model_->initial()[0].next);
+  const bool loses =
+      !sent_arrives_ || (NodeModel::coordinates(node) && state.node[node] == model_->initial()[node].next);
   for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]) && loses; ++i) {
     outgoing += model_->message(state.message[i]).from == node ? 1 : 0;
   }

@@ -99,9 +99,9 @@ class World {
   Ends* ends_{};
   mutable bool losses_left_out_{};
   static constexpr std::uint8_t kMeddles = 0xff;
-  Memo alone_;                      ///< others_without, by what it depends on.
+  Memo alone_{1U << 18U};           ///< others_without, by what it depends on.
   std::size_t waiting_{kNodesMax};  ///< Within others_without: the node that does not act yet.
-  Memo settled_;                    ///< Repaired states that end well.
+  Memo settled_{1U << 14U};         ///< Repaired states that end well.
   std::vector<Action> actions_;
   std::vector<State> closure_;        ///< Within others_without: still to be searched on.
   std::vector<Bytes> closure_bytes_;  ///< The first closure_met_ of them: what was met.
