@@ -36,6 +36,7 @@ struct EngineOptions {
   NodeId self;
   Epoch epoch;                                      ///< This start's; already forced by the runtime.
   const Protocol* protocol{};                       ///< The run's row; never null.
+  ProtocolOptions protocol_options{};               ///< Of that row.
   std::span<const Protocol> rows{all_protocols()};  ///< What a wire id names; tests plant mutants here.
   const Directory* directory{};                     ///< Outlives the engine.
   Timeouts timeouts;

@@ -64,7 +64,10 @@ void Execution::execute_with_locks(TxnEntry& entry) {
       return deny(entry, refused);
     }
   }
-  const Executed result = resources_->execute(entry.descriptor);
+  Executed result = resources_->execute(entry.descriptor);
+  if (result.vote == Vote::read_only && !entry.may_vote_read_only) {
+    result.vote = Vote::yes;
+  }
   entry.versions = resources_->versions(entry.descriptor.operations);
   entry.reads = reads_of(entry);
   entry.executed = true;

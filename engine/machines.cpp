@@ -142,7 +142,10 @@ void Machines::perform(TxnEntry& entry, SetTimer& output) {
 
 void Machines::perform(TxnEntry& entry, CancelTimer& output) { cancel_timer(entry, output.timer); }
 
-void Machines::perform(TxnEntry& entry, Execute& /*output*/) { execution_.execute(entry); }
+void Machines::perform(TxnEntry& entry, Execute& output) {
+  entry.may_vote_read_only = output.read_only;
+  execution_.execute(entry);
+}
 
 void Machines::perform(TxnEntry& entry, ReleaseLocks& /*output*/) { execution_.release(entry); }
 

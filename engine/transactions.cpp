@@ -48,8 +48,11 @@ void put(std::string& out, const TxnEntry& entry) {
 TxnEntry& Transactions::add(TxnDescriptor descriptor, Role role, const Protocol& protocol) {
   GC_CHECK(protocol.has_role(role));
   auto entry = std::make_unique<TxnEntry>();
-  TxnContext context{descriptor.txn, context_.self(), descriptor.coordinator, descriptor.cohort,
-                     context_.options().timeouts};
+  TxnContext context{
+      descriptor.txn, context_.self(), descriptor.coordinator, descriptor.cohort, context_.options().timeouts, {}};
+  if (protocol.wire_id == context_.options().protocol->wire_id) {
+    context.options = context_.options().protocol_options;
+  }
   entry->machine = protocol.make(role, context);
   entry->descriptor = std::move(descriptor);
   entry->role = role;

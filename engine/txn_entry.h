@@ -41,7 +41,8 @@ struct TxnEntry {
   // Participant.
   /// PREPARE was fenced: Execute is answered NO, for this reason.
   std::optional<Reason> refused;
-  bool executed{};  ///< Executed was delivered: the vote is settled here.
+  bool may_vote_read_only{true};  ///< Execute::read_only
+  bool executed{};                ///< Executed was delivered: the vote is settled here.
   bool read_only{};
   bool waiting{};  ///< For locks.
   TimerToken lock_timer{};

@@ -44,7 +44,7 @@ void check_origins(const Settings& settings, const Node& load, const std::vector
 void check_faults(const Experiment& experiment, const Settings& s, const std::vector<std::string>& regions,
                   Mistakes& mistakes) {
   const Directory directory(regions, s.sites_per_region, s.placement, s.keys_per_participant);
-  const FaultScene scene{&directory, experiment.protocols.front(), s.warmup, s.duration, experiment.seed, 1};
+  const FaultScene scene{&directory, experiment.protocols.front().row, s.warmup, s.duration, experiment.seed, 1};
   if (auto faults = resolve_faults(s.faults, scene); !faults) mistakes.add(faults.error());
   for (const FaultEntry& entry : s.faults) {
     const bool crashes = entry.form == FaultForm::crash ||

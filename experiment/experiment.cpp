@@ -111,28 +111,6 @@ yaml::Reader<Keys> key_distribution() {
   };
 }
 
-yaml::Reader<std::vector<const Protocol*>> protocol_list() {
-  const auto one = [](const Node& node) -> Result<const Protocol*> {
-    if (node.is_scalar()) {
-      if (const Protocol* protocol = find_protocol(node.text())) return protocol;
-    }
-    std::vector<std::string> names;
-    for (const Protocol& protocol : all_protocols()) names.emplace_back(protocol.name);
-    return yaml::not_one_of(node, names);
-  };
-  return [one](const Node& node) -> Result<std::vector<const Protocol*>> {
-    auto list = yaml::list_of<const Protocol*>(one, 1, 32)(node);
-    if (!list) return list;
-    const auto items = node.items();
-    for (std::size_t i = 0; i < list->size(); ++i) {
-      for (std::size_t j = 0; j < i; ++j) {
-        if ((*list)[i] == (*list)[j]) return items[i].error("expected each protocol once, found it again");
-      }
-    }
-    return list;
-  };
-}
-
 void read_data(MapReader& root, Settings& out) {
   const auto node = root.take("data");
   if (!node) return;
@@ -304,7 +282,7 @@ Result<void> read_top(const Node& root, Experiment& out, Settings& settings, std
   map.required("name", out.name, yaml::identifier());
   map.required("topology", settings.topology, yaml::string(1024));
   map.optional("emulation", out.emulation, yaml::one_of<EmulationKind>({kEmulations.begin(), kEmulations.end()}));
-  map.required("protocols", out.protocols, protocol_list());
+  map.required("protocols", out.protocols, protocol_choices());
   read_settings(map, settings);
   std::int64_t repetitions = 1;
   std::int64_t seed = 42;

@@ -16,6 +16,7 @@
 #include "config/strict_yaml.h"
 #include "engine/engine.h"
 #include "experiment/fault_file.h"
+#include "experiment/protocol_choice.h"
 #include "protocols/directory.h"
 #include "protocols/registry.h"
 #include "runtime/node_config.h"
@@ -63,7 +64,7 @@ struct SweepPoint {
 struct Experiment {
   std::string name;
   EmulationKind emulation{EmulationKind::automatic};
-  std::vector<const Protocol*> protocols;
+  std::vector<ProtocolChoice> protocols;
   std::uint32_t repetitions{1};
   std::uint64_t seed{42};
   std::vector<SweepPoint> points;                                       ///< Never empty.

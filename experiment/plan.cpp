@@ -175,11 +175,11 @@ std::vector<std::string> distinct_topologies(const Experiment& experiment, std::
 
 void add_cells(Plan& plan, std::size_t point) {
   for (std::uint32_t repetition = 1; repetition <= plan.experiment.repetitions; ++repetition) {
-    for (const Protocol* protocol : plan.experiment.protocols) {
-      std::string id(protocol->name);
+    for (const ProtocolChoice& protocol : plan.experiment.protocols) {
+      std::string id = file_part(protocol.label);
       if (plan.experiment.points.size() > 1) id += "-p" + std::to_string(point + 1);
       id += "-r" + std::to_string(repetition);
-      plan.cells.push_back({std::move(id), protocol, point, repetition});
+      plan.cells.push_back({std::move(id), protocol.row, point, repetition, protocol.options, protocol.label});
     }
   }
 }
@@ -253,6 +253,16 @@ std::string describe(const SweepPoint& point) {
   return out;
 }
 
+namespace {
+
+/// ", 2pc with read_only=false"; empty: all as standard.
+std::string options_in(const Cell& cell) {
+  const std::string options = text_of(cell.protocol->options, cell.options);
+  return options.empty() ? "" : ", " + std::string(cell.protocol->name) + " with " + options;
+}
+
+}  // namespace
+
 std::string describe(const Plan& plan) {
   const Experiment& e = plan.experiment;
   const Settings& s = e.points.front().settings;
@@ -278,7 +288,7 @@ std::string describe(const Plan& plan) {
     const Settings& c = plan.point(cell).settings;
     const std::string swept = describe(plan.point(cell));
     out += "  " + cell.id + "  warmup " + yaml::format_duration(c.warmup) + ", duration " +
-           yaml::format_duration(c.duration) + (swept.empty() ? "" : ", " + swept) + "\n";
+           yaml::format_duration(c.duration) + (swept.empty() ? "" : ", " + swept) + options_in(cell) + "\n";
   }
   return out + describe_faults(plan);
 }

@@ -18,6 +18,8 @@ struct Cell {
   const Protocol* protocol{};
   std::size_t point{};
   std::uint32_t repetition{1};  ///< From 1.
+  ProtocolOptions options{};    ///< Of the protocol.
+  std::string label{};          ///< ProtocolChoice::label
 };
 
 /// A WAN and every process on it: agents, coordinators, and a client per region that originates load.

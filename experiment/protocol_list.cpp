@@ -71,6 +71,10 @@ std::string in_full(const Protocol& p) {
   out += "\n";
   if (p.ships_to_replicas)
     out += "  replicated placement: writes go to the home region and are shipped outward in order\n";
+  for (const OptionRow& option : p.options) {
+    out += "  option " + std::string(option.name) + ": " + allowed_of(option) + " (" +
+           text_of(option, option.standard) + ")  " + std::string(option.help) + "\n";
+  }
   out += "  protocol points";
   for (const std::string_view point : p.commits_as().points) out += " " + std::string(point);
   return out + "\n  more         protocols/" + std::string(p.folder) + "/README.md\n";

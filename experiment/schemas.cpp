@@ -11,6 +11,40 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json schema_of(const OptionRow& option) {
+  Json out = Json::object();
+  switch (option.type) {
+    case OptionType::boolean:
+      out["type"] = "boolean";
+      out["default"] = option.standard != 0;
+      break;
+    case OptionType::integer:
+      out["type"] = "integer";
+      out["minimum"] = option.least;
+      out["maximum"] = option.most;
+      out["default"] = option.standard;
+      break;
+  }
+  out["description"] = std::string(option.help);
+  return out;
+}
+
+/// A name; or a map of one, whose value is a map of that row's options.
+Json protocol_choices_schema() {
+  Json out = Json::array({Json{{"$ref", "#/definitions/protocol"}}});
+  for (const Protocol& protocol : all_protocols()) {
+    Json options = Json::object();
+    for (const OptionRow& option : protocol.options) options[std::string(option.name)] = schema_of(option);
+    options["label"] = {{"type", "string"}, {"description", "What it is called in tables, metrics and files"}};
+    const Json of_row = {{"type", "object"}, {"additionalProperties", false}, {"properties", options}};
+    out.push_back({{"type", "object"},
+                   {"additionalProperties", false},
+                   {"required", Json::array({std::string(protocol.name)})},
+                   {"properties", {{std::string(protocol.name), of_row}}}});
+  }
+  return out;
+}
+
 Json experiment_schema() {
   Json out = Json::parse(report_asset("schema_experiment"));
   Json protocols = Json::array();
@@ -18,6 +52,7 @@ Json experiment_schema() {
   Json classes = Json::array();
   for (const auto& [name, bit] : message_classes()) classes.push_back(name);
   out["definitions"]["protocol"]["enum"] = std::move(protocols);
+  out["definitions"]["protocol_choice"]["oneOf"] = protocol_choices_schema();
   out["definitions"]["message_class"]["enum"] = std::move(classes);
   return out;
 }

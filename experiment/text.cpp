@@ -143,7 +143,7 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += experiment.emulation == chosen ? "\n" : "   # chosen for " + std::string(name_of(experiment.emulation)) + "\n";
   out += "protocols: [";
   for (std::size_t i = 0; i < experiment.protocols.size(); ++i) {
-    out += (i == 0 ? "" : ", ") + std::string(experiment.protocols[i]->name);
+    out += (i == 0 ? "" : ", ") + to_yaml(experiment.protocols[i]);
   }
   out += "]\ndata:\n  placement: " + std::string(spell(s.placement)) + "\n";
   out += "  sites_per_region: " + std::to_string(s.sites_per_region) + "\n";

@@ -14,6 +14,7 @@ constexpr std::size_t kColumn = 16;
 PredictionInput input_of(const Plan& plan, const Cell& cell, const Directory& directory, bool wan) {
   PredictionInput input;
   input.protocol = cell.protocol;
+  input.options = cell.options;
   input.directory = &directory;
   input.workload = plan.point(cell).settings.workload;
   input.origins = plan.origins(cell);
@@ -69,11 +70,16 @@ std::string placement(PredictionInput input, const Prediction& own) {
          " ms at the client; in one region for all: " + one + "\n";
 }
 
+std::string with_options(const Cell& cell) {
+  const std::string options = text_of(cell.protocol->options, cell.options);
+  return options.empty() ? "" : ", " + options;
+}
+
 std::string block(const Plan& plan, const Cell& cell) {
   const Directory directory = plan.directory(cell);
   PredictionInput input = input_of(plan, cell, directory, true);
   input.force = plan.forced_write(cell);
-  std::string out = "\n" + cell.id + "  " + std::string(cell.protocol->title) + "\n";
+  std::string out = "\n" + cell.id + "  " + std::string(cell.protocol->title) + with_options(cell) + "\n";
   const Prediction all = predict(input);
   if (!all.commit_latency) return out + "  no prediction: " + all.why_not + "\n";
   out += "  " + left("from", kRegionColumn) + right("commit ms", kColumn) + right("at client ms", kColumn) +

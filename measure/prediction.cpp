@@ -86,6 +86,9 @@ class Predictor {
     for (const SiteWork& work : route.sites) {
       geometry.round_trips.push_back(round_trip(route.coordinator_region, directory_.region_of(work.site)));
     }
+    if (!in_.protocol->is_router()) {  // A router's machines are as standard.
+      geometry.options = in_.options;
+    }
     const Timing timing = in_.protocol->commits_as().timing(geometry);
     const auto sites = static_cast<double>(route.sites.size());
     commit_.add(timing.commit_latency, 1);

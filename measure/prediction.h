@@ -15,6 +15,7 @@ namespace geocommit {
 
 struct PredictionInput {
   const Protocol* protocol{};
+  ProtocolOptions options{};  ///< Of that row.
   const Directory* directory{};
   WorkloadSpec workload;
   std::vector<RegionId> origins;  ///< Each offers the same rate. Empty: every region.

@@ -12,6 +12,7 @@
 
 #include "base/ids.h"
 #include "base/time.h"
+#include "protocols/options.h"
 
 namespace geocommit {
 
@@ -124,7 +125,9 @@ struct SetTimer {
 struct CancelTimer {
   std::uint8_t timer{};
 };
-struct Execute {};  ///< Participant: take the locks, check constraints; answered by Executed.
+struct Execute {
+  bool read_only{true};  ///< A site with nothing to write may vote so; else it votes yes.
+};                       ///< Participant: take the locks, check constraints; answered by Executed.
 struct ReleaseLocks {};
 struct Decide {
   Outcome outcome{};
@@ -151,6 +154,7 @@ struct TxnContext {
   NodeId self, coordinator;
   std::vector<Member> cohort;  ///< Participants, ascending by node id; empty for a machine made by an inquiry alone.
   Timeouts timeouts;
+  ProtocolOptions options{};
 };
 
 /// One transaction, seen by one role on one node. The same inputs give the same outputs.

@@ -48,7 +48,7 @@ class Effects {
   void append(LogRecord record) { out_->emplace_back(AppendLog{std::move(record)}); }
   void arm(std::uint8_t timer, Duration after) { out_->emplace_back(SetTimer{timer, after}); }
   void cancel(std::uint8_t timer) { out_->emplace_back(CancelTimer{timer}); }
-  void execute() { out_->emplace_back(Execute{}); }
+  void execute(bool read_only = true) { out_->emplace_back(Execute{read_only}); }
   void release() { out_->emplace_back(ReleaseLocks{}); }
   void decide(Outcome outcome, Reason reason = Reason::none) { out_->emplace_back(Decide{outcome, reason}); }
   void forget() { out_->emplace_back(Forget{}); }

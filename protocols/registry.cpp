@@ -24,6 +24,7 @@ constexpr std::array<Protocol, 4> kProtocols{{
         .safe_under = FaultModel::crashes_and_partitions,
         .commit_point = CommitPoint::forced,
         .ships_to_replicas = false,
+        .options = two_phase_commit::kOptions,
         .route = route_everywhere<two_phase_commit::kWireId>,
         .roles = kTwoRoles,
         .make = two_phase_commit::make,

@@ -50,7 +50,8 @@ struct CostRow {
 struct Geometry {
   std::vector<Duration> round_trips;  ///< Between the coordinator and each participant; never empty.
   Duration force{};                   ///< W: one forced write.
-  bool read_at_one_site{};            ///< It only reads, at one site: lets go with its vote, and nothing is forced.
+  bool read_at_one_site{};            ///< It only reads, at one site, which may let go with its vote.
+  ProtocolOptions options{};          ///< Of the row.
 };
 /// A fault-free transaction without load: no queueing, no jitter, no processing time.
 struct Timing {
@@ -108,6 +109,7 @@ struct Protocol {
   CommitPoint commit_point{CommitPoint::forced};
   bool ships_to_replicas{};    ///< Replicated placement: writes go to the home only and are shipped outward in order.
   std::uint8_t routes_over{};  ///< A router: wire_id of the row whose machines commit its transactions. 0: its own do.
+  OptionTable options{};       ///< What an experiment may set; of machines the row's own, not of what routes over it.
   Route (*route)(const Request& request, const Directory& directory){};  ///< Every row has one.
 
   // Rows with machines. Numbers are places: the first is 1.

@@ -71,14 +71,13 @@ std::string row_of(const CellResult& cell) {
   const std::string blocked = b.all.count == 0 ? "none"
                                                : std::to_string(b.all.count) + ", " + (b.censored > 0 ? ">" : "") +
                                                      figure(std::chrono::duration<double>(b.all.max).count()) + " s";
-  return row({std::string(cell.cell.protocol->name), clients(p.before), clients(p.during), clients(p.after),
-              lock_hold(cell.summary), blocked,
+  return row({cell.cell.label, clients(p.before), clients(p.during), clients(p.after), lock_hold(cell.summary), blocked,
               p.normal_after ? figure(std::chrono::duration<double>(*p.normal_after).count()) + " s" : "-",
               violations_of(cell.summary.verdict)});
 }
 
 std::string details_of(const CellResult& cell) {
-  const std::string name(cell.cell.protocol->name);
+  const std::string& name = cell.cell.label;
   std::string out;
   if (cell.phases) {
     std::vector<std::string> sides;

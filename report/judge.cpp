@@ -91,7 +91,7 @@ CellResult judge_cell(const CellRun& run, CellEvidence evidence, Console& consol
   out.forced_write = forced_write_of(run, evidence);
 
   SummaryInput input;
-  input.protocol = run.cell.protocol->name;
+  input.protocol = run.cell.label;
   input.directory = &directory;
   input.window = &window;
   input.outcomes = &history.outcomes;

@@ -16,7 +16,7 @@ constexpr std::size_t kColumns = 3;   // 34 + 3 x 20 fit 100
 
 /// The repetitions of one protocol at one sweep point.
 struct Column {
-  const Protocol* protocol{};
+  std::string protocol;  ///< Its label.
   std::vector<const CellResult*> cells;
 };
 
@@ -190,7 +190,7 @@ class Table {
   }
   void head() {
     std::string line(kLabelWidth, ' ');
-    for (const Column& column : columns_) line += left(column.protocol->name, kColumnWidth);
+    for (const Column& column : columns_) line += left(column.protocol, kColumnWidth);
     const std::size_t width = kLabelWidth + kColumnWidth * columns_.size();
     out_ += paint(line, Colour::bold, colour_) + "\n" + std::string(width, '-') + "\n";
   }
@@ -318,7 +318,7 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
 }  // namespace
 
 std::string one_line(const CellResult& result, bool colour) {
-  const Verdicts verdict = verdict_of({result.cell.protocol, {&result}});
+  const Verdicts verdict = verdict_of({result.cell.label, {&result}});
   const CellSummary& s = result.summary;
   std::string out = result.cell.id + "  " + paint(verdict.text, verdict.colour, colour) + "  " +
                     std::to_string(s.transactions.committed) + " commits, " + figure(s.load.committed_per_s) + "/s";
@@ -340,10 +340,10 @@ std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, b
   }
   for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
     std::vector<Column> columns;
-    for (const Protocol* protocol : plan.experiment.protocols) {
-      Column column{protocol, {}};
+    for (const ProtocolChoice& protocol : plan.experiment.protocols) {
+      Column column{protocol.label, {}};
       for (const CellResult& cell : cells) {
-        if (cell.cell.protocol == protocol && cell.cell.point == point) column.cells.push_back(&cell);
+        if (cell.cell.label == protocol.label && cell.cell.point == point) column.cells.push_back(&cell);
       }
       if (!column.cells.empty()) columns.push_back(std::move(column));
     }

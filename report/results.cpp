@@ -116,6 +116,15 @@ Json json_of(const Prediction& p) {
   return out;
 }
 
+Json options_json(const Cell& cell) {
+  Json out = Json::object();
+  for (const OptionRow& option : cell.protocol->options) {
+    const std::int32_t value = cell.options.value(option);
+    out[std::string(option.name)] = option.type == OptionType::boolean ? Json(value != 0) : Json(value);
+  }
+  return out;
+}
+
 Json json_of(const EngineStatus& left) {
   return {{"open_at_coordinators", left.open_coordinator},
           {"open_at_participants", left.open_participant},
@@ -188,7 +197,9 @@ Json json_of(const CellResult& r, const Plan& plan) {
   Json out;
   out["cell"] = r.cell.id;
   out["topology"] = plan.topology(r.cell).name();
-  out["protocol"] = r.cell.protocol->name;
+  out["protocol"] = r.cell.label;
+  out["row"] = r.cell.protocol->name;
+  out["options"] = options_json(r.cell);
   out["repetition"] = r.cell.repetition;
   out["sweep"] = sweep;
   out["verdict"] = name_of(s.verdict.judgement);
@@ -260,7 +271,7 @@ constexpr const char* kCsvHeader =
 std::string csv_row(const CellResult& r, const Plan& plan) {
   const CellSummary& s = r.summary;
   std::vector<std::string> f{r.cell.id,
-                             std::string(r.cell.protocol->name),
+                             r.cell.label,
                              std::to_string(r.cell.repetition),
                              describe(plan.point(r.cell)),
                              std::string(name_of(s.verdict.judgement)),

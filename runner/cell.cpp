@@ -148,7 +148,7 @@ Result<CellEvidence> attempt(const CellContext& context, bool& port_taken) {
   if (!ready) return ready.error();
   if (auto prepared = faults.prepare(); !prepared) return prepared.error();
   evidence.started = Clock::now() - began;
-  const std::string protocol(context.cell.protocol->name);
+  const std::string& protocol = context.cell.label;
   if (context.monitor != nullptr) context.monitor->own().cell_runs(context.cell.id, protocol, true);
   fleet.sample_metrics(true);
   fleet.await_scrapes(1);

@@ -111,7 +111,7 @@ class Sampler {
     const Settings& settings = context_.plan.point(context_.cell).settings;
     LiveState state;
     state.cell = context_.cell.id;
-    state.protocol = context_.cell.protocol->name;
+    state.protocol = context_.cell.label;
     state.number = context_.number;
     state.of = context_.of;
     state.elapsed = elapsed;
@@ -164,7 +164,7 @@ void show_router(const CellContext& context) {
   }();
   if (!stats || !stats->has_lateness) return;
   context.monitor->own().router(
-      context.cell.id, std::string(context.cell.protocol->name),
+      context.cell.id, context.cell.label,
       {stats->lateness_p50_us / 1000, stats->lateness_p99_us / 1000, stats->lateness_max_us / 1000});
 }
 

@@ -70,6 +70,8 @@ NodeConfig CellFleet::config_of(const NodeInfo& node) const {
   config.cell = context_.cell.id;
   config.self = node.id;
   config.protocol = context_.cell.protocol->name;
+  config.options = context_.cell.options;
+  config.label = context_.cell.label;
   config.regions = plan.topology(context_.cell).regions();
   config.sites_per_region = s.sites_per_region;
   config.placement = s.placement;

@@ -248,8 +248,7 @@ class Run {
       }
       CellResult result = judge_cell(context.run(), std::move(evidence).value(), context.console);
       failed_ = !result.failure.empty();
-      monitor_.own().cell_judged(result.cell.id, std::string(result.cell.protocol->name), result.summary.verdict,
-                                 result.valid());
+      monitor_.own().cell_judged(result.cell.id, result.cell.label, result.summary.verdict, result.valid());
       monitor_.sample_own();
       if (!interrupted()) monitor_.await_scrapes({kRunnerNode}, 2);
       console_.end_live(one_line(result, console_.coloured()));

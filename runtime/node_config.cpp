@@ -15,6 +15,7 @@
 
 #include "base/identifier.h"
 #include "os/unique_fd.h"
+#include "runtime/protocol_words.h"
 
 namespace geocommit {
 namespace {
@@ -27,7 +28,6 @@ constexpr std::size_t kFaultsMax = 256;
 constexpr std::uint64_t kKeysMax = 1'000'000'000;
 
 std::int64_t ns(Duration duration) { return duration.count(); }
-
 const char* text_of(Placement placement) { return placement == Placement::replicated ? "replicated" : "partitioned"; }
 const char* text_of(LockingPolicy policy) { return policy == LockingPolicy::wound_wait ? "wound-wait" : "no-wait"; }
 const char* text_of(DurabilityKind kind) {
@@ -269,6 +269,10 @@ void read_members(const json& object, NodeConfig& out, std::optional<Error>& pro
   top.get("cell", out.cell);
   top.get<std::uint32_t>("self", out.self.value, 1, 1'000'000);
   top.get("protocol", out.protocol);
+  top.get("label", out.label);
+  std::string options;
+  top.get("options", options);
+  read_protocol_options(out.protocol, options, out.options, problem);
   read_regions(top, out);
   top.get<std::uint32_t>("sites_per_region", out.sites_per_region, 1, 64);
   top.get("placement", out.placement, {Placement::replicated, Placement::partitioned});
@@ -416,6 +420,8 @@ std::string to_json(const NodeConfig& config) {
       {"cell", config.cell},
       {"self", config.self.value},
       {"protocol", config.protocol},
+      {"label", config.label.empty() ? config.protocol : config.label},
+      {"options", text_of_options(config.protocol, config.options)},
       {"regions", config.regions},
       {"sites_per_region", config.sites_per_region},
       {"placement", text_of(config.placement)},

@@ -12,6 +12,7 @@
 #include "base/time.h"
 #include "engine/engine.h"
 #include "protocols/directory.h"
+#include "protocols/options.h"
 #include "runtime/events/settings.h"
 #include "runtime/faults/fault_order.h"
 
@@ -46,7 +47,9 @@ struct NodeConfig {
   std::string secret;  ///< What nodes of the run show each other (runtime/door.h); empty: everybody is let in.
   std::string cell;    ///< "2pc-r1-s0": names the cell in logs.
   NodeId self;
-  std::string protocol;  ///< Registry name.
+  std::string protocol;       ///< Registry name.
+  ProtocolOptions options{};  ///< Of that row.
+  std::string label;          ///< In metrics: what tells it from the same protocol with other options.
   std::vector<std::string> regions;
   std::uint32_t sites_per_region{1};
   Placement placement{Placement::replicated};

@@ -19,6 +19,7 @@ EngineOptions engine_options(const NodeHost& host, const Protocol& protocol, Epo
   options.self = config.self;
   options.epoch = epoch;
   options.protocol = &protocol;
+  options.protocol_options = config.options;
   options.directory = &host.directory();
   options.timeouts = config.timeouts;
   options.lock_wait = config.lock_wait;
@@ -42,7 +43,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
       directory_(host.config().data_directory),
       durability_(host.config().durability),
       self_(*host.directory().find(host.config().self)),
-      telemetry_(host.live(), host.window(), host.directory(), host.config().protocol,
+      telemetry_(host.live(), host.window(), host.directory(), host.config().label,
                  host.directory().regions()[self_.region.value]),
       log_(std::move(opened.log)),
       points_(host.faults(), observers(opened.epoch)) {
@@ -61,7 +62,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
   if (self_.kind == NodeKind::coordinator) {
     host_.transport().set_watermark_source([this] { return engine_->watermark(); });
   }
-  spdlog::info("{}: start {}, {}, {} records to recover{}{}", self_.name, opened.epoch.value, host.config().protocol,
+  spdlog::info("{}: start {}, {}, {} records to recover{}{}", self_.name, opened.epoch.value, host.config().label,
                opened.state.records.size(), opened.state.checkpoint ? " behind a checkpoint" : "",
                opened.tail_cut ? ", a torn tail was cut" : "");
   engine_->recover(std::move(opened.state));

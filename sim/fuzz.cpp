@@ -199,8 +199,11 @@ Reduction shrink(std::uint64_t seed, Reduction from, const std::function<bool(co
 }
 
 std::string replay_arguments(std::uint64_t seed, const Reduction& reduction) {
-  std::string out = "fuzz --seeds " + std::to_string(seed) + " --protocol " +
-                    std::string(draw_case(seed, reduction).spec.protocol->name);
+  const Protocol& row = *draw_case(seed, reduction).spec.protocol;
+  std::string out = "fuzz --seeds " + std::to_string(seed) + " --protocol " + std::string(row.name);
+  if (const std::string options = text_of(row.options, reduction.options); !options.empty()) {
+    out += " --option " + options;
+  }
   if (reduction.regions) {
     out += " --regions " + std::to_string(*reduction.regions);
   }

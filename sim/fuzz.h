@@ -21,6 +21,7 @@ struct Reduction {
   std::optional<std::uint32_t> regions, participants;
   std::optional<Duration> duration;
   std::optional<std::string> protocol;
+  ProtocolOptions options;  ///< Of `protocol`; no seed draws any.
 };
 
 /// The row whose own number of this seed is the largest: a new row takes its share of the seeds, and no other seed

@@ -25,6 +25,7 @@ class Draw {
     spec.seed = case_.seed;
     spec.protocol =
         reduction_.protocol ? find_protocol(*reduction_.protocol) : &draw_protocol(case_.seed, all_protocols());
+    spec.options = reduction_.options;
     (void)random_.next();  // Once the protocol; so that kept seeds stay what they were.
     draw_topology();
     draw_timing();

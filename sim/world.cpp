@@ -97,9 +97,10 @@ World::Impl::Impl(WorldSpec spec, const ObserverOf& observers)
         };
       }
     } else if (std::find(spec_.origins.begin(), spec_.origins.end(), infos[i].region) != spec_.origins.end()) {
-      LoadPlan plan{infos[i].id,    infos[i].region,      std::string(spec_.protocol->name),
-                    spec_.workload, spec_.seed,           spec_.warmup,
-                    spec_.duration, spec_.outcome_timeout};
+      LoadPlan plan{
+          infos[i].id,    infos[i].region,      spec_.label.empty() ? std::string(spec_.protocol->name) : spec_.label,
+          spec_.workload, spec_.seed,           spec_.warmup,
+          spec_.duration, spec_.outcome_timeout};
       const auto at =
           clients_.try_emplace(infos[i].region, *this, spec_.directory, i, std::move(plan), spec_.keep_history).first;
       client_at_[i] = &at->second;
@@ -127,6 +128,7 @@ void World::Impl::start(Node& node) {
   options.self = node.id();
   options.epoch = Epoch{node.epoch};
   options.protocol = spec_.protocol;
+  options.protocol_options = spec_.options;
   options.rows = spec_.rows;
   options.directory = &spec_.directory;
   options.timeouts = spec_.timeouts;

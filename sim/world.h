@@ -26,6 +26,8 @@ namespace geocommit::sim {
 
 struct WorldSpec {
   const Protocol* protocol{};
+  ProtocolOptions options{};                        ///< Of that row.
+  std::string label{};                              ///< In metrics; empty: the row's name.
   std::span<const Protocol> rows{all_protocols()};  ///< What a wire id names; tests plant mutants here.
   Directory directory;
   LinkMatrix links;  ///< By region.

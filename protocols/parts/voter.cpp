@@ -16,7 +16,7 @@ void Voter::prepare(Effects effects) {
   }
   state_ = State::executing;
   effects.note("prepare-received");
-  effects.execute();
+  effects.execute(read_only_);
 }
 
 Voter::End Voter::executed(Effects effects, Vote vote, Reason reason) {

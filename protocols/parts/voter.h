@@ -33,7 +33,8 @@ class Voter {
     read_only,  ///< Released; nothing more concerns this site.
   };
 
-  explicit Voter(Words words) : words_(words) {}
+  /// read_only: a site that has nothing to write may vote so, and is out of it.
+  explicit Voter(Words words, bool read_only = true) : words_(words), read_only_(read_only) {}
 
   /// Bound already, it votes YES again.
   void prepare(Effects effects);
@@ -66,6 +67,7 @@ class Voter {
   void send_vote(Effects effects, Vote vote, Reason reason, bool retry) const;
 
   Words words_;
+  bool read_only_;
   State state_{State::initial};
   bool prepare_seen_{};  ///< Locks are held, and the coordinator waits for a vote.
   std::vector<Asker> askers_;

@@ -29,7 +29,7 @@ CostRow commit_cost(std::uint32_t participants) { return {4 * participants, 2 * 
 /// does, each one way later than it left.
 Timing timing(const Geometry& geometry) {
   const Duration slowest = *std::max_element(geometry.round_trips.begin(), geometry.round_trips.end());
-  if (geometry.read_at_one_site) {
+  if (geometry.read_at_one_site && geometry.options.on(kReadOnly)) {
     return {slowest};
   }
   const Duration latency = slowest + 2 * geometry.force;

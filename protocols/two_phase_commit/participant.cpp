@@ -16,7 +16,8 @@ class Participant final : public MachineBase {
   /// moment, and from then on the site stays blocked for at most so long.
   explicit Participant(const TxnContext& context)
       : MachineBase(context),
-        voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::commit), raw(Record::abort)}),
+        voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::commit), raw(Record::abort)},
+               context.options.on(kReadOnly)),
         inquiry_(raw(Kind::inquiry), raw(Timer::decision), context.timeouts.resend, context.timeouts.decision) {}
 
   [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Participant>(*this); }

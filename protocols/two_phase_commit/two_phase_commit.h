@@ -38,6 +38,16 @@ inline constexpr std::array<std::string_view, 8> kPoints{
     "prepare-sent",     "votes-collected", "decision-forced",   "decision-sent-to-one",
     "prepare-received", "vote-forced",     "decision-received", "entered_termination"};
 
+inline constexpr OptionRow kReadOnly{
+    1,
+    "read_only",
+    OptionType::boolean,
+    1,
+    0,
+    1,
+    "a transaction that only reads at one site ends there with its vote, without a record and a second phase"};
+inline constexpr std::array<OptionRow, 1> kOptions{kReadOnly};
+
 [[nodiscard]] std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context);
 [[nodiscard]] std::unique_ptr<CommitMachine> make_participant(const TxnContext& context);
 inline constexpr auto make = make_one_of_two<make_coordinator, make_participant>;

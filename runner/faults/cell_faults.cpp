@@ -95,8 +95,7 @@ FaultHands CellFaults::hands() {
 
 void CellFaults::gauge(const NamedFault& fault, int active) {
   if (context_.monitor == nullptr) return;
-  context_.monitor->own().fault(context_.cell.id, std::string(context_.cell.protocol->name), fault.kind, fault.target,
-                                active > 0);
+  context_.monitor->own().fault(context_.cell.id, context_.cell.label, fault.kind, fault.target, active > 0);
 }
 
 void CellFaults::told(const NamedFault& fault, bool begins) {

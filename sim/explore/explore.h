@@ -51,7 +51,8 @@ struct Limits {
 };
 
 struct Options {
-  const Protocol* protocol{};     ///< A row with machines; may be a mutant's.
+  const Protocol* protocol{};  ///< A row with machines; may be a mutant's.
+  ProtocolOptions protocol_options{};
   std::uint32_t participants{3};  ///< 1 to 6.
   std::uint32_t read_only{};      ///< So many of them, the last ones, only read.
   bool lost_tail{};               ///< A crash may lose any suffix of the unsynced log.

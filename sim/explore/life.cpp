@@ -27,6 +27,7 @@ EngineOptions NodeModel::Life::engine_options(const NodeModel& model, std::size_
   options.self = model.id(node);
   options.epoch = epoch;
   options.protocol = &model.row_;
+  options.protocol_options = model.options_.protocol_options;
   options.rows = model.rows_;
   options.directory = &model.directory_;
   // No clock: what counts is how many timeouts a timer lasts. An interval of zero keeps no count of repetitions.

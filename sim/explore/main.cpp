@@ -50,6 +50,7 @@ struct Arguments {
   ConflictOptions conflict;
   std::string protocol, replay_path, save{"results/explored"};
   std::size_t mebibytes{2048};
+  std::vector<std::string> set;  ///< Of the protocol: "read_only=false".
   bool no_reduction{}, no_symmetry{}, failovers{}, no_fencing{}, conflicts{}, no_wait{};
 };
 
@@ -231,6 +232,14 @@ int run(const CLI::App& app, Arguments& arguments) {
                   " expected one of " + names_of(false));
   }
   options.protocol = &row->commits_as();
+  const auto set = read_options(row->name, row->options, arguments.set);
+  if (!set) {
+    return refuse(set.error().message);
+  }
+  options.protocol_options = *set;
+  if (!arguments.set.empty() && (arguments.conflicts || arguments.failovers)) {
+    return refuse("--option is of the search of one transaction: not with --conflict or --failover");
+  }
   if (arguments.failovers && !row->is_router()) {
     return refuse("--failover is of " + names_of(true) + ": only there a home has a master");
   }
@@ -284,6 +293,7 @@ int main(int argc, char** argv) {
       "geocommit explore"};
   Arguments arguments;
   app.add_option("protocol", arguments.protocol, names_of(false));
+  app.add_option("--option", arguments.set, "of the protocol: read_only=false");
   add_bounds(app, arguments.options);
   arguments.options.limits.threads = std::max(1U, std::thread::hardware_concurrency());
   add_limits(app, arguments);

@@ -27,6 +27,11 @@ std::string header(const Options& options) {
   for (const Setting& setting : kSettings) {
     text += " " + std::string(setting.name) + " " + std::to_string(options.bounds.*setting.bound);
   }
+  for (const OptionRow& option : options.protocol->options) {
+    if (const std::int32_t value = options.protocol_options.value(option); value != option.standard) {
+      text += " option " + std::string(option.name) + "=" + text_of(option, value);
+    }
+  }
   return text + " lost-tail " + (options.lost_tail ? "1" : "0") +
          (sent_arrives(options.sent_arrives, *options.protocol) ? " sent-arrives 1" : "");
 }
@@ -41,10 +46,13 @@ bool parse_header(const std::string& line, Options& options) {
     return false;
   }
   options.sent_arrives = false;
+  std::vector<std::string> set;
   while (words >> word >> value) {
     const auto number = static_cast<std::uint32_t>(std::strtoul(value.c_str(), nullptr, 10));
     bool known = true;
-    if (word == "participants") {
+    if (word == "option") {
+      set.push_back(value);
+    } else if (word == "participants") {
       options.participants = number;
     } else if (word == "read-only") {
       options.read_only = number;
@@ -65,6 +73,11 @@ bool parse_header(const std::string& line, Options& options) {
       return false;
     }
   }
+  const auto read = read_options(options.protocol->name, options.protocol->options, set);
+  if (!read) {
+    return false;
+  }
+  options.protocol_options = *read;
   return options.participants > 0 && options.participants < kNodesMax && options.read_only <= options.participants;
 }
 

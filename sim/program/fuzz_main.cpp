@@ -30,6 +30,7 @@ namespace {
 struct Options {
   std::string seeds{"1..100"};
   std::string faults, duration, protocol;
+  std::vector<std::string> set;  ///< Of the protocol: "read_only=false".
   std::uint32_t regions{}, participants{}, jobs{2};
   bool verbose{}, no_shrink{};
 };
@@ -81,11 +82,19 @@ Result<Reduction> parse_reduction(const Options& options) {
   if (options.participants > 0) {
     out.participants = options.participants;
   }
+  if (options.protocol.empty() && !options.set.empty()) {
+    return Error{"--option is of a protocol: say which, with --protocol"};
+  }
   if (!options.protocol.empty()) {
     if (find_protocol(options.protocol) == nullptr) {
       return Error{"--protocol " + options.protocol + ": no such protocol; ./geocommit protocols lists them"};
     }
     out.protocol = options.protocol;
+    const auto read = read_options(out.protocol.value(), find_protocol(options.protocol)->options, options.set);
+    if (!read) {
+      return Error{"--" + read.error().message};
+    }
+    out.options = *read;
   }
   return out;
 }
@@ -295,6 +304,7 @@ int fuzz_main(int argc, char** argv) {
   Options options;
   app.add_option("--seeds", options.seeds, "A..B or A-B, or one seed")->capture_default_str();
   app.add_option("--protocol", options.protocol, "only this one, instead of the one that the seed draws");
+  app.add_option("--option", options.set, "of the protocol, with --protocol: read_only=false");
   app.add_option("--faults", options.faults, "only these of the plan: 0,3 or none");
   app.add_option("--duration", options.duration, "of the load, at most: 400ms");
   app.add_option("--regions", options.regions, "at most");

@@ -23,11 +23,11 @@ void MetricsSeries::begin(const Cell& cell) {
   cell_ = &cell;
   cell_began_ = now_ == kBegin ? now_ : now_ + kBetweenCells;
   faults_ = plan_.faults(cell);
-  own_.cell_runs(cell.id, std::string(cell.protocol->name), true);
+  own_.cell_runs(cell.id, cell.label, true);
 }
 
 void MetricsSeries::sample(Duration since_load, const std::map<std::string, const MetricSet*>& nodes) {
-  const std::string protocol(cell_->protocol->name);
+  const std::string& protocol = cell_->label;
   for (const NamedFault& fault : faults_) {
     if (!fault.first().on.empty()) continue;  // on a protocol point: only the world knows when
     const Duration at = fault.first().at;
@@ -40,7 +40,7 @@ void MetricsSeries::sample(Duration since_load, const std::map<std::string, cons
 }
 
 void MetricsSeries::judged(const Verdict& verdict) {
-  const std::string protocol(cell_->protocol->name);
+  const std::string& protocol = cell_->label;
   for (const NamedFault& fault : faults_) {
     if (fault.first().on.empty()) own_.fault(cell_->id, protocol, fault.kind, fault.target, false);
   }

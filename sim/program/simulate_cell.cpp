@@ -49,6 +49,8 @@ WorldSpec spec_of(const Plan& plan, const Cell& cell) {
   const ResolvedTimeouts& timeouts = plan.timeouts.at(cell.point);
   WorldSpec spec;
   spec.protocol = cell.protocol;
+  spec.options = cell.options;
+  spec.label = cell.label;
   spec.directory = plan.directory(cell);
   spec.links = region_links(plan.topology(cell));
   spec.timeouts = timeouts.protocol;
@@ -174,8 +176,7 @@ void show(const World& world, const std::map<NodeId, std::unique_ptr<Meter>>& me
   }
   for (const auto& [region, client] : world.clients()) {
     clients.push_back(std::make_unique<MetricSet>(client.live()));
-    const Labels labels{{metric::kProtocol, std::string(world.spec().protocol->name)},
-                        {metric::kRegion, directory.regions()[region.value]}};
+    const Labels labels{{metric::kProtocol, world.spec().label}, {metric::kRegion, directory.regions()[region.value]}};
     clients.back()->gauge(metric::kClientOutstanding, labels) = static_cast<double>(client.counts().outstanding);
     nodes[directory.find(client.self())->name] = clients.back().get();
   }
@@ -185,7 +186,7 @@ void show(const World& world, const std::map<NodeId, std::unique_ptr<Meter>>& me
 void sum_up(const Plan& plan, const World& world, const MetricSet& window, const History& history, CellResult& out) {
   const Directory& directory = world.spec().directory;
   SummaryInput input;
-  input.protocol = world.spec().protocol->name;
+  input.protocol = out.cell.label;
   input.directory = &directory;
   input.window = &window;
   input.outcomes = &history.outcomes;
@@ -263,8 +264,8 @@ SimulatedCell simulate_cell(const Plan& plan, const Cell& cell, MetricsSeries* s
   const EventLog::Clock clock = [&in_time] { return in_time != nullptr ? in_time->now() : Instant{1s}; };
   const auto observer_of = [&](NodeId node) -> Observer* {
     const std::string& region = directory.regions()[directory.region_of(node).value];
-    const auto [made, fresh] = meters.emplace(node, std::make_unique<Meter>(directory, std::string(cell.protocol->name),
-                                                                            region, plan.experiment.trace, clock));
+    const auto [made, fresh] =
+        meters.emplace(node, std::make_unique<Meter>(directory, cell.label, region, plan.experiment.trace, clock));
     if (fresh) {
       made->second->telemetry.announce(directory.find(node)->kind, *cell.protocol);
     }

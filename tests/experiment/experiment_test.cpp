@@ -53,7 +53,7 @@ TEST_CASE("a whole file is read as written") {
   CHECK(e.name == "quickstart");
   CHECK(e.emulation == EmulationKind::tun);
   REQUIRE(e.protocols.size() == 3);
-  CHECK(e.protocols[2]->name == "home-region");
+  CHECK(e.protocols[2].row->name == "home-region");
   CHECK(e.repetitions == 2);
   CHECK(e.seed == 7);
   REQUIRE(e.points.size() == 1);
@@ -137,6 +137,56 @@ TEST_CASE("what is written back is read as the same") {
   CHECK(again->points[1].settings.workload.keys == KeyDistribution::hotspot);
 }
 
+TEST_CASE("a protocol may stand twice with other options, and is told apart by a label") {
+  const auto read = parse_experiment(
+      with_line("protocols", "protocols: [2pc, {2pc: {read_only: false}}, {3pc: {label: skeen}}]"), "x.yaml");
+  REQUIRE(read);
+  REQUIRE(read->protocols.size() == 3);
+  CHECK(read->protocols[0].label == "2pc");
+  CHECK(read->protocols[1].row == read->protocols[0].row);
+  CHECK(read->protocols[1].label == "2pc read_only=false");
+  CHECK(file_part(read->protocols[1].label) == "2pc-read_only-false");
+  CHECK(read->protocols[1].options != read->protocols[0].options);
+  CHECK(read->protocols[2].label == "skeen");
+  CHECK(to_yaml(read->protocols[0]) == "2pc");
+  CHECK(to_yaml(read->protocols[1]) == "{2pc: {read_only: false}}");
+  CHECK(to_yaml(read->protocols[2]) == "{3pc: {label: skeen}}");
+  const auto t = resolve_timeouts(read->points[0].settings, Duration{150ms}, Duration{2ms});
+  const std::string text = to_yaml(*read, EmulationKind::tun, {t});
+  const auto again = parse_experiment(text, "again.yaml");
+  INFO(text);
+  REQUIRE(again);
+  CHECK(again->protocols[1].options == read->protocols[1].options);
+  CHECK(to_yaml(*again, EmulationKind::tun, {t}) == text);
+  const auto set = parse_experiment(with_line("protocols", "protocols: [2pc, {2pc: {label: all-write}}]"), "x.yaml",
+                                    {{"protocols.1.2pc.read_only", "false"}});
+  REQUIRE(set);
+  CHECK(set->protocols[1].options == read->protocols[1].options);
+  CHECK(set->protocols[1].label == "all-write");
+}
+
+TEST_CASE("wrong options of a protocol are named with their places") {
+  const auto why = [](const std::string& list) { return refusal(with_line("protocols", "protocols: [" + list + "]")); };
+  CHECK(
+      why("{2pc: {readonly: false}}") ==
+      "x.yaml:4:20: protocols[0].2pc.readonly: unknown option, did you mean \"read_only\"?; 2pc has read_only (true | "
+      "false)");
+  CHECK(why("{home-region: {f: 1}}") ==
+        "x.yaml:4:28: protocols[0].home-region.f: unknown option; home-region has no options");
+  CHECK(why("{2pc: {read_only: 3}}") == "x.yaml:4:31: protocols[0].2pc.read_only: expected true | false, found \"3\"");
+  CHECK(why("{2pc: {read_only: \"false\"}}").find("expected true | false") != std::string::npos);
+  CHECK(why("{2pc: {read_only: true, read_only: false}}").find("x.yaml:4:37") == 0);
+  CHECK(why("{2pc: read_only}").find("expected a map of options, found \"read_only\": 2pc has read_only") !=
+        std::string::npos);
+  CHECK(why("{2cp: {}}").find("there is no such protocol, did you mean \"2pc\"?") != std::string::npos);
+  CHECK(why("{2pc: {}, 3pc: {}}").find("expected one protocol and its options") != std::string::npos);
+  CHECK(why("2pc, {2pc: {read_only: true}}").find("x.yaml:4:18: protocols[1]: expected each protocol once, or") == 0);
+  CHECK(why("{2pc: {label: 3pc}}").find("expected a label that is no protocol's name") != std::string::npos);
+  CHECK(why("{2pc: {label: a-p1}}").find("expected a label that does not end as") != std::string::npos);
+  CHECK(why("{2pc: {label: a}}, {3pc: {label: a}}").find("expected another label: there is a \"a\" already") !=
+        std::string::npos);
+}
+
 TEST_CASE("every mistake is named with its place") {
   CHECK(refusal("") == "x.yaml:1:1: expected a map of keys, found an empty file");
   CHECK(refusal("name: a\ntopology: aws-3\n") == "x.yaml:1:1: protocols: expected this key, it is missing");
@@ -146,7 +196,9 @@ TEST_CASE("every mistake is named with its place") {
   CHECK(refusal(with_line("protocols", "protocols: [2pc, 3cp]")) ==
         "x.yaml:4:18: protocols[1]: expected 2pc | 3pc | home-region | easy-commit, found \"3cp\", did you mean \"3pc\"?");
   CHECK(refusal(with_line("protocols", "protocols: [2pc, 2pc]")) ==
-        "x.yaml:4:18: protocols[1]: expected each protocol once, found it again");
+        "x.yaml:4:18: protocols[1]: expected each protocol once, or with other options, found it again");
+  CHECK(refusal(with_line("protocols", "protocols: [home-region, home-region]")) ==
+        "x.yaml:4:26: protocols[1]: expected each protocol once, found it again");
   CHECK(refusal(with_line("protocols", "protocols: []")) ==
         "x.yaml:4:12: protocols: expected a list of 1 to 32 entries, found 0");
   CHECK(refusal(with_line("  rate", "  rate: 50")) ==

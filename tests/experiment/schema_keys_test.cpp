@@ -106,11 +106,21 @@ TEST_CASE("schema: the experiment's keys are the reader's, in every map") {
         all.merge(experiment_keys(fault("at: 1s, for: 1s, " + form + ": [x], " + kUnknownEntry)));
       }
       CHECK(all == keys);
+    } else if (at.starts_with("/definitions/protocol_choice/")) {
+      // A map of one protocol; in it one of the options that its row has, and a label (experiment_test.cpp reads them).
+      const bool inside = at.find("/properties/") != std::string::npos;
+      const std::string name = inside ? at.substr(at.rfind('/') + 1) : *keys.begin();
+      REQUIRE(find_protocol(name) != nullptr);
+      Keys expected{inside ? "label" : name};
+      for (const OptionRow& option : inside ? find_protocol(name)->options : OptionTable{}) {
+        expected.insert(std::string(option.name));
+      }
+      CHECK(keys == expected);
     } else {
       FAIL("nobody asks the reader about this map; add it to this test");
     }
   }
-  CHECK(schema.size() == asked.size() + 2);
+  CHECK(schema.size() == asked.size() + 2 + 2 * all_protocols().size());
 }
 
 TEST_CASE("schema: so are the topology's") {

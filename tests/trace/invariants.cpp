@@ -144,7 +144,8 @@ void check_end(World& world, bool blocked) {
     }
     const bool applied = std::any_of(node.log.begin(), node.log.end(),
                                      [](const MachineRecord& r) { return r.record.outcome == Outcome::commit; });
-    if (node.balance() != node.initial_balance + (applied ? kChange : 0)) {
+    const bool writes = node.vote != Vote::read_only;  // Else there is nothing to apply, however it voted.
+    if (node.balance() != node.initial_balance + (applied && writes ? kChange : 0)) {
       world.violation(node.name + " has a balance that its log does not explain");
     }
     if (node.voted == Vote::yes && !node.decided && !blocked) {

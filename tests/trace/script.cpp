@@ -101,15 +101,19 @@ class Runner {
   }
 
   bool use(const Words& words) {
-    const auto sites = words.size() == 3 ? number(words[2]) : std::nullopt;
+    const auto sites = words.size() >= 3 ? number(words[2]) : std::nullopt;
     const Protocol* row = instead_ != nullptr ? instead_ : find_protocol(words.size() > 1 ? words[1] : "");
     if (world_ || !sites || *sites == 0 || *sites > 9 || row == nullptr) {
+      return false;
+    }
+    const auto options = read_options(row->name, row->options, {words.begin() + 3, words.end()});
+    if (!options) {
       return false;
     }
     if (row->is_router()) {
       row = among_homes(*row, static_cast<std::uint32_t>(*sites));
     }
-    world_ = std::make_unique<World>(*row, static_cast<std::uint32_t>(*sites), parts_);
+    world_ = std::make_unique<World>(*row, static_cast<std::uint32_t>(*sites), parts_, *options);
     return true;
   }
 

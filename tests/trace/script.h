@@ -1,6 +1,6 @@
 // The language of *.trace files: `#` comments and `>` commands are kept, everything else is what must come out.
 //
-//   > use PROTOCOL SITES                C and P1..Pn; must come first
+//   > use PROTOCOL SITES [OPTION=VALUE]  C and P1..Pn; must come first
 //   > begin | wound | run [MS]          run without a number: until nothing is left to happen (at most 60 s)
 //   > run until blocked                 10 s of waiting: for what cannot finish yet
 //   > vote P no [lock_timeout] | vote P read_only | vote P yes

@@ -27,8 +27,12 @@ const Message& message_of(const PeerMessage& message) { return std::get<Protocol
 }  // namespace
 
 /// One region: C is its coordinator, P1 .. Pn its sites, each with one account.
-World::World(const Protocol& protocol, std::uint32_t sites, const EngineParts& parts)
-    : parts_(parts), rows_{protocol, session_row()}, directory_({"here"}, sites, Placement::partitioned, 1) {
+World::World(const Protocol& protocol, std::uint32_t sites, const EngineParts& parts,
+             const ProtocolOptions& protocol_options)
+    : protocol_options_(protocol_options),
+      parts_(parts),
+      rows_{protocol, session_row()},
+      directory_({"here"}, sites, Placement::partitioned, 1) {
   GC_CHECK(!protocol.is_router() && sites > 0);
   parts_.resources = parts_.resources != nullptr ? parts_.resources : make_locked_before_prepare;
   const NodeId coordinator = directory_.coordinator(kRegion);
@@ -88,6 +92,7 @@ void World::power_on() {
 void World::start(Node& at) {
   EngineOptions options;
   options.protocol = &rows_.front();
+  options.protocol_options = protocol_options_;
   options.rows = rows_;
   options.directory = &directory_;
   options.timeouts = timeouts_;

@@ -34,7 +34,8 @@ struct LinkRule {
 
 class World {
  public:
-  World(const Protocol& protocol, std::uint32_t sites, const EngineParts& parts = {});
+  World(const Protocol& protocol, std::uint32_t sites, const EngineParts& parts = {},
+        const ProtocolOptions& protocol_options = {});
 
   // ---- The script's verbs.
   void begin();
@@ -139,6 +140,7 @@ class World {
   [[nodiscard]] Entity entity_of(NodeId site) const;
   [[nodiscard]] bool link_up(NodeId from, NodeId to) const { return cuts_.count({from, to}) == 0; }
 
+  ProtocolOptions protocol_options_;
   EngineParts parts_;           ///< No resources named: those where readers vote read_only.
   std::vector<Protocol> rows_;  ///< The transaction's, and the session's.
   Directory directory_;
