@@ -24,7 +24,7 @@ LoadPlan plan_of(const NodeHost& host, WorkloadSpec workload) {
   LoadPlan plan;
   plan.self = config.self;
   plan.origin = host.directory().region_of(config.self);
-  plan.protocol = config.label;
+  plan.protocol = config.called();
   plan.workload = std::move(workload);
   plan.seed = config.seed;
   plan.warmup = config.client.warmup;
@@ -167,7 +167,7 @@ NodeReport LoadService::report() { return NodeReport{}; }
 
 void LoadService::refresh(MetricSet& live) {
   const Labels labels{
-      {metric::kProtocol, host_.config().label},
+      {metric::kProtocol, host_.config().called()},
       {metric::kRegion, host_.directory().regions()[host_.directory().region_of(host_.config().self).value]}};
   live.gauge(metric::kClientOutstanding, labels) = static_cast<double>(load_.counts().outstanding);
 }

@@ -78,6 +78,9 @@ struct NodeConfig {
   Duration lease{};
 
   [[nodiscard]] Directory directory() const;
+
+  /// In metrics and logs.
+  [[nodiscard]] const std::string& called() const { return label.empty() ? protocol : label; }
 };
 
 [[nodiscard]] Result<NodeConfig> load_node_config(const std::filesystem::path& file);

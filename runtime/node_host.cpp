@@ -185,7 +185,7 @@ class NodeHost::Impl {
 
   void count_transport() {
     const NodeInfo* self = directory_.find(config_.self);
-    const Labels base{{metric::kProtocol, config_.label}, {metric::kRegion, config_.regions[self->region.value]}};
+    const Labels base{{metric::kProtocol, config_.called()}, {metric::kRegion, config_.regions[self->region.value]}};
     const auto with = [&base](const char* label, std::string_view value) {
       Labels labels = base;
       labels[label] = std::string{value};

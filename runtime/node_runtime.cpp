@@ -43,7 +43,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
       directory_(host.config().data_directory),
       durability_(host.config().durability),
       self_(*host.directory().find(host.config().self)),
-      telemetry_(host.live(), host.window(), host.directory(), host.config().label,
+      telemetry_(host.live(), host.window(), host.directory(), host.config().called(),
                  host.directory().regions()[self_.region.value]),
       log_(std::move(opened.log)),
       points_(host.faults(), observers(opened.epoch)) {
@@ -62,7 +62,7 @@ NodeRuntime::NodeRuntime(NodeHost& host, const Protocol& protocol, CommitLog::Op
   if (self_.kind == NodeKind::coordinator) {
     host_.transport().set_watermark_source([this] { return engine_->watermark(); });
   }
-  spdlog::info("{}: start {}, {}, {} records to recover{}{}", self_.name, opened.epoch.value, host.config().label,
+  spdlog::info("{}: start {}, {}, {} records to recover{}{}", self_.name, opened.epoch.value, host.config().called(),
                opened.state.records.size(), opened.state.checkpoint ? " behind a checkpoint" : "",
                opened.tail_cut ? ", a torn tail was cut" : "");
   engine_->recover(std::move(opened.state));
