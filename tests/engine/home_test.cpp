@@ -65,6 +65,34 @@ TEST_CASE("home: a transfer back, and a restart of everybody, keep the last mast
   CHECK(world.quiet());
 }
 
+TEST_CASE("home: a checkpoint keeps who is master: after a restart from it nobody waits for an announcement") {
+  WorldOptions small = options();
+  small.checkpoint_bytes = 1;  // After every step.
+  World world(small);
+  order(world, 0, 1, false);
+  world.run_for(1s);
+  const RequestId moved = world.transfer(1, 0, 3, 1);
+  world.run_for(1s);
+  REQUIRE(world.outcome(moved) == Outcome::commit);
+  for (std::uint32_t r = 0; r < 3; ++r) {
+    REQUIRE(world.node(world.agent(r)).checkpoint);
+    world.crash(world.agent(r));
+  }
+  world.filter = [](NodeId, NodeId, const PeerPayload& payload) {
+    return !std::holds_alternative<HomeMessage>(payload);  // Nobody is told: each has what its disk says.
+  };
+  for (std::uint32_t r = 0; r < 3; ++r) {
+    world.start(world.agent(r));
+  }
+  world.run_for(1s);
+  const RequestId local = world.transfer(1, 0, 3, 1);
+  world.run_for(10ms);
+  CHECK(world.outcome(local) == Outcome::commit);
+  world.filter = nullptr;
+  world.run_for(3s);
+  CHECK(copies_equal(world));
+}
+
 TEST_CASE("home: a hand-over under way survives a checkpoint and a crash: the old master does not serve again") {
   WorldOptions small = options();
   small.checkpoint_bytes = 1000;  // Ten records.

@@ -96,6 +96,18 @@ TEST_CASE("home region: a confirmation of another term counts for nothing in thi
   CHECK(log.retained().empty());
 }
 
+TEST_CASE("home region: what ships writes is called SHIP, and a heartbeat that has none HEARTBEAT") {
+  World world({.protocol = "home-region"});
+  Seen& home = world.node(world.agent(0)).seen;
+  world.run_for(2s);
+  CHECK(home.kinds["HEARTBEAT"] > 0);
+  CHECK(home.kinds["HEARTBEAT"] == home.messages[Traffic::heartbeat]);
+  CHECK(home.kinds["SHIP"] == 0);
+  world.transfer(0, 0, 3, 1);
+  world.run_for(2s);
+  CHECK(home.kinds["SHIP"] == 2);  // One to each replica.
+}
+
 namespace {
 
 /// One write of a home's first term, durable there; and what is sent on a tick.

@@ -48,6 +48,7 @@ struct Seen : Observer {
   TxnCost cost;
   std::uint32_t delays{};
   std::map<Traffic, std::uint64_t> messages;
+  std::map<std::string, std::uint64_t> kinds;  ///< By what they are called.
   std::vector<HomeEvent> home_events;
 
   void transaction_decided(const TxnDescriptor&, Outcome outcome, Reason, Duration latency, std::uint32_t d) override;
@@ -66,7 +67,10 @@ struct Seen : Observer {
     }
   }
   void transaction_forgotten(const TxnDescriptor&, Role, Outcome, const TxnCost& c) override;
-  void message_sent(Traffic traffic, std::string_view, bool, std::size_t) override { ++messages[traffic]; }
+  void message_sent(Traffic traffic, std::string_view kind, bool, std::size_t) override {
+    ++messages[traffic];
+    ++kinds[std::string(kind)];
+  }
   void noted(const TxnDescriptor&, Role, std::string_view event) override { ++notes[std::string(event)]; }
   void home_changed(const HomeEvent& event) override { home_events.push_back(event); }
   void staleness(NodeId, Duration age) override { staleness_ages.push_back(age); }
