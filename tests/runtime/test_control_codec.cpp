@@ -9,7 +9,7 @@
 namespace geocommit {
 namespace {
 
-EngineStatus engine_status() { return {Epoch{13}, true, 1, 2, 3, 4, 5ns, 6, 7, 8, 14, 9, 10, 11, -12}; }
+EngineStatus engine_status() { return {Epoch{13}, true, 1, 2, 15, 3, 4, 5ns, 6, 7, 8, 14, 9, 10, 11, -12}; }
 
 FiredFault fired() {
   return {3, FaultKind::drop, 4, samples::txn(), 1'700'000'000'000'000'000, Instant{5s}, Instant{6s}, true};
