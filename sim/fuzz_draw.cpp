@@ -41,7 +41,7 @@ class Draw {
     if (random_.chance(0.15)) {
       spec.checkpoint_bytes = 1;  // After every step, whatever is open then.
     }
-    spec.events_most = 3'000'000;
+    spec.events_most = 6'000'000;
     return std::move(case_);
   }
 
