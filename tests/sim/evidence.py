@@ -62,7 +62,9 @@ def damages(path, content, ends):
     yield "emptied", b""
     yield "without its last byte", content.rstrip(b"\n")[:-1]
     yield "cut in half", content[:len(content) // 2]
-    yield "with one bit changed", content[:len(content) // 2] + bytes([content[len(content) // 2] ^ 1]) + content[len(content) // 2 + 1:]
+    # Of the summary only what says which evidence belongs to it is evidence itself; its figures are not.
+    at = re.search(rb'"evidence":\s*"', content).end() if path.name == "summary.json" else len(content) // 2
+    yield "with one bit changed", content[:at] + bytes([content[at] ^ 1]) + content[at + 1:]
     if path.suffix == ".seg" or path.name == "outcomes.bin":
         yield "without a record", content[:64 if path.suffix == ".seg" else 16]
     for which in sorted({0, len(ends) // 2, len(ends) - 2} & set(range(len(ends) - 1))):
