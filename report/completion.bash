@@ -13,10 +13,10 @@ _geocommit_options() {
     results) echo "--folder" ;;
     compare) echo "--csv --html --seed" ;;
     trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --all --width" ;;
-    fuzz) echo "--seeds --protocol --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
+    fuzz) echo "--seeds --protocol --option --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
     check) echo "--allow-expected" ;;
     export) echo "--history --format --cell" ;;
-    explore) echo "--writes --replicas --late-rounds --checkpoint-records --participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --threads --show --no-reduction --no-symmetry --save --replay --failover --no-fencing --sites --failovers --transfers --renewals --half-leases --heartbeats --conflict --checkpoints --losses --no-wait --sent-arrives --sent-lost" ;;
+    explore) echo "--option --writes --replicas --late-rounds --checkpoint-records --participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --threads --show --no-reduction --no-symmetry --save --replay --failover --no-fencing --sites --failovers --transfers --renewals --half-leases --heartbeats --conflict --checkpoints --losses --no-wait --sent-arrives --sent-lost" ;;
   esac
 }
 
