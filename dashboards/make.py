@@ -11,7 +11,7 @@ import json
 import pathlib
 import sys
 
-from panels import (ABORT, COMMIT, Dashboard, SECONDS, bars, by_outcome, heatmap, quantiles, rate, row, select, stat, states, sum_by, table,
+from panels import (ABORT, COMMIT, COMMIT_OR_READ, Dashboard, SECONDS, bars, by_outcome, heatmap, quantiles, rate, row, select, stat, states, sum_by, table,
                     thresholds, timeseries, total)
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -179,7 +179,7 @@ def run_dashboard():
 
 def per_commit(metric):
     commits = total("geocommit_transactions_total", COMMIT, by=BY_PROTOCOL)
-    return f"{total(metric, COMMIT, by=BY_PROTOCOL)} / {commits}"
+    return f"{total(metric, COMMIT_OR_READ, by=BY_PROTOCOL)} / {commits}"
 
 
 def compare_dashboard():

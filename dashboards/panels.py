@@ -3,6 +3,7 @@
 GRAFANA = "12.3.1"  # what the JSON is made for, type-checked against and pinned to in compose.yaml
 SECONDS = "s"
 COMMIT = 'outcome="commit"'
+COMMIT_OR_READ = 'outcome=~"commit|undecided"'  # a participant that only read is out of it before there is an outcome
 ABORT = 'outcome="abort"'
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 # Where docs/METRICS.md is on the web differs from fork to fork: a variable, set once (provisioning, or the URL's ?var-docs=).

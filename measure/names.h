@@ -46,7 +46,7 @@ inline constexpr const char* kOldestBlocked = "geocommit_oldest_blocked_seconds"
 inline constexpr const char* kInDoubtNow = "geocommit_in_doubt_transactions";      // gauge
 
 // What transactions cost at a node, counted when their machine is forgotten; {outcome, role}. Per-commit costs are
-// those with outcome "commit", over the commits in kTransactions.
+// those with outcome "commit", and "undecided" of participants (which only read), over the commits in kTransactions.
 inline constexpr const char* kCostMessages = "geocommit_cost_messages_total";
 inline constexpr const char* kCostWanMessages = "geocommit_cost_wan_messages_total";
 inline constexpr const char* kCostBytes = "geocommit_cost_bytes_total";

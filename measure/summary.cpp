@@ -12,6 +12,8 @@ namespace geocommit {
 namespace {
 
 const Labels kCommits{{metric::kOutcome, "commit"}};
+/// Participants that only read are out of it before there is an outcome.
+const Labels kReaders{{metric::kOutcome, "undecided"}, {metric::kRole, "participant"}};
 
 Labels with_region(Labels labels, const std::string& region) {
   labels[metric::kRegion] = region;
@@ -109,7 +111,8 @@ std::optional<CostSummary> costs(const MetricSet& window) {
     return std::nullopt;
   }
   const auto per_commit = [&](const char* name) {
-    return static_cast<double>(window.total(name, kCommits)) / static_cast<double>(commits);
+    const std::uint64_t total = window.total(name, kCommits) + window.total(name, kReaders);
+    return static_cast<double>(total) / static_cast<double>(commits);
   };
   CostSummary out;
   out.messages = per_commit(metric::kCostMessages);

@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import urllib.request
+from urllib.parse import quote
 
 from harness import (HOME, PATIENCE, QUICK, Daemons, Running, check, equal, folder, gone, need_tun, run, run_tests,
                      summary, write)
@@ -65,6 +66,37 @@ def loopback_3pc():
 
 def loopback_home_region():
     one_protocol("home-region", 12, 7)  # every transaction spans three homes: 2PC among them
+
+
+def loopback_easy_commit():
+    one_protocol("easy-commit", 18, 8)  # N^2+3N, 2N+2
+
+
+def options_and_labels():
+    """One protocol twice: told apart in table, files, metrics and summary, and each does what its options say."""
+    with folder() as place:
+        text = QUICK.replace("[2pc]", "[2pc, {2pc: {read_only: false}}, {3pc: {label: three}}]").replace("participants: 3", "participants: 1").replace("local: 0", "local: 0, reads: 1")
+        file = write(place / "quick.yaml", text)
+        results = place / "results"
+        status, out, err = run("run", file, "--output", results, cwd=place)
+        check(status == 0, f"exit status {status}\n{out}\n{err}")
+        cells = summary(results)["cells"]
+        equal([c["cell"] for c in cells], ["2pc-r1", "2pc-read_only-false-r1", "three-r1"], "cells")
+        equal([c["protocol"] for c in cells], ["2pc", "2pc read_only=false", "three"], "labels")
+        equal([(c["row"], c["options"]) for c in cells], [("2pc", {"read_only": True}), ("2pc", {"read_only": False}), ("3pc", {})], "rows and options")
+        # One site that only reads: PREPARE and its vote; or the whole of two phases.
+        equal([c["costs_per_commit"]["messages"] for c in cells], [2, 4, 2], "messages a commit")
+        equal([c["costs_per_commit"]["forced_writes"] for c in cells], [0, 3, 0], "forced writes a commit")
+        equal([c["verdict"] for c in cells], ["pass"] * 3, "verdicts")
+        for cell in cells:
+            check(all(cell["protocol"] in text for text in (out, (results / "summary.csv").read_text())), f"{cell['protocol']} is in the table")
+            check((results / "nodes" / cell["cell"] / "agent@rack-1").is_dir(), f"{cell['cell']} has a folder")
+            check(list((results / "histograms").glob(cell["cell"] + ".*.csv")), f"{cell['cell']} has histograms")
+            check(f" protocol={quote(cell['protocol'])} " in (results / "metrics.series").read_text(), f"{cell['protocol']} has metrics")
+        status, again, err = run("validate", results / "experiment.yaml")
+        equal((status, err), (0, ""), "what was written back is valid")
+        status, out, err = run("run", results / "experiment.yaml", "--dry-run")
+        check(status == 0 and "three-r1" in out and "2pc with read_only=false" in out, f"and says the same: {out}{err}")
 
 
 def loopback_replicated():
@@ -306,7 +338,7 @@ def tun_router_stops():
 
 
 TESTS = [
-    loopback_2pc, loopback_3pc, loopback_home_region, loopback_replicated, sweep_and_repetitions, closed_loop, daemon_dies,
+    loopback_2pc, loopback_3pc, loopback_home_region, loopback_easy_commit, options_and_labels, loopback_replicated, sweep_and_repetitions, closed_loop, daemon_dies,
     interrupt, interrupt_twice, wrong_file, taken_port, deployed, command_line, shipped_experiments, tun_low_load,
     tun_metrics, tun_router_dies, tun_router_stops]
 

@@ -56,6 +56,11 @@ TEST_CASE("a summary of a cell, by hand") {
   window.counter(metric::kCostMessages, at("us")) = 20;
   window.counter(metric::kCostMessages, at("eu")) = 4;
   window.counter(metric::kCostMessages, at("eu", "abort")) = 100;
+  Labels reader = at("eu", "undecided"), silent = reader;
+  reader[metric::kRole] = "participant";  // It only read: its vote is the commit's cost.
+  silent[metric::kRole] = "coordinator";
+  window.counter(metric::kCostMessages, reader) = 3;
+  window.counter(metric::kCostMessages, silent) = 50;
   window.counter(metric::kCostForced, at("us")) = 15;
   window.counter(metric::kMessageDelays, at("us")) = 6;
   window.counter(metric::kClientShed, {{metric::kRegion, "us"}}) = 3;
@@ -135,7 +140,7 @@ TEST_CASE("a summary of a cell, by hand") {
   CHECK(s.blocking.open[0].txn.counter == 7);
   CHECK(s.blocking.open[2].blocked == 0s);
   REQUIRE(s.costs_per_commit);
-  CHECK(s.costs_per_commit->messages == Approx(8));
+  CHECK(s.costs_per_commit->messages == Approx(9));
   CHECK(s.costs_per_commit->forced_writes == Approx(5));
   CHECK(s.costs_per_commit->message_delays == Approx(2));
   CHECK(s.staleness.count == 4);
