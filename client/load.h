@@ -3,26 +3,20 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
-#include <deque>
 #include <optional>
-#include <queue>
 #include <string>
-#include <unordered_map>
-#include <utility>
-#include <vector>
 
+#include "client/arrivals.h"
+#include "client/load_series.h"
+#include "client/load_tally.h"
+#include "client/outstanding.h"
 #include "engine/peer_message.h"
 #include "measure/metric_set.h"
 #include "verdict/history.h"
 #include "workload/generator.h"
 
 namespace geocommit {
-
-inline constexpr std::size_t kReasons = static_cast<std::size_t>(Reason::forgotten) + 1;
-inline constexpr std::size_t kAbortReasons =
-    static_cast<std::size_t>(Reason::forgotten);  ///< 0: none. The last is none.
 
 struct LoadPlan {
   NodeId self;
@@ -32,21 +26,6 @@ struct LoadPlan {
   std::uint64_t seed{};
   Duration warmup{}, duration{};  ///< Measured: intended start in [warmup, warmup + duration). Nothing starts later.
   Duration outcome_timeout{};     ///< After that the outcome is asked for, again and again, backing off.
-};
-
-/// One second of the load, by when things happened.
-struct SecondRow {
-  std::uint64_t second{};  ///< Since the start: [second, second + 1).
-  std::uint64_t offered{}, committed{}, timed_out{}, shed{}, outstanding{};
-  std::array<std::uint64_t, kReasons> aborted{};  ///< By reason.
-  Duration p50{}, p99{};                          ///< Of the commits that arrived in it; 0: none.
-};
-
-struct LoadCounts {
-  std::uint64_t offered{}, committed{}, aborted{}, shed{}, outstanding{};
-  std::uint64_t unknown{};  ///< Timed out and not (yet) known, or forgotten.
-  Duration recent_p99{};    ///< Over the last whole second.
-  Duration recent_p50{};    ///< Likewise.
 };
 
 class LoadOutput {
@@ -79,57 +58,28 @@ class Load {
   [[nodiscard]] LoadCounts counts() const;
 
  private:
-  struct Pending {
-    Request request;
-    Duration intended{};
-    bool wan{};
-    bool timed_out{};
-    std::uint32_t queries{};
-  };
-  using PendingMap = std::unordered_map<std::uint64_t, Pending>;
-  using Timed = std::pair<Instant, std::uint64_t>;  // when, sequence
-
-  /// The metrics of one set, looked up once: a request touches no name or label.
-  struct Series {
-    std::uint64_t *offered{}, *shed{}, *timeouts{};
-    Histogram* lateness{};
-    std::array<std::array<Histogram*, 2>, 3> latency{};              // outcome, wan
-    std::array<std::array<std::uint64_t*, kReasons>, 3> outcomes{};  // outcome, reason; made when first used
-  };
-  Series series(MetricSet& set) const;
-  std::uint64_t& outcome_counter(MetricSet& set, Series& series, Outcome outcome, Reason reason) const;
-
   [[nodiscard]] Instant at(Duration since_start) const { return start_ + since_start; }
-  [[nodiscard]] bool closed() const { return plan_.workload.arrival == Arrival::closed; }
-  void offer(Instant now, Planned planned);
+  /// What is still unknown then is given up.
+  [[nodiscard]] Instant patience_ends() const;
   void offer_due(Instant now);
+  void offer(Instant now, Planned planned);
   void time_out(Instant now);
-  void ask_again(Instant now);
   void roll_seconds(Instant now);
-  void emit_row();
-  void finish(Instant now, PendingMap::iterator pending, const ClientReply& reply);
+  void finish(Instant now, OutstandingRequest request, const ClientReply& reply);
   void give_up(Instant now);
 
   LoadPlan plan_;
   const Directory& directory_;
   LoadOutput& output_;
-  MetricSet &live_, &window_;
-  Series live_series_, window_series_;
-  Labels labels_;
-  Generator generator_;
-  bool started_{}, sent_all_{}, finished_{};
+  LoadSeries live_, window_;
+  LoadTally tally_;
+  Duration end_;  // of offering, since the start
+  Arrivals arrivals_;
+  Outstanding outstanding_;
+  bool started_{}, finished_{};
   Instant start_;
   Epoch coordinator_start_;
-  Duration end_;                // of offering, since the start
-  std::optional<Planned> due_;  // open loop: the next arrival
-  std::uint32_t idle_{};        // closed loop: clients without a request
   std::uint64_t last_sequence_{};
-  PendingMap pending_;
-  std::deque<Timed> deadlines_;  // ascending: the timeout is the same for all
-  std::priority_queue<Timed, std::vector<Timed>, std::greater<>> queries_;
-  LoadCounts counts_;
-  SecondRow row_;
-  Histogram second_latency_;
 };
 
 }  // namespace geocommit

@@ -11,7 +11,8 @@ pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 # What every target of the project is compiled with. Generated code links geocommit_options_relaxed.
 add_library(geocommit_options INTERFACE)
 target_include_directories(geocommit_options INTERFACE ${CMAKE_SOURCE_DIR})
-target_compile_options(geocommit_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror)
+# -fpch-preprocess: ccache asks for it where headers are precompiled.
+target_compile_options(geocommit_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror -fpch-preprocess)
 if(GEOCOMMIT_SANITIZE)
   add_compile_options(-fsanitize=${GEOCOMMIT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${GEOCOMMIT_SANITIZE})

@@ -1,6 +1,7 @@
 #include "config/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 
 #include "config/strict_yaml.h"
@@ -14,18 +15,14 @@ const CLI::App& chosen(const CLI::App& app) {
   return used.empty() ? app : *used.front();
 }
 
-int refuse(const CLI::App& app, const std::string& why) {
-  const std::string own = chosen(app).get_name();
-  const std::string command = &chosen(app) == &app ? own : app.get_name() + " " + own;
-  std::fprintf(stderr, "error: %s\nTry %s --help\n", why.c_str(), command.c_str());
-  return 1;
+/// "./geocommit run"
+std::string called(const CLI::App& app) {
+  return &chosen(app) == &app ? app.get_name() : app.get_name() + " " + chosen(app).get_name();
 }
 
-}  // namespace
-
-std::string unexpected_argument(const std::string& word, const CLI::App& command,
-                                const std::vector<std::string>& settings) {
-  if (!word.starts_with('-')) return "\"" + word + "\" is one word more than " + command.get_name() + " takes";
+/// Of an option that nothing takes: an error text with what could have been meant.
+std::string unexpected_option(const std::string& word, const CLI::App& command,
+                              const std::vector<std::string>& settings) {
   const std::string name = word.substr(0, word.find('='));
   const std::string bare = name.substr(std::min(name.find_first_not_of('-'), name.size()));
   std::vector<std::string> options;
@@ -47,8 +44,15 @@ std::string unexpected_argument(const std::string& word, const CLI::App& command
   return name + ": no such option; there are:" + all;
 }
 
+}  // namespace
+
+int refuse_arguments(const std::string& command, const std::string& why) {
+  std::fprintf(stderr, "error: %s\nTry %s --help\n", why.c_str(), command.c_str());
+  return 1;
+}
+
 std::optional<int> parse_arguments(CLI::App& app, int argc, const char* const* argv,
-                                   const std::vector<std::string>& settings) {
+                                   std::vector<std::string> (*settings)()) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
@@ -56,10 +60,11 @@ std::optional<int> parse_arguments(CLI::App& app, int argc, const char* const* a
     return 0;
   } catch (const CLI::ParseError& problem) {
     if (problem.get_exit_code() == 0) return app.exit(problem);
-    for (const std::string& word : app.remaining(true)) {
-      if (word.starts_with('-')) return refuse(app, unexpected_argument(word, chosen(app), settings));
-    }
-    return refuse(app, problem.what());
+    const std::vector<std::string> left = app.remaining(true);
+    const auto option = std::find_if(left.begin(), left.end(), [](const auto& word) { return word.starts_with('-'); });
+    const std::vector<std::string> known = settings != nullptr ? settings() : std::vector<std::string>{};
+    return refuse_arguments(called(app),
+                            option == left.end() ? problem.what() : unexpected_option(*option, chosen(app), known));
   }
   return std::nullopt;
 }

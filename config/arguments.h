@@ -12,13 +12,13 @@ class App;
 namespace geocommit {
 
 /// Reads the arguments. A status, 0 after --help and 1 for what is not understood: the program ends with it.
-/// \param settings  dotted keys of the experiment file, for an option that is none and might be meant as one
+/// \param settings  dotted keys of the experiment file, for an option that is none and might be meant as one; asked for
+///                  then only. nullptr: the command reads no experiment
 [[nodiscard]] std::optional<int> parse_arguments(CLI::App& app, int argc, const char* const* argv,
-                                                 const std::vector<std::string>& settings = {});
+                                                 std::vector<std::string> (*settings)() = nullptr);
 
-/// Of an argument that nothing takes: an error text with what could have been meant.
-/// \param command  whose options there are
-[[nodiscard]] std::string unexpected_argument(const std::string& word, const CLI::App& command,
-                                              const std::vector<std::string>& settings);
+/// Says why a command line is refused, and where to look; returns the status.
+/// \param command  "./geocommit run"
+[[nodiscard]] int refuse_arguments(const std::string& command, const std::string& why);
 
 }  // namespace geocommit

@@ -36,8 +36,8 @@ std::vector<std::string> names_of(const std::vector<ShippedFile>& files) {
 
 /// "; there are: a b", with what could have been meant before it.
 std::string known_names(const std::string& word, const std::vector<std::string>& names) {
-  const std::string guess = yaml::closest(word, names);
-  std::string text = guess.empty() ? "; there are:" : ", did you mean \"" + guess + "\"? There are:";
+  const std::string meant = yaml::did_you_mean(word, names);
+  std::string text = meant.empty() ? "; there are:" : meant + " There are:";
   for (const std::string& name : names) text += " " + name;
   return text;
 }

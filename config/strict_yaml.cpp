@@ -417,6 +417,18 @@ std::string closest(std::string_view word, const std::vector<std::string>& candi
   return found;
 }
 
+std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
+  const std::string guess = closest(word, candidates);
+  return guess.empty() ? "" : ", did you mean \"" + guess + "\"?";
+}
+
+std::string did_you_mean_or_list(std::string_view word, const std::vector<std::string>& candidates) {
+  if (const std::string meant = did_you_mean(word, candidates); !meant.empty()) return meant;
+  std::string list = "; there are:";
+  for (const std::string& one : candidates) list += " " + one;
+  return list;
+}
+
 MapReader::MapReader(const Node& node) : node_(node) {
   if (!node.is_map() && !node.is_null()) add(node.error("expected a map of keys, found " + node.describe()));
 }

@@ -87,6 +87,10 @@ class Node {
 
 /// The one of `candidates` that `word` is probably a slip of, or empty.
 [[nodiscard]] std::string closest(std::string_view word, const std::vector<std::string>& candidates);
+/// `, did you mean "x"?` for the end of a message, or empty.
+[[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
+/// The same, or where nothing is close, what there is: `; there are: a b`.
+[[nodiscard]] std::string did_you_mean_or_list(std::string_view word, const std::vector<std::string>& candidates);
 
 /// Reads the keys of one map and remembers which were asked for. Values whose key is absent or wrong are left as they
 /// were; finish() then reports every mistake. A reader is any callable `Result<T>(const Node&)`, see yaml_values.h.

@@ -190,9 +190,7 @@ Reader<double> per_second(double max) {
 Error not_one_of(const Node& node, const std::vector<std::string>& names) {
   std::string list;
   for (const auto& name : names) list += (list.empty() ? "" : " | ") + name;
-  const std::string guess = node.is_scalar() ? closest(node.text(), names) : "";
-  return node.error("expected " + list + ", found " + node.describe() +
-                    (guess.empty() ? "" : ", did you mean \"" + guess + "\"?"));
+  return node.error("expected " + list + ", found " + node.describe() + did_you_mean(node.text(), names));
 }
 
 std::optional<Error> wrong_size(const Node& node, Kind kind, std::size_t min, std::size_t max) {

@@ -30,11 +30,10 @@ void check_origins(const Settings& settings, const Node& load, const std::vector
   for (const Node& origin : origins) {
     const auto same = [&](const Node& other) { return other.text() == origin.text(); };
     if (std::find(regions.begin(), regions.end(), origin.text()) == regions.end()) {
-      const std::string guess = yaml::closest(origin.text(), regions);
       std::string list;
       for (const auto& region : regions) list += (list.empty() ? "" : ", ") + region;
       mistakes.add(origin.error("expected a region of topology " + settings.topology + " (" + list + "), found " +
-                                origin.describe() + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
+                                origin.describe() + yaml::did_you_mean(origin.text(), regions)));
     } else if (std::count_if(origins.begin(), origins.end(), same) > 1) {
       mistakes.add(origin.error("expected each region once, found it again"));
     }
@@ -89,9 +88,7 @@ void check_deployed(const Experiment& experiment, const std::vector<std::string>
   }
   for (const auto& [name, addresses] : experiment.deployed) {
     if (std::find(names.begin(), names.end(), name) != names.end()) continue;
-    const std::string guess = yaml::closest(name, names);
-    mistakes.add(nodes->key_error(name, "expected a node of this experiment" +
-                                            (guess.empty() ? std::string() : ", did you mean \"" + guess + "\"?")));
+    mistakes.add(nodes->key_error(name, "expected a node of this experiment" + yaml::did_you_mean(name, names)));
   }
 }
 

@@ -45,9 +45,8 @@ yaml::Reader<Durability> durability() {
                           node.describe());
       }
     }
-    const std::string guess = node.is_scalar() ? yaml::closest(node.text(), {"fsync", "none", "fixed(2ms)"}) : "";
     return node.error("expected fsync | none | fixed(2ms), found " + node.describe() +
-                      (guess.empty() ? "" : ", did you mean \"" + guess + "\"?"));
+                      yaml::did_you_mean(node.text(), {"fsync", "none", "fixed(2ms)"}));
   };
 }
 

@@ -16,8 +16,7 @@ bool has_class(const Protocol& protocol, const Directory& directory, std::uint32
 }
 
 bool has_point(const Protocol& protocol, const std::string& point) {
-  const auto points = protocol.commits_as().points;
-  return std::find(points.begin(), points.end(), point) != points.end();
+  return std::find(protocol.points.begin(), protocol.points.end(), point) != protocol.points.end();
 }
 
 std::string ordinal(std::uint32_t n) {

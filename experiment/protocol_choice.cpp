@@ -25,9 +25,8 @@ std::string default_label(const Protocol& row, const ProtocolOptions& options) {
 Error no_such_option(const Protocol& row, const Node& map, const std::string& key) {
   std::vector<std::string> names;
   for (const OptionRow& option : row.options) names.emplace_back(option.name);
-  const std::string guess = yaml::closest(key, names);
-  return map.key_error(key, "unknown option" + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?") + "; " +
-                                options_of(row.name, row.options));
+  return map.key_error(key,
+                       "unknown option" + yaml::did_you_mean(key, names) + "; " + options_of(row.name, row.options));
 }
 
 /// A cell is called by its protocol, point and repetition: "2pc-p2-r1".
@@ -84,9 +83,7 @@ Result<ProtocolChoice> read_choice(const Node& node) {
     }
     const auto& [name, values] = entries.front();
     if (const Protocol* row = find_protocol(name)) return read_options_of(*row, values);
-    const std::string guess = yaml::closest(name, names);
-    return node.key_error(name,
-                          "there is no such protocol" + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?"));
+    return node.key_error(name, "there is no such protocol" + yaml::did_you_mean(name, names));
   }
   if (node.is_scalar()) {
     if (const Protocol* row = find_protocol(node.text())) return ProtocolChoice{row, {}, std::string(row->name)};

@@ -52,11 +52,11 @@ std::string in_terms_of_n(std::int64_t at_3, std::int64_t at_4, std::int64_t at_
 
 std::string costs(const Protocol& p) {
   const auto cost = [&](auto member) {
-    const auto at = [&](std::uint32_t n) { return std::int64_t{p.commits_as().commit_cost(n).*member}; };
+    const auto at = [&](std::uint32_t n) { return std::int64_t{p.commit_cost(n).*member}; };
     return in_terms_of_n(at(3), at(4), at(5));
   };
   return cost(&CostRow::messages) + " messages, " + cost(&CostRow::forced_writes) + " forced writes, " +
-         std::to_string(p.commits_as().commit_cost(3).delays_to_decision) + " delays to the decision";
+         std::to_string(p.commit_cost(3).delays_to_decision) + " delays to the decision";
 }
 
 std::string in_full(const Protocol& p) {
@@ -64,10 +64,10 @@ std::string in_full(const Protocol& p) {
   out += "  source       " + std::string(p.source) + "\n";
   out += "  guarantee    " + std::string(text_of(p.guarantee)) + "\n";
   out += "  never splits under  " + std::string(p.safe_under.text()) + "\n";
-  out += "  a commit is  " + std::string(text_of(p.commits_as().commit_point)) + "\n";
+  out += "  a commit is  " + std::string(text_of(p.commit_point)) + "\n";
   out += "  one commit, N participants  " + costs(p) + "\n";
   out += "  roles       ";
-  for (const Role role : p.commits_as().roles) out += " " + std::string(name_of(role));
+  for (const Role role : p.roles) out += " " + std::string(name_of(role));
   out += "\n";
   if (p.ships_to_replicas)
     out += "  replicated placement: writes go to the home region and are shipped outward in order\n";
@@ -76,7 +76,7 @@ std::string in_full(const Protocol& p) {
            text_of(option, option.standard) + ")  " + std::string(option.help) + "\n";
   }
   out += "  protocol points";
-  for (const std::string_view point : p.commits_as().points) out += " " + std::string(point);
+  for (const std::string_view point : p.points) out += " " + std::string(point);
   return out + "\n  more         protocols/" + std::string(p.folder) + "/README.md\n";
 }
 
@@ -87,11 +87,7 @@ Result<std::string> print_protocols(const std::string& name) {
   for (const Protocol& p : all_protocols()) names.emplace_back(p.name);
   if (!name.empty()) {
     if (const Protocol* p = find_protocol(name)) return in_full(*p);
-    const std::string guess = yaml::closest(name, names);
-    std::string list;
-    for (const std::string& known : names) list += " " + known;
-    return Error{"unknown protocol \"" + name + "\"" +
-                 (guess.empty() ? "; there are:" + list : ", did you mean \"" + guess + "\"?")};
+    return Error{"unknown protocol \"" + name + "\"" + yaml::did_you_mean_or_list(name, names)};
   }
   std::string out =
       left("protocol", 13) + left("guarantee", 12) + left("never splits under", 23) + "one commit, N participants\n";

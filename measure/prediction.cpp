@@ -89,7 +89,7 @@ class Predictor {
     if (!in_.protocol->is_router()) {  // A router's machines are as standard.
       geometry.options = in_.options;
     }
-    const Timing timing = in_.protocol->commits_as().timing(geometry);
+    const Timing timing = in_.protocol->timing(geometry);
     const auto sites = static_cast<double>(route.sites.size());
     commit_.add(timing.commit_latency, 1);
     hold_.add(timing.lock_hold.value_or(Duration{}), timing.lock_hold ? sites : 0);
@@ -108,7 +108,7 @@ class Predictor {
     if (!writes) {
       return;
     }
-    const CostRow row = in_.protocol->commits_as().commit_cost(static_cast<std::uint32_t>(route.sites.size()));
+    const CostRow row = in_.protocol->commit_cost(static_cast<std::uint32_t>(route.sites.size()));
     ++counted_;
     sum_.messages += row.messages;
     sum_.forced_writes += row.forced_writes;

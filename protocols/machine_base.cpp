@@ -12,6 +12,7 @@ struct Overloaded : F... {
 
 void MachineBase::step(Instant /*now*/, const Input& input, Outbox& out) {
   out_ = &out;
+  const std::size_t before = out.size();
   if (forgotten_) {
     ignored();
   } else {
@@ -25,6 +26,13 @@ void MachineBase::step(Instant /*now*/, const Input& input, Outbox& out) {
                    [this](const Recovered& in) { on_recovered(in.durable); },
                },
                input);
+    const auto rest = std::remove_if(out.begin() + static_cast<std::ptrdiff_t>(before), out.end(),
+                                     [](const Output& output) { return std::holds_alternative<Forget>(output); });
+    forgotten_ = rest != out.end();
+    out.erase(rest, out.end());
+    if (forgotten_) {
+      out.emplace_back(Forget{});
+    }
   }
   out_ = nullptr;
 }
@@ -57,9 +65,14 @@ Message Effects::message(NodeId to, Role to_role, std::uint8_t kind) const {
   return m;
 }
 
-void MachineBase::forget() {
-  forgotten_ = true;
-  effects().forget();
+std::vector<NodeId> others_of(const TxnContext& context) {
+  std::vector<NodeId> others;
+  for (const Member& member : context.cohort) {
+    if (member.node != context.self) {
+      others.push_back(member.node);
+    }
+  }
+  return others;
 }
 
 LogRecord make_record(std::uint8_t kind, Outcome outcome, Reason reason) {
@@ -67,6 +80,12 @@ LogRecord make_record(std::uint8_t kind, Outcome outcome, Reason reason) {
   record.kind = kind;
   record.outcome = outcome;
   record.reason = reason;
+  return record;
+}
+
+LogRecord make_first_record(std::uint8_t kind, Outcome outcome) {
+  LogRecord record = make_record(kind, outcome);
+  record.with_descriptor = true;
   return record;
 }
 

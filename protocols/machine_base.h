@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -51,7 +52,7 @@ class Effects {
   void execute(bool read_only = true) { out_->emplace_back(Execute{read_only}); }
   void release() { out_->emplace_back(ReleaseLocks{}); }
   void decide(Outcome outcome, Reason reason = Reason::none) { out_->emplace_back(Decide{outcome, reason}); }
-  void forget() { out_->emplace_back(Forget{}); }
+  void forget() { out_->emplace_back(Forget{}); }  ///< Once the step has asked for all else.
   void note(std::string_view event) { out_->emplace_back(Note{event}); }
   void ignored() { note("ignored"); }
 
@@ -73,14 +74,14 @@ struct Phase {
 /// Note. A machine that has forgotten ignores everything.
 class MachineBase : public CommitMachine {
  public:
+  explicit MachineBase(TxnContext context) : context_(std::move(context)) {}
+
   void step(Instant now, const Input& input, Outbox& out) final;
   void hash_state(std::string& out) const final;
   [[nodiscard]] std::string describe() const override;
   [[nodiscard]] SiteState site_state() const final { return phase().seen; }
 
  protected:
-  explicit MachineBase(TxnContext context) : context_(std::move(context)) {}
-
   virtual void on_begin() { ignored(); }
   virtual void on_message(const Message& /*message*/) { ignored(); }
   virtual void on_timer(std::uint8_t /*timer*/) { ignored(); }
@@ -94,6 +95,10 @@ class MachineBase : public CommitMachine {
 
   [[nodiscard]] const TxnContext& context() const { return context_; }
   [[nodiscard]] bool is_member(NodeId node) const;
+  /// It is for a coordinator, and from a site of its transaction.
+  [[nodiscard]] bool is_from_site(const Message& in) const {
+    return in.to_role == Role::coordinator && is_member(in.from);
+  }
   [[nodiscard]] bool forgotten() const { return forgotten_; }
 
   /// Only within step().
@@ -108,7 +113,7 @@ class MachineBase : public CommitMachine {
   void cancel(std::uint8_t timer) { effects().cancel(timer); }
   void release() { effects().release(); }
   void decide(Outcome outcome, Reason reason = Reason::none) { effects().decide(outcome, reason); }
-  void forget();
+  void forget() { effects().forget(); }
   void note(std::string_view event) { effects().note(event); }
   void ignored() { effects().ignored(); }
 
@@ -118,9 +123,26 @@ class MachineBase : public CommitMachine {
   bool forgotten_{};
 };
 
+/// The machine that its engine has: Rules, which a protocol wrote, and that it can be copied.
+template <class Rules>
+std::unique_ptr<CommitMachine> make_machine(const TxnContext& context) {
+  class Machine final : public Rules {
+   public:
+    using Rules::Rules;
+    [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Machine>(*this); }
+  };
+  return std::make_unique<Machine>(context);
+}
+
+/// The participants, without this node.
+[[nodiscard]] std::vector<NodeId> others_of(const TxnContext& context);
+
 /// A record of `kind` that fixes `outcome` (undecided: none).
 [[nodiscard]] LogRecord make_record(std::uint8_t kind, Outcome outcome = Outcome::undecided,
                                     Reason reason = Reason::none);
+
+/// ... by which a role survives a crash.
+[[nodiscard]] LogRecord make_first_record(std::uint8_t kind, Outcome outcome = Outcome::undecided);
 
 // Encoding for hash_state: fixed width, so that no two states share bytes.
 void put(std::string& out, std::uint32_t value);
@@ -128,5 +150,13 @@ template <class E>
 requires std::is_enum_v<E>
 void put(std::string& out, E value) { put(out, static_cast<std::uint32_t>(value)); }
 void put(std::string& out, const std::vector<NodeId>& nodes);
+template <class Part>
+requires requires(const Part& part, std::string& out) { part.encode(out); }
+void put(std::string& out, const Part& part) { part.encode(out); }
+/// One after the other.
+template <class... Fields>
+void put_all(std::string& out, const Fields&... fields) {
+  (put(out, fields), ...);
+}
 
 }  // namespace geocommit

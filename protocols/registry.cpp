@@ -11,7 +11,8 @@
 namespace geocommit {
 namespace {
 
-constexpr std::array<Protocol, 4> kProtocols{{
+/// As each says of itself; a router says nothing of machines.
+constexpr std::array<Protocol, 4> kRows{{
     {
         .name = "2pc",
         .title = "Two-phase commit, presumed abort",
@@ -68,7 +69,6 @@ constexpr std::array<Protocol, 4> kProtocols{{
         .wire_id = 3,
         .guarantee = Guarantee::atomic,
         .safe_under = FaultModel::crashes_and_partitions,
-        .commit_point = CommitPoint::forced,
         .ships_to_replicas = true,
         .routes_over = two_phase_commit::kWireId,
         .route = home_region::route,
@@ -96,6 +96,41 @@ constexpr std::array<Protocol, 4> kProtocols{{
     },
 }};
 
+/// A router has the machines of the row that it routes over, and all that is said of them.
+template <std::size_t kCount>
+constexpr std::array<Protocol, kCount> with_machines(std::array<Protocol, kCount> rows) {
+  for (Protocol& row : rows) {
+    const auto base = std::find_if(rows.begin(), rows.end(), [&row](const Protocol& one) {
+      return row.routes_over != 0 && one.wire_id == row.routes_over && one.routes_over == 0;
+    });
+    if (base != rows.end()) {
+      row.commit_point = base->commit_point;
+      row.roles = base->roles;
+      row.make = base->make;
+      row.orphan = base->orphan;
+      row.commit_cost = base->commit_cost;
+      row.timing = base->timing;
+      row.kinds = base->kinds;
+      row.records = base->records;
+      row.timers = base->timers;
+      row.points = base->points;
+    }
+  }
+  return rows;
+}
+
+constexpr auto kProtocols = with_machines(kRows);
+
+constexpr bool lacks_nothing(const Protocol& row) {
+  return row.wire_id != 0 && row.route != nullptr && !row.roles.empty() && row.make != nullptr &&
+         row.orphan != nullptr && row.commit_cost != nullptr && row.timing != nullptr && !row.kinds.empty() &&
+         !row.records.empty() && !row.timers.empty() && !row.points.empty();
+}
+#ifndef __SANITIZE_ADDRESS__  // GCC 12 takes no function's address for a constant beside -fsanitize=undefined.
+static_assert(std::all_of(kProtocols.begin(), kProtocols.end(), lacks_nothing),
+              "a row has machines of its own, or routes over a row that has");
+#endif
+
 template <class Match>
 const Protocol* find_if(Match match) {
   const auto* found = std::find_if(kProtocols.begin(), kProtocols.end(), match);
@@ -116,39 +151,36 @@ std::string_view name_in(std::span<const Row> rows, std::uint8_t number) {
 
 }  // namespace
 
-bool Protocol::has_role(Role role) const {
-  const std::span<const Role> all = commits_as().roles;
-  return std::find(all.begin(), all.end(), role) != all.end();
-}
+bool Protocol::has_role(Role role) const { return std::find(roles.begin(), roles.end(), role) != roles.end(); }
 
 const Protocol& Protocol::commits_as() const { return is_router() ? *find_protocol(routes_over) : *this; }
 
-std::string_view Protocol::kind_name(std::uint8_t kind) const { return name_in(commits_as().kinds, kind); }
+std::string_view Protocol::kind_name(std::uint8_t kind) const { return name_in(kinds, kind); }
 
 MessageClass Protocol::kind_class(std::uint8_t kind) const {
-  const KindRow* row = row_of(commits_as().kinds, kind);
+  const KindRow* row = row_of(kinds, kind);
   return row == nullptr ? MessageClass::inquiry : row->message_class;
 }
 
 Meaning Protocol::sent_after(std::uint8_t kind) const {
-  const KindRow* row = row_of(commits_as().kinds, kind);
+  const KindRow* row = row_of(kinds, kind);
   return row == nullptr ? Meaning::none : row->after;
 }
 
-std::string_view Protocol::record_name(std::uint8_t kind) const { return name_in(commits_as().records, kind); }
+std::string_view Protocol::record_name(std::uint8_t kind) const { return name_in(records, kind); }
 
 Meaning Protocol::record_meaning(std::uint8_t kind) const {
-  const RecordRow* row = row_of(commits_as().records, kind);
+  const RecordRow* row = row_of(records, kind);
   return row == nullptr ? Meaning::none : row->meaning;
 }
 
 std::string_view Protocol::record_name(Meaning meaning) const {
-  const std::span<const RecordRow> rows = commits_as().records;
-  const auto row = std::find_if(rows.begin(), rows.end(), [&](const RecordRow& r) { return r.meaning == meaning; });
-  return row == rows.end() || meaning == Meaning::none ? "?" : row->name;
+  const auto row =
+      std::find_if(records.begin(), records.end(), [&](const RecordRow& r) { return r.meaning == meaning; });
+  return row == records.end() || meaning == Meaning::none ? "?" : row->name;
 }
 
-std::string_view Protocol::timer_name(std::uint8_t timer) const { return name_in(commits_as().timers, timer); }
+std::string_view Protocol::timer_name(std::uint8_t timer) const { return name_in(timers, timer); }
 
 std::span<const Protocol> all_protocols() { return kProtocols; }
 const Protocol* find_protocol(std::string_view name) {

@@ -39,13 +39,18 @@ std::string violations_of(const Verdict& verdict) {
   GC_CHECK(false);
 }
 
-std::string row(const std::vector<std::string>& fields) {
-  static constexpr std::size_t kWidths[] = {13, 11, 13, 13, 13, 15, 9, 13};
-  std::string out;
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    out += i + 1 < fields.size() ? left(fields[i], kWidths[i]) : fields[i];
-  }
-  return out + "\n";
+/// Of the first column: the longest label and two spaces, 13 at least.
+std::size_t label_width(const std::vector<CellResult>& cells) {
+  std::size_t width = 13;
+  for (const CellResult& cell : cells) width = std::max(width, cell.cell.label.size() + 2);
+  return width;
+}
+
+std::string row(std::size_t labels, const std::vector<std::string>& fields) {
+  static constexpr std::size_t kWidths[] = {11, 13, 13, 13, 15, 9};  // Of those between the first one and the last.
+  std::string out = left(fields.front(), labels);
+  for (std::size_t i = 1; i + 1 < fields.size(); ++i) out += left(fields[i], kWidths[i - 1]);
+  return out + fields.back() + "\n";
 }
 
 /// Words after a label, broken where a line would be too long.
@@ -64,14 +69,15 @@ std::string listed(const std::string& label, const std::vector<std::string>& wor
   return out + "\n";
 }
 
-std::string row_of(const CellResult& cell) {
+std::string row_of(std::size_t labels, const CellResult& cell) {
   // Without phases no fault had a duration: none came about, or a home moved at once.
   const FaultPhases p = cell.phases.value_or(FaultPhases{});
   const BlockingSummary& b = cell.summary.blocking;
   const std::string blocked = b.all.count == 0 ? "none"
                                                : std::to_string(b.all.count) + ", " + (b.censored > 0 ? ">" : "") +
                                                      figure(std::chrono::duration<double>(b.all.max).count()) + " s";
-  return row({cell.cell.label, clients(p.before), clients(p.during), clients(p.after), lock_hold(cell.summary), blocked,
+  return row(labels,
+             {cell.cell.label, clients(p.before), clients(p.during), clients(p.after), lock_hold(cell.summary), blocked,
               p.normal_after ? figure(std::chrono::duration<double>(*p.normal_after).count()) + " s" : "-",
               violations_of(cell.summary.verdict)});
 }
@@ -87,10 +93,14 @@ std::string details_of(const CellResult& cell) {
     out += listed(name + ", available during:", sides);
   }
   for (const auto& [how, gap] : cell.summary.write_gap) {
-    const RecoveryPoint& lost = cell.summary.verdict.rpo;
-    out += listed(name + ", " + how + ":", {how == "failover" ? "open " + figure(to_ms(gap.max)) + " ms after the order"
-                                                              : "no writes for " + figure(to_ms(gap.max)) + " ms",
-                                            std::to_string(lost.acknowledged) + " acknowledged writes left behind"});
+    if (how != "failover") {
+      out += listed(name + ", " + how + ":", {"no writes for " + figure(to_ms(gap.max)) + " ms"});
+      continue;
+    }
+    const std::uint64_t lost = cell.summary.verdict.rpo.acknowledged;  // Only a failover leaves any behind.
+    out += listed(name + ", failover:",
+                  {"open " + figure(to_ms(gap.max)) + " ms after the order",
+                   std::to_string(lost) + " acknowledged " + (lost == 1 ? "write" : "writes") + " left behind"});
   }
   std::vector<std::string> causes;
   for (const auto& [cause, count] : cell.summary.transactions.aborted) {
@@ -103,6 +113,7 @@ std::string details_of(const CellResult& cell) {
 }  // namespace
 
 std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
+  const std::size_t labels = label_width(cells);
   std::string out;
   bool expected = false;
   for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
@@ -110,7 +121,7 @@ std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, 
     std::string details;
     for (const CellResult& cell : cells) {
       if (cell.cell.point != point || cell.faults.empty()) continue;
-      rows += row_of(cell);
+      rows += row_of(labels, cell);
       expected |= cell.summary.verdict.expected;
       details += details_of(cell);
     }
@@ -126,9 +137,9 @@ std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, 
   if (expected) out += "* expected: the protocol's fault model predicts it; split: transactions with both outcomes\n";
   out += "\n";
   return paint("Before, during and after the faults", Colour::bold, colour) + "\n" +
-         row({"", "client", "p50/p99 ms", "", "lock hold", "blocked,", "back to", "violations"}) +
-         row({"", "before", "during", "after", "p50/max ms", "longest", "normal", ""}) + std::string(kWidth, '-') +
-         "\n" + out;
+         row(labels, {"", "client", "p50/p99 ms", "", "lock hold", "blocked,", "back to", "violations"}) +
+         row(labels, {"", "before", "during", "after", "p50/max ms", "longest", "normal", ""}) +
+         std::string(kWidth - 13 + labels, '-') + "\n" + out;
 }
 
 }  // namespace geocommit

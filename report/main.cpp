@@ -10,6 +10,7 @@
 #include "config/arguments.h"
 #include "experiment/schemas.h"
 #include "experiment/shipped_list.h"
+#include "os/console.h"
 #include "os/exit_status.h"
 #include "os/files.h"
 #include "report/compare/compare.h"
@@ -46,10 +47,7 @@ int init(const std::string& name) {
   return kPass;
 }
 
-bool coloured() {
-  const char* plain = std::getenv("NO_COLOR");
-  return ::isatty(STDOUT_FILENO) == 1 && (plain == nullptr || *plain == '\0');
-}
+bool coloured() { return Console({}).coloured(); }
 
 int results(const std::filesystem::path& folder) {
   const auto runs = past_runs(folder);

@@ -130,7 +130,7 @@ constexpr std::array kElsewhere{
     Elsewhere{kUnderstand, "compare", "Runs or cells side by side: what differs, and is it noise?"},
     Elsewhere{kUnderstand, "trace", "Draw single transactions as space-time diagrams"},
     Elsewhere{kUnderstand, "check", "Judge a results folder again from its durable logs"},
-    Elsewhere{kUnderstand, "export", "Write what clients asked and were told, for other checkers"},
+    Elsewhere{kUnderstand, "export", "Write a run's figures as a table to paste, or its history for other checkers"},
     Elsewhere{kFiles, "list", "List shipped experiments and topologies, and the protocols"},
     Elsewhere{kFiles, "init", "Write an experiment to begin with, every key explained"},
     Elsewhere{kFiles, "schema", "Print the JSON Schema of a kind of file, for editors"},
@@ -143,11 +143,7 @@ std::string unknown_command(const std::string& word, const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
     names.push_back(command->get_name());
   }
-  const std::string guess = yaml::closest(word, names);
-  std::string list;
-  for (const std::string& name : names) list += " " + name;
-  return "unknown command \"" + word + "\"" +
-         (guess.empty() ? "; there are:" + list : ", did you mean \"" + guess + "\"?");
+  return "unknown command \"" + word + "\"" + yaml::did_you_mean_or_list(word, names);
 }
 
 /// What the command line says beyond what CLI11 checks; an error text, or empty.
@@ -220,8 +216,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   validate->footer("Example:\n  ./geocommit validate experiments/quickstart.yaml\n");
 
   const auto fail = [&](const std::string& why, const std::string& command) {
-    std::fprintf(stderr, "error: %s\nTry ./geocommit %s--help\n", why.c_str(), command.c_str());
-    return ParsedCommandLine{std::nullopt, kFailed};
+    return ParsedCommandLine{std::nullopt, refuse_arguments("./geocommit" + command, why)};
   };
   const auto is_command = [&](const char* word) {
     const auto all = app.get_subcommands([](const CLI::App*) { return true; });
@@ -234,9 +229,9 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
     std::fputs(app.help().c_str(), stdout);
     return {std::nullopt, kFailed};
   }
-  if (const auto status = parse_arguments(app, argc, argv, setting_keys())) return {std::nullopt, *status};
+  if (const auto status = parse_arguments(app, argc, argv, setting_keys)) return {std::nullopt, *status};
   if (predict->parsed() && out.run.file.empty() && out.run.topology.empty()) {
-    return fail("expected an experiment file, or --topology NAME", "predict ");
+    return fail("expected an experiment file, or --topology NAME", " predict");
   }
   const std::map<const CLI::App*, Command> commands{
       {run, Command::run},       {probe, Command::probe},         {topology, Command::topology},
@@ -250,7 +245,7 @@ ParsedCommandLine parse_command_line(int argc, const char* const* argv) {
   const auto command = commands.find(used);
   if (command == commands.end()) return fail("this is for ./geocommit " + used->get_name() + " to start", "");
   out.command = command->second;
-  if (const std::string wrong = interpret(raw, out); !wrong.empty()) return fail(wrong, std::string(argv[1]) + " ");
+  if (const std::string wrong = interpret(raw, out); !wrong.empty()) return fail(wrong, std::string(" ") + argv[1]);
   return {out, 0};
 }
 

@@ -48,7 +48,7 @@ Telemetry::Telemetry(MetricSet& live, MetricSet& window, const Directory& direct
 }
 
 void Telemetry::announce(NodeKind kind, const Protocol& protocol) {
-  roles_ = protocol.commits_as().roles;
+  roles_ = protocol.roles;
   for (const Role role : roles_) {
     if (host_of(role) == kind) {
       announce(role);

@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, 2> kSplitAlarms{"commit-for-aborted-trans
 /// Where sending makes a commit irrevocable, one that is late beyond the fault model may arrive when its sender has
 /// died without a record of it, and everybody has aborted: no log has both, and the verdict has nothing to expect.
 bool may_suspect_split(const Protocol& protocol, const CheckOptions& options) {
-  return protocol.commits_as().commit_point == CommitPoint::sent && !options.beyond_model.empty();
+  return protocol.commit_point == CommitPoint::sent && !options.beyond_model.empty();
 }
 
 template <std::size_t N>
@@ -62,7 +62,7 @@ std::string describe(const FuzzCase& one) {
                                        : std::to_string(static_cast<int>(w.rate_per_s)) + "/s") +
          " from " + std::to_string(s.origins.size()) + " origins for " + milliseconds(s.duration) + ", " +
          std::to_string(w.participants) + " participants, balance " + std::to_string(s.initial_balance) + "\n";
-  if (s.protocol->is_router() && d.placement() == Placement::replicated) {
+  if (s.protocol->ships_to_replicas && d.placement() == Placement::replicated) {
     out += "home lease " + (s.home.lease > Duration{0} ? milliseconds(s.home.lease) : "off") + ", drain limit " +
            milliseconds(s.home.drain_limit) + ", unreachable home: " +
            (s.unreachable_home == UnreachableHome::fail ? "fail" : "wait " + milliseconds(s.unreachable_wait)) + "\n";

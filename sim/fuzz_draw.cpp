@@ -129,7 +129,7 @@ class Draw {
   }
 
   [[nodiscard]] bool keeps_homes() const {
-    return case_.spec.protocol->is_router() && case_.spec.directory.placement() == Placement::replicated;
+    return case_.spec.protocol->ships_to_replicas && case_.spec.directory.placement() == Placement::replicated;
   }
 
   /// Home region: leases, always fenced (else a failover loses what it must not), and what a home out of reach means.
@@ -234,7 +234,7 @@ class Draw {
     if (kind == FaultKind::link) {
       draw_link(fault);
     }
-    const auto points = case_.spec.protocol->commits_as().points;
+    const auto points = case_.spec.protocol->points;
     if (fault_random_.chance(0.4) && !points.empty()) {
       fault.on = std::string(points[fault_random_.below(points.size())]);
       fault.occurrence = static_cast<std::uint32_t>(fault_random_.chance(0.1) ? 0 : 1 + fault_random_.below(5));

@@ -1,17 +1,17 @@
-// What there is to know of the virtual world, and when it is quiet.
+#include "sim/world_state.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
 #include "engine/quiescence.h"
 #include "engine/status_sum.h"
-#include "sim/world_impl.h"
 
 namespace geocommit::sim {
 
-EngineStatus World::Impl::status() const {
+EngineStatus status_of(const WorldContext& world) {
   EngineStatus sum;
-  for (const auto& node : nodes_) {
+  for (const auto& node : world.nodes) {
     if (!node || !node->engine) {
       continue;
     }
@@ -20,19 +20,19 @@ EngineStatus World::Impl::status() const {
   return sum;
 }
 
-std::string World::Impl::why_not_quiet() const {
+std::string why_not_quiet(const WorldContext& world) {
   std::string why;
-  for (const auto& [region, client] : clients_) {
+  for (const auto& [region, client] : world.clients) {
     if (!client.finished()) {
-      why += spec_.directory.find(client.self())->name + " waits for " + std::to_string(client.counts().outstanding) +
-             " outcomes; ";
+      why += world.spec.directory.find(client.self())->name + " waits for " +
+             std::to_string(client.counts().outstanding) + " outcomes; ";
     }
   }
-  for (const auto& node : nodes_) {
+  for (const auto& node : world.nodes) {
     if (!node) {
       continue;
     }
-    const std::string& name = spec_.directory.find(node->id())->name;
+    const std::string& name = world.spec.directory.find(node->id())->name;
     if (!node->engine) {
       why += name + " is down; ";
       continue;
@@ -48,16 +48,16 @@ std::string World::Impl::why_not_quiet() const {
   return why;
 }
 
-bool World::Impl::quiet() {
-  for (const auto& [region, client] : clients_) {
+bool QuietLook::quiet(const WorldContext& world) {
+  for (const auto& [region, client] : world.clients) {
     if (!client.finished()) {
       return false;
     }
   }
   // Begins with the node that was busy last time: mostly it still is.
-  for (std::size_t i = 0; i < nodes_.size(); ++i) {
-    const std::size_t at = (busy_ + i) % nodes_.size();
-    const Node* one = nodes_[at].get();
+  for (std::size_t i = 0; i < world.nodes.size(); ++i) {
+    const std::size_t at = (busy_ + i) % world.nodes.size();
+    const Node* one = world.nodes[at].get();
     if (one == nullptr) {
       continue;
     }
@@ -70,23 +70,12 @@ bool World::Impl::quiet() {
   return true;
 }
 
-bool World::Impl::drain(Duration most) {
-  const std::int64_t until = now_ns_ + most.count();
-  while (now_ns_ < until && events_ < spec_.events_most) {
-    run_until(now_ns_ + kDrainStep.count());
-    if (quiet() && rest()) {
-      return true;
-    }
-  }
-  return false;
-}
-
-/// As the runner does it (runtime/quiesce.h), with all its looks at one instant.
-bool World::Impl::rest() {
-  Quiescence quiescence(spec_.directory);
+// As the runner does it (runtime/quiesce.h), with all its looks at one instant.
+bool come_to_rest(WorldContext& world, Processes& processes) {
+  Quiescence quiescence(world.spec.directory);
   while (true) {
     std::map<NodeId, EngineStatus> statuses;
-    for (const auto& node : nodes_) {
+    for (const auto& node : world.nodes) {
       if (node && node->engine) {
         statuses.emplace(node->id(), node->engine->status());
       }
@@ -96,22 +85,22 @@ bool World::Impl::rest() {
       return quiescence.proven();
     }
     for (const NodeId one : quiescence.to_quiesce()) {
-      Node& told = node(one);
+      Node& told = world.node(one);
       told.engine->quiesce();
-      after_step(told);
+      processes.after_step(told);
     }
   }
 }
 
-History World::Impl::history(bool drained) const {
-  GC_CHECK(spec_.keep_history);
+History history_of(const WorldContext& world, bool drained) {
+  GC_CHECK(world.spec.keep_history);
   History history;
-  history.directory = &spec_.directory;
-  history.protocol = spec_.protocol->name;
-  history.initial_balance = spec_.initial_balance;
+  history.directory = &world.spec.directory;
+  history.protocol = world.spec.protocol->name;
+  history.initial_balance = world.spec.initial_balance;
   history.drained = drained;
-  history.load_began = Instant{Duration{load_start_ns_}};
-  for (const auto& node : nodes_) {
+  history.load_began = Instant{Duration{world.load_start_ns}};
+  for (const auto& node : world.nodes) {
     if (!node) {
       continue;
     }
@@ -119,13 +108,13 @@ History World::Impl::history(bool drained) const {
     one.node = node->id();
     // A machine that runs on writes its buffers out; the logs of a real run are read after its processes have ended.
     one.facts = node->disk.facts(node->engine != nullptr);
-    if (node->engine && spec_.directory.find(node->id())->kind == NodeKind::agent) {
+    if (node->engine && world.spec.directory.find(node->id())->kind == NodeKind::agent) {
       one.has_balances = true;
       one.balances = node->engine->balances();
     }
     history.nodes.emplace(node->id(), std::move(one));
   }
-  for (const auto& [region, client] : clients_) {
+  for (const auto& [region, client] : world.clients) {
     history.outcomes.insert(history.outcomes.end(), client.outcomes().begin(), client.outcomes().end());
   }
   return history;

@@ -13,7 +13,7 @@
 #include <cstring>
 
 #include "wan/namespaces.h"
-#include "wan/router.h"
+#include "wan/forwarder.h"
 
 namespace geocommit {
 namespace {

@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "wan/echo.h"
-#include "wan/router.h"
+#include "wan/forwarder.h"
 
 namespace geocommit {
 namespace {

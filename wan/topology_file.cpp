@@ -97,9 +97,7 @@ void read_rtt(yaml::MapReader& map, const yaml::Node& root, Draft& draft) {
     if (!node->is_map()) return map.add(node->error("expected a map of rows, found " + node->describe()));
     for (const auto& [from, row] : node->entries()) {
       if (!known(from)) {
-        const auto guess = yaml::closest(from, draft.regions);
-        map.add(
-            node->key_error(from, "expected a region" + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
+        map.add(node->key_error(from, "expected a region" + yaml::did_you_mean(from, draft.regions)));
         continue;
       }
       if (!row.is_map()) {
@@ -108,8 +106,7 @@ void read_rtt(yaml::MapReader& map, const yaml::Node& root, Draft& draft) {
       }
       for (const auto& [to, cell] : row.entries()) {
         if (!known(to)) {
-          const auto guess = yaml::closest(to, draft.regions);
-          map.add(row.key_error(to, "expected a region" + (guess.empty() ? "" : ", did you mean \"" + guess + "\"?")));
+          map.add(row.key_error(to, "expected a region" + yaml::did_you_mean(to, draft.regions)));
           continue;
         }
         const auto round_trip = read_round_trip(cell);
@@ -154,9 +151,8 @@ void read_override(yaml::MapReader& map, const yaml::Node& node, const Draft& dr
   for (const auto& datacenter : draft.datacenters) names.push_back(datacenter.name);
   const auto end = [&](const yaml::Node& value) -> Result<std::string> {
     if (value.is_scalar() && std::find(names.begin(), names.end(), value.text()) != names.end()) return value.text();
-    const auto guess = value.is_scalar() ? yaml::closest(value.text(), names) : "";
     return value.error("expected a region or datacenter, found " + value.describe() +
-                       (guess.empty() ? "" : ", did you mean \"" + guess + "\"?"));
+                       yaml::did_you_mean(value.text(), names));
   };
   yaml::MapReader keys(node);
   std::string from;

@@ -11,45 +11,31 @@ namespace {
 /// Invariants: no decision leaves before `collecting` is durable; the client is told commit after every site has been
 /// sent it and `commit` is durable; restarted without an outcome it only learns one, and chooses abort only when every
 /// site has said that it knows none and will not choose.
-class Coordinator final : public MachineBase {
+class Coordinator : public MachineBase {
  public:
-  explicit Coordinator(const TxnContext& context)
-      : MachineBase(context),
-        voting_({raw(Kind::prepare), raw(Kind::decision), raw(Timer::vote)}, context),
-        announcement_({raw(Kind::decision), raw(Timer::resend), raw(Record::end)}, context.timeouts.resend),
-        inquiry_(raw(Kind::inquiry), raw(Timer::inquiry), context.timeouts.resend) {}
-
-  [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Coordinator>(*this); }
+  using MachineBase::MachineBase;
 
  protected:
   [[nodiscard]] Phase phase() const override {
-    static constexpr std::array<Phase, 9> kPhases{{{"voting", SiteState::working},
+    static constexpr std::array<Phase, 7> kPhases{{{"voting", SiteState::working},
                                                    {"forcing collecting", SiteState::working},
                                                    {"transmitted, forcing commit", SiteState::prepared},
                                                    {"announcing commit", SiteState::committed},
                                                    {"restarted in doubt", SiteState::prepared},
                                                    {"restarted, forcing commit", SiteState::prepared},
-                                                   {"restarted with commit", SiteState::committed},
-                                                   {"committed", SiteState::committed},
-                                                   {"aborted", SiteState::aborted}}};
+                                                   {"restarted with commit", SiteState::committed}}};
     return state_ == State::voting ? voting_.phase() : kPhases[static_cast<std::size_t>(state_)];
   }
 
   void encode(std::string& out) const override {
-    put(out, state_);
-    put(out, collecting_);
-    voting_.encode(out);
-    announcement_.encode(out);
-    inquiry_.encode(out);
-    put(out, silent_);
+    put_all(out, state_, collecting_, voting_, announcement_, inquiry_, silent_);
   }
 
   void on_begin() override { go_on(voting_.begin(effects())); }
   void on_wounded() override { go_on(voting_.wounded(effects())); }
 
   void on_message(const Message& in) override {
-    const bool mine = in.to_role == Role::coordinator && is_member(in.from);
-    switch (mine ? static_cast<Kind>(in.kind) : Kind::prepare) {
+    switch (is_from_site(in) ? static_cast<Kind>(in.kind) : Kind::prepare) {
       case Kind::vote:
         return on_vote(in);
       case Kind::ack:
@@ -65,13 +51,10 @@ class Coordinator final : public MachineBase {
   }
 
   void on_timer(std::uint8_t timer) override {
-    if (timer == raw(Timer::vote)) {
-      return go_on(voting_.late(effects()));
+    if (asks()) {
+      return inquiry_.timer(effects(), timer);
     }
-    if (timer == raw(Timer::inquiry) && asks()) {
-      return inquiry_.ask(effects(), true);
-    }
-    timer == raw(Timer::resend) ? announcement_.again(effects()) : ignored();
+    voting_.is_open() ? go_on(voting_.timer(effects(), timer)) : announcement_.timer(effects(), timer);
   }
 
   void on_forced(std::uint8_t kind) override {
@@ -89,23 +72,17 @@ class Coordinator final : public MachineBase {
   }
 
   void on_recovered(const std::vector<LogRecord>& durable) override {
-    if (!voting_.close()) {
-      return ignored();
+    if (!voting_.close(effects())) {
+      return;
     }
     collecting_ = Durable::yes;
     silent_ = sites_in(durable, context());
     const auto [outcome, reason] = outcome_in(durable);
-    if (outcome == Outcome::undecided) {
-      state_ = State::uncertain;
-      note("recovered-in-doubt");
-      return inquiry_.ask(effects(), true);
-    }
-    decide(outcome, reason);
+    outcome == Outcome::undecided ? note("recovered-in-doubt") : decide(outcome, reason);
     if (outcome == Outcome::abort || has_record(durable, raw(Record::end))) {
-      state_ = outcome == Outcome::abort ? State::aborted : State::committed;
       return forget();
     }
-    state_ = State::settling;
+    state_ = outcome == Outcome::commit ? State::settling : State::uncertain;
     inquiry_.ask(effects(), true);
   }
 
@@ -118,8 +95,6 @@ class Coordinator final : public MachineBase {
     uncertain,  ///< Restarted without an outcome: asks.
     learning,   ///< ... has been told commit, and forces it.
     settling,   ///< Restarted with commit: asks until everybody knows.
-    committed,
-    aborted,
   };
   enum class Durable : std::uint8_t { no, forcing, yes };
 
@@ -132,9 +107,7 @@ class Coordinator final : public MachineBase {
     const Voting::End end = voting_.vote(effects(), in);
     if (in.vote == Vote::yes && collecting_ == Durable::no && (voting_.is_open() || end == Voting::End::yes)) {
       collecting_ = Durable::forcing;
-      LogRecord record = make_record(raw(Record::collecting));
-      record.with_descriptor = true;
-      force(std::move(record));
+      force(make_first_record(raw(Record::collecting)));
     }
     go_on(end);
   }
@@ -146,7 +119,6 @@ class Coordinator final : public MachineBase {
       return collecting_ == Durable::yes ? transmit() : void();
     }
     if (end == Voting::End::aborted && collecting_ != Durable::no) {
-      state_ = State::aborted;
       append(make_record(raw(Record::abort_chosen), Outcome::abort, voting_.reason()));
     }
     if (end != Voting::End::none) {
@@ -156,8 +128,12 @@ class Coordinator final : public MachineBase {
 
   /// First transmit, then commit.
   void transmit() {
-    state_ = State::transmitted;
     announcement_.begin(effects(), voting_.yes(context()), false);
+    make_durable(State::transmitted);
+  }
+
+  void make_durable(State forcing) {
+    state_ = forcing;
     force(make_record(raw(Record::commit_chosen), Outcome::commit));
   }
 
@@ -167,9 +143,8 @@ class Coordinator final : public MachineBase {
       announcement_.acknowledged(effects(), site) ? end_if_all_know() : void();
     } else if (asks()) {
       if (state_ == State::uncertain) {
-        state_ = State::learning;
         silent_ = sites_in({}, context());
-        force(make_record(raw(Record::commit_chosen), Outcome::commit));
+        make_durable(State::learning);
       }
       std::erase(silent_, site);
       end_if_all_know();
@@ -185,7 +160,6 @@ class Coordinator final : public MachineBase {
     } else if (state_ != State::announcing || announcement_.unacknowledged() > 0) {
       return;
     }
-    state_ = State::committed;
     forget();
   }
 
@@ -200,8 +174,7 @@ class Coordinator final : public MachineBase {
     const bool restarted = static_cast<Kind>(in.kind) == Kind::in_doubt;
     const bool needs_it = restarted || in.state == SiteState::prepared;
     if (in.outcome == Outcome::abort && state_ != State::uncertain) {
-      note(
-          "split-outcome");  // Beyond the fault model: the site has aborted for good; telling it again changes nothing.
+      note("split-outcome");  // Beyond the fault model: the site has aborted for good, whatever it is told.
       return knows(in.from);
     }
     if (state_ == State::settling && needs_it) {
@@ -222,16 +195,16 @@ class Coordinator final : public MachineBase {
 
   State state_{State::voting};
   Durable collecting_{Durable::no};
-  Voting voting_;
-  Announcement announcement_;
-  Inquiry inquiry_;
+  Voting voting_{Voting::words<Kind, Timer>(), context()};
+  Announcement announcement_{Announcement::words<Kind, Timer, Record>(), context().timeouts.resend};
+  Inquiry inquiry_{raw(Kind::inquiry), raw(Timer::inquiry), context().timeouts.resend};
   std::vector<NodeId> silent_;  ///< Restarted: who has not said what it knows.
 };
 
 }  // namespace
 
 std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context) {
-  return std::make_unique<Coordinator>(context);
+  return make_machine<Coordinator>(context);
 }
 
 }  // namespace geocommit::easy_commit

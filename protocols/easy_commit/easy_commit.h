@@ -31,13 +31,10 @@ enum class Timer : std::uint8_t { vote = 1, resend = 2, decision = 3, inquiry = 
 inline constexpr std::array<KindRow, 7> kKinds{
     {rows::prepare(Kind::prepare), rows::vote(Kind::vote), rows::decision(Kind::decision), rows::ack(Kind::ack),
      rows::inquiry(Kind::inquiry), rows::answer(Kind::answer), rows::in_doubt(Kind::in_doubt)}};
-inline constexpr std::array<RecordRow, 7> kRecords{{rows::prepared(Record::prepared),
-                                                    rows::commit(Record::commit),
-                                                    rows::abort(Record::abort),
-                                                    {raw(Record::collecting), "collecting", Meaning::none},
-                                                    rows::commit(Record::commit_chosen),
-                                                    rows::abort(Record::abort_chosen),
-                                                    rows::end(Record::end)}};
+inline constexpr std::array<RecordRow, 7> kRecords{
+    {rows::prepared(Record::prepared), rows::commit(Record::commit), rows::abort(Record::abort),
+     rows::record(Record::collecting, "collecting"), rows::commit(Record::commit_chosen),
+     rows::abort(Record::abort_chosen), rows::end(Record::end)}};
 inline constexpr std::array<TimerRow, 4> kTimers{
     {rows::timer(Timer::vote, "vote"), rows::timer(Timer::resend, "resend"), rows::timer(Timer::decision, "decision"),
      rows::timer(Timer::inquiry, "inquiry")}};

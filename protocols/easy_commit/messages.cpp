@@ -7,22 +7,12 @@
 namespace geocommit::easy_commit {
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {
-  const bool to_site = message.to_role == Role::participant;
-  const auto kind = static_cast<Kind>(message.kind);
-  if (kind ==
-      Kind::inquiry) {  // No machine at the coordinator: no `collecting` record either, or an outcome behind it.
-    return orphans::question(message, remembered, raw(Kind::answer));
-  }
-  if (kind == Kind::prepare && to_site) {
-    return orphans::prepare(remembered, raw(Kind::vote));
-  }
-  if (kind == Kind::decision && to_site) {
-    // A site's goes to all others, needed or not; only behind an abort it tells something.
-    const bool tells = orphans::from_coordinator(message) || message.outcome == Outcome::abort ||
-                       remembered.state == SiteState::aborted;
-    return tells ? orphans::decision(message, remembered, raw(Kind::ack), raw(Kind::answer)) : orphans::ignore();
-  }
-  return orphans::ignore(kind < Kind::prepare || kind > Kind::in_doubt ? "unknown-kind" : "");
+  // A site's decision goes to all others, needed or not; only behind an abort it tells something.
+  const bool needless = message.kind == raw(Kind::decision) && !orphans::from_coordinator(message) &&
+                        message.outcome != Outcome::abort && remembered.state != SiteState::aborted;
+  // INQUIRY, no machine at the coordinator: no `collecting` record either, or an outcome behind it.
+  return needless ? orphans::ignore()
+                  : orphans::usual(message, remembered, orphans::words<Kind>(kKinds), raw(Kind::answer));
 }
 
 /// PREPARE, VOTE, DECISION, ACK, and each site's DECISION to the others.

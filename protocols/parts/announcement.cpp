@@ -25,8 +25,8 @@ void Announcement::begin(Effects effects, std::vector<NodeId> sites, bool retry)
   effects.arm(words_.timer, resend_.next());
 }
 
-void Announcement::again(Effects effects) {
-  if (waiting_.empty()) {
+void Announcement::timer(Effects effects, std::uint8_t timer) {
+  if (waiting_.empty() || timer != words_.timer) {
     return effects.ignored();
   }
   send_decisions(effects, words_.decision, waiting_, Outcome::commit, Reason::none, true);

@@ -23,6 +23,12 @@ class Announcement {
   struct Words {
     std::uint8_t decision{}, timer{}, end{};
   };
+  /// Of a protocol that calls them what all do.
+  template <class Kind, class Timer, class Record>
+  [[nodiscard]] static constexpr Words words() {
+    return {static_cast<std::uint8_t>(Kind::decision), static_cast<std::uint8_t>(Timer::resend),
+            static_cast<std::uint8_t>(Record::end)};
+  }
 
   /// Told again after 1, 2, 4, ... 16 times `resend`.
   Announcement(Words words, Duration resend) : words_(words), resend_(resend) {}
@@ -30,8 +36,8 @@ class Announcement {
   /// Tells commit to `sites`; "decision-sent-to-one" stands between the first and the others. `retry`: they may have
   /// been told before.
   void begin(Effects effects, std::vector<NodeId> sites, bool retry);
-  /// The timer: those who have not acknowledged are told again.
-  void again(Effects effects);
+  /// Its own: those who have not acknowledged are told again.
+  void timer(Effects effects, std::uint8_t timer);
   /// True: it was the last one, and that is noted. False also: nobody waited for that.
   [[nodiscard]] bool acknowledged(Effects effects, NodeId site);
   /// Somebody asks. Until it has begun there is no answer: volatile state promises nothing, the decision itself will

@@ -17,6 +17,8 @@ class Inquiry {
 
   /// Asks the coordinator and all participants but itself, and arms the timer.
   void ask(Effects effects, bool retry);
+  /// Its own: it asks again.
+  void timer(Effects effects, std::uint8_t timer) { timer == timer_ ? ask(effects, true) : effects.ignored(); }
   /// Arms the timer, and asks nobody: an answer is expected.
   void wait(Effects effects) { effects.arm(timer_, interval_.next()); }
   [[nodiscard]] std::uint32_t rounds() const { return rounds_; }

@@ -84,4 +84,18 @@ OrphanRule question(const Message& message, const Remembered& remembered, std::u
   return make_machine();
 }
 
+OrphanRule usual(const Message& message, const Remembered& remembered, const Words& words, std::uint8_t refusal) {
+  const bool to_site = message.to_role == Role::participant;
+  if (message.kind == words.inquiry) {
+    return question(message, remembered, words.answer);
+  }
+  if (message.kind == words.prepare && to_site) {
+    return prepare(remembered, words.vote);
+  }
+  if (message.kind == words.decision && to_site) {
+    return decision(message, remembered, words.ack, refusal);
+  }
+  return ignore(message.kind == 0 || message.kind > words.kinds ? "unknown-kind" : "");
+}
+
 }  // namespace geocommit::orphans

@@ -2,6 +2,7 @@
 // never "done".
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 
@@ -31,5 +32,21 @@ namespace geocommit::orphans {
 /// that has never voted makes a machine, which aborts durably, then answers; one that may have, and does not know, says
 /// so.
 [[nodiscard]] OrphanRule question(const Message& message, const Remembered& remembered, std::uint8_t answer);
+
+/// What the kinds of those rules are called in the protocol at hand, and how many kinds there are.
+struct Words {
+  std::uint8_t prepare{}, vote{}, decision{}, ack{}, inquiry{}, answer{};
+  std::size_t kinds{};
+};
+/// Of a protocol that calls them what all do.
+template <class Kind, class Kinds>
+[[nodiscard]] constexpr Words words(const Kinds& kinds) {
+  const auto number = [](Kind kind) { return static_cast<std::uint8_t>(kind); };
+  return {number(Kind::prepare), number(Kind::vote), number(Kind::decision), number(Kind::ack), number(Kind::inquiry),
+          number(Kind::answer),  kinds.size()};
+}
+/// The three rules above, each for its kind; nothing else needs an answer. `refusal`: of a commit behind an abort.
+[[nodiscard]] OrphanRule usual(const Message& message, const Remembered& remembered, const Words& words,
+                               std::uint8_t refusal);
 
 }  // namespace geocommit::orphans

@@ -59,6 +59,11 @@ template <class E>
 constexpr RecordRow abort(E record) {
   return {raw(record), "abort", Meaning::outcome};
 }
+/// Of a name of its own. none: only its machine reads it.
+template <class E>
+constexpr RecordRow record(E record, std::string_view name, Meaning meaning = Meaning::none) {
+  return {raw(record), name, meaning};
+}
 template <class E>
 constexpr RecordRow end(E record) {
   return {raw(record), "end", Meaning::end};

@@ -3,33 +3,52 @@
 #include <algorithm>
 
 #include "protocols/parts/answers.h"
+#include "protocols/parts/recovered.h"
 
 namespace geocommit {
 
+bool Voter::message(Effects effects, const Message& in) {
+  const bool decision = in.kind == words_.decision && in.outcome != Outcome::undecided;
+  const bool answer = in.kind == words_.answer;
+  if (decision) {
+    effects.note("decision-received");
+  }
+  if (is_bound() && (decision || (answer && in.outcome != Outcome::undecided))) {
+    return true;
+  }
+  if (decision) {
+    told(effects, in.outcome, in.reason);
+  } else if (in.kind == words_.prepare) {
+    prepare(effects);
+  } else if (in.kind == words_.inquiry) {
+    asked(effects, {in.from, words_.answer, {}}, in.retry);
+  } else {
+    effects.note(answer ? "answer-without-use" : "ignored");
+  }
+  return false;
+}
+
+/// Bound already, it votes YES again.
 void Voter::prepare(Effects effects) {
   if (state_ == State::prepared) {
     return send_vote(effects, Vote::yes, Reason::none, true);
   }
-  prepare_seen_ = true;  // Aborting: the NO follows the force.
+  prepare_seen_ = prepare_seen_ || state_ == State::initial || state_ == State::aborting;
   if (state_ != State::initial) {
-    return effects.ignored();
+    return effects.ignored();  // Aborting: the NO follows the force.
   }
   state_ = State::executing;
   effects.note("prepare-received");
   effects.execute(read_only_);
 }
 
-Voter::End Voter::executed(Effects effects, Vote vote, Reason reason) {
+void Voter::executed(Effects effects, Vote vote, Reason reason) {
   if (state_ != State::executing || vote == Vote::none) {
-    effects.ignored();  // Aborted meanwhile.
-    return End::none;
+    return effects.ignored();  // Aborted meanwhile.
   }
   if (vote == Vote::yes) {
     state_ = State::preparing;
-    LogRecord record = make_record(words_.prepared);
-    record.with_descriptor = true;
-    effects.force(std::move(record));
-    return End::none;
+    return effects.force(make_first_record(words_.prepared));
   }
   if (vote == Vote::no) {
     effects.append(make_record(words_.abort, Outcome::abort, reason));
@@ -41,15 +60,15 @@ Voter::End Voter::executed(Effects effects, Vote vote, Reason reason) {
   state_ = State::read_only;
   send_vote(effects, Vote::read_only, Reason::none, false);
   effects.release();
-  return End::read_only;
+  effects.forget();
 }
 
-Voter::End Voter::forced(Effects effects, std::uint8_t record) {
+bool Voter::forced(Effects effects, std::uint8_t record) {
   if (record == words_.prepared && state_ == State::preparing) {
     state_ = State::prepared;
     effects.note("vote-forced");
     send_vote(effects, Vote::yes, Reason::none, false);
-    return End::prepared;
+    return true;
   }
   if (record == words_.abort && state_ == State::aborting) {
     effects.decide(Outcome::abort, Reason::terminated);
@@ -57,13 +76,46 @@ Voter::End Voter::forced(Effects effects, std::uint8_t record) {
       effects.release();
       send_vote(effects, Vote::no, Reason::terminated, false);
     }
-    return aborted(effects);
+    aborted(effects);
+  } else if (record == words_.commit && is_committing()) {
+    if (state_ == State::transmitted) {
+      take_effect(effects, Outcome::commit, Reason::none);
+    }
+    state_ = State::committed;
+    send_acknowledgement(effects, words_.ack, false);
+    effects.forget();
+  } else {
+    effects.ignored();
   }
-  effects.ignored();
-  return End::none;
+  return false;
 }
 
-void Voter::asked(Effects effects, const Asker& asker) {
+/// The engine has taken the locks of a site in doubt again before anything was served.
+bool Voter::recovered(Effects effects, const std::vector<LogRecord>& durable) {
+  if (state_ != State::initial || durable.empty()) {
+    effects.ignored();
+    return false;
+  }
+  const auto [outcome, reason] = outcome_in(durable);
+  if (outcome == Outcome::undecided) {
+    state_ = State::prepared;
+    effects.note("recovered-in-doubt");
+    return true;
+  }
+  state_ = outcome == Outcome::commit ? State::committed : State::aborted;
+  effects.decide(outcome, reason);
+  if (outcome == Outcome::commit) {
+    send_acknowledgement(effects, words_.ack, true);
+  }
+  effects.forget();
+  return false;
+}
+
+void Voter::asked(Effects effects, const Asker& asker, bool retry) {
+  if (is_bound() || is_committing()) {
+    return send_answer(effects, asker.answer, asker.node, phase().seen,
+                       is_bound() ? Outcome::undecided : Outcome::commit, retry, asker.ballot);
+  }
   if (std::find(askers_.begin(), askers_.end(), asker) == askers_.end()) {
     askers_.push_back(asker);
   }
@@ -73,10 +125,10 @@ void Voter::asked(Effects effects, const Asker& asker) {
   }
 }
 
-Voter::End Voter::told(Effects effects, Outcome outcome, Reason reason) {
-  if (outcome != Outcome::abort || state_ == State::initial) {
-    effects.ignored();
-    return End::none;
+/// A commit is nonsense to who is not bound, and so is an abort if it never heard of the transaction.
+void Voter::told(Effects effects, Outcome outcome, Reason reason) {
+  if (outcome != Outcome::abort || state_ == State::initial || is_committing()) {
+    return effects.note(outcome == Outcome::abort && is_committing() ? "split-outcome" : "ignored");
   }
   if (state_ != State::aborting) {
     effects.append(make_record(words_.abort, Outcome::abort, reason));
@@ -85,27 +137,35 @@ Voter::End Voter::told(Effects effects, Outcome outcome, Reason reason) {
   if (prepare_seen_) {
     effects.release();
   }
-  return aborted(effects);
+  aborted(effects);
 }
 
-void Voter::carry_out(Effects effects, Outcome outcome, Reason reason) {
-  if (outcome == Outcome::commit) {
-    effects.force(make_record(words_.commit, Outcome::commit));
-    effects.decide(Outcome::commit);
-  } else {
+void Voter::carry_out(Effects effects, Outcome outcome, Reason reason, Takes takes) {
+  if (outcome == Outcome::abort) {
     effects.append(make_record(words_.abort, Outcome::abort, reason));
-    effects.decide(Outcome::abort, reason);
+    take_effect(effects, outcome, reason);
+    return effects.forget();
   }
+  effects.force(make_record(words_.commit, Outcome::commit));
+  if (takes == Takes::effect_at_once) {
+    take_effect(effects, outcome, reason);
+  }
+  state_ = takes == Takes::effect_at_once ? State::committing : State::transmitted;
+}
+
+void Voter::take_effect(Effects effects, Outcome outcome, Reason reason) {
+  state_ = outcome == Outcome::commit ? State::committed : State::aborted;
+  effects.decide(outcome, reason);
   effects.release();
 }
 
 /// This site's log answers for it now.
-Voter::End Voter::aborted(Effects effects) {
+void Voter::aborted(Effects effects) {
   state_ = State::aborted;
   for (const Asker& asker : askers_) {
     send_answer(effects, asker.answer, asker.node, SiteState::aborted, Outcome::abort, false, asker.ballot);
   }
-  return End::aborted;
+  effects.forget();
 }
 
 void Voter::send_vote(Effects effects, Vote vote, Reason reason, bool retry) const {
@@ -128,6 +188,12 @@ Phase Voter::phase() const {
       return {"forcing abort", SiteState::working};
     case State::prepared:
       return {"prepared", SiteState::prepared};
+    case State::committing:
+      return {"forcing commit", SiteState::committed};
+    case State::transmitted:
+      return {"transmitted, forcing commit", SiteState::prepared};
+    case State::committed:
+      return {"committed", SiteState::committed};
     case State::aborted:
       return {"aborted", SiteState::aborted};
     case State::read_only:

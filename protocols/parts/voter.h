@@ -1,6 +1,6 @@
 // A participant's part: it executes, makes its vote durable, votes. While it is not bound by a YES it may abort alone,
 // when somebody asks for the outcome: durably, before it says so (Bernstein, Hadzilacos, Goodman 1987, section 7.4,
-// cooperative termination). Bound, it carries out what the machine has learnt.
+// cooperative termination). Bound, it waits for what the machine learns, and carries that out.
 #pragma once
 
 #include <cstdint>
@@ -21,33 +21,47 @@ struct Asker {
 
 class Voter {
  public:
-  /// What its vote and its records are called in the protocol at hand.
+  /// What its messages and records are called in the protocol at hand.
   struct Words {
-    std::uint8_t vote{}, prepared{}, commit{}, abort{};
+    std::uint8_t prepare{}, vote{}, decision{}, ack{}, inquiry{}, answer{};
+    std::uint8_t prepared{}, commit{}, abort{};
   };
-  /// What has come of a step.
-  enum class End : std::uint8_t {
-    none,       ///< It goes on, or the input was nothing to it.
-    prepared,   ///< Bound: YES has left.
-    aborted,    ///< Alone, or told so; decided and released, and whoever asked is answered.
-    read_only,  ///< Released; nothing more concerns this site.
+  /// Of a protocol that calls them what all do.
+  template <class Kind, class Record>
+  [[nodiscard]] static constexpr Words words() {
+    const auto number = [](auto name) { return static_cast<std::uint8_t>(name); };
+    return {number(Kind::prepare),    number(Kind::vote),     number(Kind::decision),
+            number(Kind::ack),        number(Kind::inquiry),  number(Kind::answer),
+            number(Record::prepared), number(Record::commit), number(Record::abort)};
+  }
+  /// When a commit is applied, and the locks are free.
+  enum class Takes : std::uint8_t {
+    effect_at_once,       ///< It is durable with whom it comes from.
+    effect_when_durable,  ///< It need not be durable anywhere; it has been passed on to all others before.
   };
 
   /// read_only: a site that has nothing to write may vote so, and is out of it.
   explicit Voter(Words words, bool read_only = true) : words_(words), read_only_(read_only) {}
 
-  /// Bound already, it votes YES again.
-  void prepare(Effects effects);
-  [[nodiscard]] End executed(Effects effects, Vote vote, Reason reason);
-  [[nodiscard]] End forced(Effects effects, std::uint8_t record);
-  /// Of a site that is not bound: it will abort.
-  void asked(Effects effects, const Asker& asker);
-  /// Of a site that is not bound. A commit is nonsense to it, and so is an abort if it never heard of the transaction.
-  [[nodiscard]] End told(Effects effects, Outcome outcome, Reason reason);
-  /// Of a site that is bound: a commit is forced, an abort noted; applied or dropped, and the locks are free at once.
-  void carry_out(Effects effects, Outcome outcome, Reason reason);
-  /// Restarted with its `prepared`.
-  void bind() { state_ = State::prepared; }
+  /// PREPARE, questions for the outcome, and what it is told. True: it is bound, and `in` is a decision or an answer
+  /// that names an outcome; whether it is to be carried out, the machine says. A machine whose rules are others takes
+  /// the message first.
+  [[nodiscard]] bool message(Effects effects, const Message& in);
+  void executed(Effects effects, Vote vote, Reason reason);
+  /// True: bound, YES has left. Whatever ends its part, ends its machine.
+  [[nodiscard]] bool forced(Effects effects, std::uint8_t record);
+  /// True: bound again, in doubt.
+  [[nodiscard]] bool recovered(Effects effects, const std::vector<LogRecord>& durable);
+  /// Of a site that is bound. A commit is forced, and acknowledged then; an abort is noted.
+  void carry_out(Effects effects, Outcome outcome, Reason reason, Takes takes = Takes::effect_at_once);
+  /// Of a site that is bound, and whose machine has made an outcome durable by its own rules.
+  void take_effect(Effects effects, Outcome outcome, Reason reason);
+  /// A site that is not bound will abort. `retry`: it is asked again.
+  void asked(Effects effects, const Asker& asker, bool retry = false);
+
+  [[nodiscard]] bool is_bound() const { return state_ == State::prepared; }
+  /// Nobody can stop it any more.
+  [[nodiscard]] bool is_committing() const { return state_ == State::committing || state_ == State::transmitted; }
 
   [[nodiscard]] Phase phase() const;
   void encode(std::string& out) const;
@@ -59,11 +73,16 @@ class Voter {
     preparing,  ///< `prepared` is being forced.
     aborting,   ///< Somebody asked; `abort` is being forced.
     prepared,
+    committing,   ///< In effect; `commit` is being forced.
+    transmitted,  ///< ... and takes effect then.
+    committed,
     aborted,
     read_only,
   };
 
-  [[nodiscard]] End aborted(Effects effects);
+  void prepare(Effects effects);
+  void told(Effects effects, Outcome outcome, Reason reason);
+  void aborted(Effects effects);
   void send_vote(Effects effects, Vote vote, Reason reason, bool retry) const;
 
   Words words_;

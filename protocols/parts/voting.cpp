@@ -42,8 +42,8 @@ Voting::End Voting::vote(Effects effects, const Message& in) {
   return End::read_only;
 }
 
-Voting::End Voting::late(Effects effects) {
-  if (is_open()) {
+Voting::End Voting::timer(Effects effects, std::uint8_t timer) {
+  if (is_open() && timer == words_.timer) {
     return abort(effects, Reason::vote_timeout);
   }
   effects.ignored();
@@ -70,15 +70,17 @@ Voting::End Voting::abort(Effects effects, Reason reason) {
   return End::aborted;
 }
 
-bool Voting::close() {
-  const bool first = state_ == State::initial;
-  state_ = first ? State::closed : state_;
-  return first;
+bool Voting::close(Effects effects) {
+  if (state_ != State::initial) {
+    effects.ignored();
+    return false;
+  }
+  state_ = State::closed;
+  return true;
 }
 
 LogRecord Voting::record(const TxnContext& context, std::uint8_t kind, Outcome outcome) const {
-  LogRecord record = make_record(kind, outcome);
-  record.with_descriptor = true;
+  LogRecord record = make_first_record(kind, outcome);
   std::vector<NodeId> voters = yes(context);
   if (voters.size() < context.cohort.size()) {
     record.sites = std::move(voters);

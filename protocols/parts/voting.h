@@ -16,6 +16,12 @@ class Voting {
   struct Words {
     std::uint8_t prepare{}, decision{}, timer{};
   };
+  /// Of a protocol that calls them what all do.
+  template <class Kind, class Timer>
+  [[nodiscard]] static constexpr Words words() {
+    return {static_cast<std::uint8_t>(Kind::prepare), static_cast<std::uint8_t>(Kind::decision),
+            static_cast<std::uint8_t>(Timer::vote)};
+  }
   /// What has come of a step.
   enum class End : std::uint8_t {
     none,       ///< It goes on, or the input was nothing to it.
@@ -28,14 +34,14 @@ class Voting {
 
   [[nodiscard]] End begin(Effects effects);
   [[nodiscard]] End vote(Effects effects, const Message& in);
-  /// Its timer.
-  [[nodiscard]] End late(Effects effects);
+  /// Its own: the votes are late.
+  [[nodiscard]] End timer(Effects effects, std::uint8_t timer);
   /// Once the votes are in it is too late for that: a record of them may be durable.
   [[nodiscard]] End wounded(Effects effects);
   /// While nobody can have been told commit. Who may have voted YES is told, by a restarted coordinator again.
   End abort(Effects effects, Reason reason);
   /// Restarted: there is nothing to vote on any more. False: it has begun, or was closed before.
-  [[nodiscard]] bool close();
+  [[nodiscard]] bool close(Effects effects);
 
   /// Of its abort.
   [[nodiscard]] Reason reason() const { return reason_; }

@@ -10,15 +10,9 @@ namespace {
 /// The original coordinator: ballot 0. Invariants: no PRECOMMIT before `precommit` is durable, nobody is told commit
 /// before `commit` is; after PRECOMMIT it never aborts by itself, it only learns an abort; restarted in doubt, it only
 /// learns.
-class Coordinator final : public MachineBase {
+class Coordinator : public MachineBase {
  public:
-  explicit Coordinator(const TxnContext& context)
-      : MachineBase(context),
-        voting_({raw(Kind::prepare), raw(Kind::decision), raw(Timer::vote)}, context),
-        announcement_({raw(Kind::decision), raw(Timer::resend), raw(Record::end)}, context.timeouts.resend),
-        inquiry_(context.timeouts.resend) {}
-
-  [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Coordinator>(*this); }
+  using MachineBase::MachineBase;
 
  protected:
   [[nodiscard]] Phase phase() const override {
@@ -37,28 +31,19 @@ class Coordinator final : public MachineBase {
         return {"restarted in doubt", SiteState::precommitted};
       case State::forcing_abort:
         return {"forcing abort", SiteState::precommitted};
-      case State::committed:
-        return {"committed", SiteState::committed};
-      case State::aborted:
-        return {"aborted", SiteState::aborted};
     }
     return {};
   }
 
   void encode(std::string& out) const override {
-    put(out, state_);
-    voting_.encode(out);
-    put(out, voters_);
-    put(out, waiting_);
-    put(out, in_doubt_);
-    announcement_.encode(out);
+    put_all(out, state_, voting_, voters_, waiting_, in_doubt_, announcement_);
     put(out, static_cast<std::uint32_t>(inquiry_.factor()));
   }
 
   void on_begin() override { go_on(voting_.begin(effects())); }
 
   void on_message(const Message& in) override {
-    if (in.to_role != Role::coordinator || !is_member(in.from)) {
+    if (!is_from_site(in)) {
       return ignored();
     }
     switch (static_cast<Kind>(in.kind)) {
@@ -85,20 +70,17 @@ class Coordinator final : public MachineBase {
   }
 
   void on_timer(std::uint8_t timer) override {
-    if (timer == raw(Timer::vote)) {
-      return go_on(voting_.late(effects()));
+    if (voting_.is_open()) {
+      return go_on(voting_.timer(effects(), timer));
     }
     if (timer == raw(Timer::precommit) && state_ == State::precommitting) {
       note("silent-sites-presumed-dead");
       return choose_commit();
     }
-    if (timer == raw(Timer::resend)) {
-      return announcement_.again(effects());
-    }
     if (timer == raw(Timer::inquiry) && state_ == State::uncertain) {
       return inquire();
     }
-    ignored();
+    announcement_.timer(effects(), timer);
   }
 
   void on_forced(std::uint8_t kind) override {
@@ -119,7 +101,6 @@ class Coordinator final : public MachineBase {
       return announce(false);
     }
     if (kind == raw(Record::abort_learnt) && state_ == State::forcing_abort) {
-      state_ = State::aborted;
       decide(Outcome::abort, Reason::terminated);
       send_decisions(effects(), raw(Kind::decision), voters_, Outcome::abort, Reason::terminated, true);
       return forget();
@@ -130,20 +111,18 @@ class Coordinator final : public MachineBase {
   void on_wounded() override { go_on(voting_.wounded(effects())); }
 
   void on_recovered(const std::vector<LogRecord>& durable) override {
-    if (!voting_.close()) {
-      return ignored();
+    if (!voting_.close(effects())) {
+      return;
     }
     const bool ended = has_record(durable, raw(Record::end));
     voters_ = sites_in(durable, context());
     if (has_record(durable, raw(Record::abort_learnt))) {
-      state_ = State::aborted;
       decide(Outcome::abort, Reason::terminated);
       return forget();
     }
     if (ended ||
         !has_record(durable,
                     raw(Record::precommit_chosen))) {  // Without a precommit record: presumed abort answers for it.
-      state_ = ended ? State::committed : State::aborted;
       return forget();
     }
     if (has_record(durable, raw(Record::commit_chosen))) {
@@ -163,8 +142,6 @@ class Coordinator final : public MachineBase {
     announcing,
     uncertain,  ///< Restarted with `precommit` alone: the participants may have terminated either way.
     forcing_abort,
-    committed,
-    aborted,
   };
 
   void go_on(Voting::End end) {
@@ -210,7 +187,6 @@ class Coordinator final : public MachineBase {
       return learn(Outcome::commit);  // From a site that a leader told.
     }
     if (announcement_.acknowledged(effects(), in.from)) {
-      state_ = State::committed;
       forget();
     }
   }
@@ -268,18 +244,18 @@ class Coordinator final : public MachineBase {
   }
 
   State state_{State::voting};
-  Voting voting_;
+  Voting voting_{Voting::words<Kind, Timer>(), context()};
   std::vector<NodeId> voters_;    ///< YES voters; known once all votes are in.
   std::vector<NodeId> waiting_;   ///< Voters that have not acknowledged PRECOMMIT.
   std::vector<NodeId> in_doubt_;  ///< Uncertain: voters known to have restarted in doubt.
-  Announcement announcement_;
-  Backoff inquiry_;
+  Announcement announcement_{Announcement::words<Kind, Timer, Record>(), context().timeouts.resend};
+  Backoff inquiry_{context().timeouts.resend};
 };
 
 }  // namespace
 
 std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context) {
-  return std::make_unique<Coordinator>(context);
+  return make_machine<Coordinator>(context);
 }
 
 }  // namespace geocommit::three_phase_commit

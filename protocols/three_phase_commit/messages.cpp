@@ -23,27 +23,14 @@ OrphanRule orphan_precommit(const Message& message, const Remembered& remembered
 }  // namespace
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {
-  const bool to_participant = message.to_role == Role::participant;
-  switch (static_cast<Kind>(message.kind)) {
-    case Kind::prepare:
-      return to_participant ? orphans::prepare(remembered, raw(Kind::vote)) : ignore();
-    case Kind::precommit:
-      return to_participant ? orphan_precommit(message, remembered) : ignore();
-    case Kind::decision:
-      return to_participant ? orphans::decision(message, remembered, raw(Kind::ack), raw(Kind::answer)) : ignore();
-    case Kind::inquiry:  // No machine at the coordinator: no precommit record either, so no site was ever in PC.
-      return orphans::question(message, remembered, raw(Kind::answer));
-    case Kind::state_request:
-      return orphans::question(message, remembered, raw(Kind::state_answer));
-    case Kind::vote:
-    case Kind::precommit_ack:
-    case Kind::ack:
-    case Kind::state_answer:
-    case Kind::answer:
-    case Kind::in_doubt:
-      return ignore();
+  if (message.kind == raw(Kind::state_request)) {
+    return orphans::question(message, remembered, raw(Kind::state_answer));
   }
-  return ignore("unknown-kind");
+  if (message.kind == raw(Kind::precommit) && message.to_role == Role::participant) {
+    return orphan_precommit(message, remembered);
+  }
+  // INQUIRY, no machine at the coordinator: no precommit record either, so no site was ever in PC.
+  return orphans::usual(message, remembered, orphans::words<Kind>(kKinds), raw(Kind::answer));
 }
 
 CostRow commit_cost(std::uint32_t participants) { return {6 * participants, 3 * participants + 2, 4}; }

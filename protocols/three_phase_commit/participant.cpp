@@ -4,18 +4,21 @@
 #include "protocols/parts/recovered.h"
 
 namespace geocommit::three_phase_commit {
-Participant::Participant(const TxnContext& context)
-    : MachineBase(context),
-      voter_({raw(Kind::vote), raw(Record::prepared), raw(Record::commit), raw(Record::abort)}),
-      promised_{Ballot{0}, context.coordinator},
-      inquiry_(raw(Kind::inquiry), raw(Timer::inquiry), context.timeouts.resend) {}
+namespace {
+
+/// A follower gives its leader both rounds (states, then PRECOMMIT) and one for the messages themselves.
+constexpr int kFollowerPatience = 3;
+/// In PC: the coordinator may be waiting out its own timeout for another site's PRECOMMIT_ACK.
+constexpr int kPrecommittedPatience = 2;
+
+}  // namespace
 
 std::string Participant::describe() const {
   std::string text = MachineBase::describe();
   if (in_doubt()) {
     text += restarted_ ? " restarted" : "";
     if (promised_.ballot.value > 0) {
-      text += leads() ? " leads" : " follows " + std::to_string(promised_.leader.value);
+      text += leading_.leads() ? " leads" : " follows " + std::to_string(promised_.leader.value);
       text += " ballot=" + std::to_string(promised_.ballot.value);
     }
   }
@@ -24,7 +27,7 @@ std::string Participant::describe() const {
 
 Phase Participant::phase() const {
   switch (state_) {
-    case State::voting:
+    case State::voter:
       return voter_.phase();
     case State::prepared:
       return {"prepared", SiteState::prepared};
@@ -34,101 +37,76 @@ Phase Participant::phase() const {
       return {"precommitted", SiteState::precommitted};
     case State::deciding:  // Still in doubt: the decision counts when it is durable.
       return {decision_ == Outcome::commit ? "leader forcing commit" : "leader forcing abort",
-              precommit_seen_ ? SiteState::precommitted : SiteState::prepared};
-    case State::committing:
-      return {"forcing commit", SiteState::committed};
-    case State::committed:
-      return {"committed", SiteState::committed};
-    case State::aborted:
-      return {"aborted", SiteState::aborted};
+              leading_.precommit_seen() ? SiteState::precommitted : SiteState::prepared};
   }
   return {};
 }
 
 void Participant::encode(std::string& out) const {
-  put(out, state_);
-  voter_.encode(out);
-  put(out, promised_.ballot.value);
-  put(out, promised_.leader.value);
-  put(out,
-      (restarted_ ? 2U : 0U) | (entered_termination_ ? 4U : 0U) | (precommit_seen_ ? 8U : 0U) | (deferred_ ? 16U : 0U));
+  put_all(out, state_, voter_, promised_.ballot.value, promised_.leader.value);
+  put(out, (restarted_ ? 2U : 0U) | (entered_termination_ ? 4U : 0U) | (deferred_ ? 16U : 0U));
   if (deferred_) {
-    put(out, deferred_->from.value);
-    put(out, deferred_->ballot.value);
+    put_all(out, deferred_->from.value, deferred_->ballot.value);
   }
-  inquiry_.encode(out);
-  put(out, lead_);
-  put(out, awaited_);
-  put(out, prepared_);
-  put(out, decision_);
+  put_all(out, inquiry_, leading_, decision_);
 }
 
 void Participant::on_message(const Message& in) {
   if (in.to_role != Role::participant) {
     return ignored();
   }
-  switch (static_cast<Kind>(in.kind)) {
+  const auto kind = static_cast<Kind>(in.kind);
+  const bool any_time = kind == Kind::state_request;
+  switch (voter_.is_bound() || any_time ? kind : Kind::decision) {  // Not bound: the voter knows what to do.
     case Kind::prepare:
-      return state_ == State::voting || (state_ == State::prepared && promised_.ballot.value == 0)
-                 ? voter_.prepare(effects())
-                 : ignored();
+      if (state_ != State::prepared || promised_.ballot.value != 0) {
+        return ignored();
+      }
+      break;
     case Kind::precommit:
       return on_precommit(in);
     case Kind::precommit_ack:
-      return on_leader_ack(in);
-    case Kind::decision:
-      return on_decision(in);
+      return state_ == State::precommitted ? go_on(leading_.acknowledged(effects(), in, promised_.ballot)) : ignored();
     case Kind::state_request:
       return on_state_request(in);
     case Kind::state_answer:
     case Kind::in_doubt:
-      return on_state_answer(in);
+      return go_on(leading_.answered(effects(), in, promised_.ballot));
     case Kind::inquiry:
       return on_inquiry(in);
     case Kind::answer:
-      if (in.outcome == Outcome::undecided || !in_doubt()) {
+      if (state_ == State::deciding) {
         return note("answer-without-use");
       }
-      return adopt(in.outcome, in.reason);
+      break;
+    case Kind::decision:
     case Kind::vote:
     case Kind::ack:
-      return ignored();
+      break;
   }
-  ignored();
-}
-
-void Participant::on_executed(Vote vote, Reason reason) { go_on(voter_.executed(effects(), vote, reason)); }
-
-void Participant::go_on(Voter::End end) {
-  if (end == Voter::End::prepared) {
-    state_ = State::prepared;
-    wait_for_decision();
-  } else if (end != Voter::End::none) {
-    forget();
+  if (voter_.message(effects(), in)) {
+    adopt(in);
   }
 }
+
+void Participant::on_executed(Vote vote, Reason reason) { voter_.executed(effects(), vote, reason); }
 
 void Participant::on_forced(std::uint8_t kind) {
-  if (state_ == State::voting) {
-    return go_on(voter_.forced(effects(), kind));
-  }
   if (kind == raw(Record::precommit) && state_ == State::precommitting) {
     return precommit_forced();
-  }
-  if (kind == raw(Record::commit) && state_ == State::committing) {
-    state_ = State::committed;
-    send_acknowledgement(effects(), raw(Kind::ack), false);
-    return forget();
   }
   if (state_ == State::deciding && kind == raw(decision_ == Outcome::commit ? Record::commit : Record::abort)) {
     return leader_decision_forced();
   }
-  ignored();
+  if (voter_.forced(effects(), kind)) {
+    state_ = State::prepared;
+    wait_for_decision();
+  }
 }
 
 void Participant::on_timer(std::uint8_t timer) {
   const bool waits = state_ == State::prepared || state_ == State::precommitted;
-  if (timer == raw(Timer::decision) && waits && !restarted_ && !leads()) {
+  if (timer == raw(Timer::decision) && waits && !restarted_ && !leading_.leads()) {
     if (!entered_termination_) {
       entered_termination_ = true;
       note("entered_termination");
@@ -138,9 +116,9 @@ void Participant::on_timer(std::uint8_t timer) {
   if (timer == raw(Timer::inquiry) && waits && restarted_) {
     return inquiry_.ask(effects(), true);  // Asks everybody, decides nothing.
   }
-  if (timer == raw(Timer::termination) && waits && leads()) {
+  if (timer == raw(Timer::termination) && waits && leading_.leads()) {
     note("silent-sites-presumed-dead");
-    return lead_ == Lead::collecting ? conclude() : decide_as_leader(Outcome::commit);
+    return go_on(Leading::End::all);
   }
   ignored();
 }
@@ -159,7 +137,7 @@ void Participant::on_precommit(const Message& in) {
   }
   note("precommit-received");
   promised_ = sender;
-  lead_ = Lead::none;
+  leading_.stop();
   if (state_ == State::precommitted) {
     send_precommit_ack(true);
     return wait_for_decision();
@@ -174,97 +152,51 @@ void Participant::on_precommit(const Message& in) {
 void Participant::precommit_forced() {
   state_ = State::precommitted;
   note("precommit-logged");
-  if (leads() && !deferred_) {
-    return send_precommits();
+  if (leading_.leads() && !deferred_) {
+    return go_on(leading_.precommit(effects(), promised_.ballot));
   }
-  if (!leads()) {
+  if (!leading_.leads()) {
     send_precommit_ack(false);
     wait_for_decision();
   }
   if (deferred_) {  // Another leader asked meanwhile, and outranks.
-    lead_ = Lead::none;
+    leading_.stop();
     const Message request = *deferred_;
     deferred_.reset();
     on_state_request(request);
   }
 }
 
-void Participant::on_decision(const Message& in) {
-  if (in.outcome == Outcome::undecided) {
-    return ignored();
-  }
-  note("decision-received");
-  adopt(in.outcome, in.reason);
-}
-
 /// From anybody, at any ballot: its sender has made it durable, or (the coordinator's abort) never sent a PRECOMMIT.
-void Participant::adopt(Outcome outcome, Reason reason) {
-  if (state_ == State::deciding || state_ == State::committing) {
-    const Outcome own = state_ == State::committing ? Outcome::commit : decision_;
-    return outcome == own ? ignored() : note("split-outcome");
+void Participant::adopt(const Message& in) {
+  if (state_ == State::deciding) {
+    return in.outcome == decision_ ? ignored() : note("split-outcome");
   }
-  if (state_ == State::voting) {
-    return go_on(voter_.told(effects(), outcome, reason));
-  }
-  if (!in_doubt()) {
-    return ignored();
-  }
-  voter_.carry_out(effects(), outcome, reason);
-  const bool relay = leads();
-  state_ = outcome == Outcome::commit ? State::committing : State::aborted;
+  const bool relay = leading_.leads();
+  voter_.carry_out(effects(), in.outcome, in.reason);
+  state_ = State::voter;
   for (const Timer timer : {Timer::decision, Timer::termination, Timer::inquiry}) {
     cancel(raw(timer));
   }
   if (relay) {
-    tell_others(outcome);
+    tell_others(in.outcome);
   }
-  lead_ = Lead::none;
-  if (outcome == Outcome::abort) {
-    forget();
-  }
+  leading_.stop();
 }
 
 void Participant::on_inquiry(const Message& in) {
-  switch (state_) {
-    case State::voting:
-      return voter_.asked(effects(), {in.from, raw(Kind::answer), {}});
-    case State::prepared:
-    case State::precommitting:
-    case State::precommitted:
-      if (restarted_) {
-        return send_in_doubt(in.from, {});
-      }
-      return send_answer(effects(), raw(Kind::answer), in.from, site_state(), Outcome::undecided, in.retry);
-    case State::committing:
-      return send_answer(effects(), raw(Kind::answer), in.from, site_state(), Outcome::commit, in.retry);
-    case State::deciding:  // Not durable yet. The asker asks again.
-    case State::committed:
-    case State::aborted:
-      return ignored();
+  if (state_ == State::deciding) {
+    return ignored();  // Not durable yet. The asker asks again.
   }
+  restarted_ ? send_in_doubt(in.from, {})
+             : send_answer(effects(), raw(Kind::answer), in.from, site_state(), Outcome::undecided, in.retry);
 }
 
 void Participant::on_recovered(const std::vector<LogRecord>& durable) {
-  if (state_ != State::voting || durable.empty()) {
-    return ignored();
-  }
-  const auto [outcome, reason] = outcome_in(durable);
-  switch (outcome) {
-    case Outcome::commit:
-      state_ = State::committed;
-      decide(Outcome::commit);
-      send_acknowledgement(effects(), raw(Kind::ack), true);
-      return forget();
-    case Outcome::abort:
-      state_ = State::aborted;
-      decide(Outcome::abort, reason);
-      return forget();
-    case Outcome::undecided:  // The engine has taken the locks again before anything was served.
-      restarted_ = true;
-      voter_.bind();
-      state_ = has_record(durable, raw(Record::precommit)) ? State::precommitted : State::prepared;
-      note("recovered-in-doubt");
-      return inquiry_.ask(effects(), true);
+  if (voter_.recovered(effects(), durable)) {
+    restarted_ = true;
+    state_ = has_record(durable, raw(Record::precommit)) ? State::precommitted : State::prepared;
+    inquiry_.ask(effects(), true);
   }
 }
 
@@ -279,8 +211,133 @@ void Participant::send_precommit_ack(bool retry) {
   send(m);
 }
 
+// The termination protocol (Skeen 1981, section 6): a site in doubt leads, the live one with the lowest node id wins,
+// and what the live sites know decides. README.md argues why restarted sites do not count.
+
+void Participant::lead(Ballot ballot) {
+  promised_ = {ballot, context().self};
+  note("leads");
+  cancel(raw(Timer::decision));
+  go_on(leading_.collect(effects(), ballot, state_ == State::precommitted));
+}
+
+void Participant::on_state_request(const Message& in) {
+  const Asker asker{in.from, raw(Kind::state_answer), in.ballot};
+  const Leadership sender{in.ballot, in.from};
+  switch (state_) {
+    case State::voter:
+      return voter_.asked(effects(), asker);
+    case State::deciding:  // Everybody hears the decision once it is durable.
+      return ignored();
+    case State::prepared:
+    case State::precommitting:
+    case State::precommitted:
+      break;
+  }
+  if (outranks(promised_, sender)) {
+    return note("stale-leader");  // It hears of, or has heard from, the one promised to.
+  }
+  if (restarted_) {
+    promised_ = sender;
+    return send_in_doubt(in.from, in.ballot);
+  }
+  if (state_ == State::precommitting) {  // Which state it is in, the force decides.
+    if (!deferred_ || outranks(sender, {deferred_->ballot, deferred_->from})) {
+      deferred_ = in;
+    }
+    return;
+  }
+  if (context().self < in.from && is_member(context().self)) {
+    return lead(in.ballot);  // The lowest live id leads.
+  }
+  leading_.stop();
+  cancel(raw(Timer::termination));
+  promised_ = sender;
+  send_answer(effects(), asker.answer, in.from, site_state(), Outcome::undecided, false, in.ballot);
+  wait_for_decision();
+}
+
+/// Of its own round. Whoever has not answered is presumed dead.
+void Participant::go_on(Leading::End end) {
+  switch (end) {
+    case Leading::End::none:
+      return;
+    case Leading::End::commit:
+      return decide_as_leader(Outcome::commit);
+    case Leading::End::abort:
+      return decide_as_leader(Outcome::abort);
+    case Leading::End::all:
+      break;
+  }
+  if (!leading_.collects()) {
+    return decide_as_leader(Outcome::commit);
+  }
+  leading_.precommit_seen() ? move_to_precommit() : decide_as_leader(Outcome::abort);
+}
+
+void Participant::move_to_precommit() {
+  leading_.move(effects());
+  if (state_ == State::precommitted) {
+    return go_on(leading_.precommit(effects(), promised_.ballot));
+  }
+  state_ = State::precommitting;
+  LogRecord record = make_record(raw(Record::precommit));
+  record.ballot = promised_.ballot;
+  force(std::move(record));
+}
+
+void Participant::decide_as_leader(Outcome outcome) {
+  state_ = State::deciding;
+  leading_.stop();
+  decision_ = outcome;
+  cancel(raw(Timer::termination));
+  const bool commit = outcome == Outcome::commit;
+  LogRecord record =
+      make_record(raw(commit ? Record::commit : Record::abort), outcome, commit ? Reason::none : Reason::terminated);
+  record.ballot = promised_.ballot;
+  force(std::move(record));
+}
+
+void Participant::leader_decision_forced() {
+  note("decision-forced");
+  const bool commit = decision_ == Outcome::commit;
+  state_ = State::voter;
+  voter_.take_effect(effects(), decision_, commit ? Reason::none : Reason::terminated);
+  tell_others(decision_);
+  if (commit) {
+    send_acknowledgement(effects(), raw(Kind::ack), false);
+  }
+  forget();
+}
+
+void Participant::tell_others(Outcome outcome) {
+  for (const NodeId site : others_of(context())) {
+    Message decision = message(site, Role::participant, raw(Kind::decision));
+    decision.ballot = promised_.ballot;
+    decision.outcome = outcome;
+    decision.reason = outcome == Outcome::abort ? Reason::terminated : Reason::none;
+    send(decision);
+  }
+  if (outcome == Outcome::abort) {  // A coordinator that was slow, not dead, hears it before it commits.
+    send_answer(effects(), raw(Kind::answer), context().coordinator, SiteState::aborted, outcome, false);
+  }
+}
+
+void Participant::wait_for_decision() {
+  if (restarted_) {
+    return inquiry_.wait(effects());
+  }
+  int patience = 1;
+  if (promised_.ballot.value > 0) {
+    patience = kFollowerPatience;
+  } else if (state_ == State::precommitted) {
+    patience = kPrecommittedPatience;
+  }
+  arm(raw(Timer::decision), context().timeouts.decision * patience);
+}
+
 std::unique_ptr<CommitMachine> make_participant(const TxnContext& context) {
-  return std::make_unique<Participant>(context);
+  return make_machine<Participant>(context);
 }
 
 }  // namespace geocommit::three_phase_commit

@@ -64,8 +64,8 @@ inline constexpr std::array<RecordRow, 8> kRecords{{
     rows::abort(Record::abort),
     rows::commit(Record::commit_chosen),
     rows::end(Record::end),
-    {raw(Record::precommit), "precommit", Meaning::precommit},
-    {raw(Record::precommit_chosen), "precommit", Meaning::precommit},
+    rows::record(Record::precommit, "precommit", Meaning::precommit),
+    rows::record(Record::precommit_chosen, "precommit", Meaning::precommit),
     rows::abort(Record::abort_learnt),
 }};
 inline constexpr std::array<TimerRow, 6> kTimers{

@@ -10,14 +10,9 @@ namespace {
 /// Invariants: nothing is told to anybody as committed before `commit` is durable; Forget after a commit only when
 /// every YES voter has really acknowledged (pitfall 2). An abort is not logged: without a commit record the answer is
 /// abort.
-class Coordinator final : public MachineBase {
+class Coordinator : public MachineBase {
  public:
-  explicit Coordinator(const TxnContext& context)
-      : MachineBase(context),
-        voting_({raw(Kind::prepare), raw(Kind::decision), raw(Timer::vote)}, context),
-        announcement_({raw(Kind::decision), raw(Timer::resend), raw(Record::end)}, context.timeouts.resend) {}
-
-  [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Coordinator>(*this); }
+  using MachineBase::MachineBase;
 
  protected:
   [[nodiscard]] Phase phase() const override {
@@ -28,31 +23,23 @@ class Coordinator final : public MachineBase {
         return {"forcing commit", SiteState::working};
       case State::announcing:
         return announcement_.phase();
-      case State::committed:
-        return {"committed", SiteState::committed};
-      case State::aborted:
-        return {"aborted", SiteState::aborted};
     }
     return {};
   }
 
-  void encode(std::string& out) const override {
-    put(out, state_);
-    voting_.encode(out);
-    announcement_.encode(out);
-  }
+  void encode(std::string& out) const override { put_all(out, state_, voting_, announcement_); }
 
   void on_begin() override { go_on(voting_.begin(effects())); }
 
   void on_message(const Message& in) override {
-    if (in.to_role != Role::coordinator || !is_member(in.from)) {
+    if (!is_from_site(in)) {
       return ignored();
     }
     switch (static_cast<Kind>(in.kind)) {
       case Kind::vote:
         return go_on(voting_.vote(effects(), in));
       case Kind::ack:
-        return announcement_.acknowledged(effects(), in.from) ? end(State::committed) : void();
+        return announcement_.acknowledged(effects(), in.from) ? forget() : void();
       case Kind::inquiry:
         return announcement_.asked(effects(), raw(Kind::answer), in);
       case Kind::prepare:
@@ -64,10 +51,7 @@ class Coordinator final : public MachineBase {
   }
 
   void on_timer(std::uint8_t timer) override {
-    if (timer == raw(Timer::vote)) {
-      return go_on(voting_.late(effects()));
-    }
-    timer == raw(Timer::resend) ? announcement_.again(effects()) : ignored();
+    voting_.is_open() ? go_on(voting_.timer(effects(), timer)) : announcement_.timer(effects(), timer);
   }
 
   void on_forced(std::uint8_t kind) override {
@@ -81,13 +65,13 @@ class Coordinator final : public MachineBase {
   void on_wounded() override { go_on(voting_.wounded(effects())); }
 
   void on_recovered(const std::vector<LogRecord>& durable) override {
-    if (!voting_.close()) {
-      return ignored();
+    if (!voting_.close(effects())) {
+      return;
     }
     if (!has_record(durable, raw(Record::commit_chosen))) {  // Presumed abort answers for it.
-      return end(State::aborted);
+      return forget();
     }
-    has_record(durable, raw(Record::end)) ? end(State::committed) : announce(sites_in(durable, context()), true);
+    has_record(durable, raw(Record::end)) ? forget() : announce(sites_in(durable, context()), true);
   }
 
  private:
@@ -95,8 +79,6 @@ class Coordinator final : public MachineBase {
     voting,  ///< voting_ says how far.
     forcing_commit,
     announcing,
-    committed,
-    aborted,
   };
 
   void go_on(Voting::End end) {
@@ -114,20 +96,15 @@ class Coordinator final : public MachineBase {
     announcement_.begin(effects(), std::move(voters), retry);
   }
 
-  void end(State state) {
-    state_ = state;
-    forget();
-  }
-
   State state_{State::voting};
-  Voting voting_;
-  Announcement announcement_;
+  Voting voting_{Voting::words<Kind, Timer>(), context()};
+  Announcement announcement_{Announcement::words<Kind, Timer, Record>(), context().timeouts.resend};
 };
 
 }  // namespace
 
 std::unique_ptr<CommitMachine> make_coordinator(const TxnContext& context) {
-  return std::make_unique<Coordinator>(context);
+  return make_machine<Coordinator>(context);
 }
 
 }  // namespace geocommit::two_phase_commit

@@ -7,20 +7,7 @@
 namespace geocommit::two_phase_commit {
 
 OrphanRule orphan(const Message& message, const Remembered& remembered) {
-  const bool to_participant = message.to_role == Role::participant;
-  switch (static_cast<Kind>(message.kind)) {
-    case Kind::prepare:
-      return to_participant ? orphans::prepare(remembered, raw(Kind::vote)) : orphans::ignore();
-    case Kind::decision:
-      return to_participant ? orphans::decision(message, remembered, raw(Kind::ack), {}) : orphans::ignore();
-    case Kind::inquiry:
-      return orphans::question(message, remembered, raw(Kind::answer));
-    case Kind::vote:
-    case Kind::ack:
-    case Kind::answer:
-      return orphans::ignore();
-  }
-  return orphans::ignore("unknown-kind");
+  return orphans::usual(message, remembered, orphans::words<Kind>(kKinds), {});
 }
 
 CostRow commit_cost(std::uint32_t participants) { return {4 * participants, 2 * participants + 1, 2}; }

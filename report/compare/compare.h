@@ -81,6 +81,11 @@ struct Comparison {
 
 /// For the terminal, within 100 columns where names allow.
 [[nodiscard]] std::string print(const Comparison& comparison, bool colour);
+/// "152", or "152 [151, 153]" where the interval is known and wider than nothing.
+[[nodiscard]] std::string with_interval(const Estimate& estimate, const std::string& open = "[",
+                                        const std::string& close = "]");
+/// "commit latency p50, ms"
+[[nodiscard]] std::string title_of(const Row& row);
 /// A row per subject, metric and side.
 [[nodiscard]] std::string to_csv(const Comparison& comparison);
 /// A table per subject, ready to paste: Markdown (GitHub's), LaTeX (booktabs), JSON. A figure with its 95 % interval

@@ -11,10 +11,7 @@
 namespace geocommit::compare {
 namespace {
 
-std::string with_interval(const Estimate& e) {
-  if (!e.known() || *e.low == *e.high) return figure(e.mean);
-  return figure(e.mean) + " <span class=\"soft\">[" + figure(*e.low) + ", " + figure(*e.high) + "]</span>";
-}
+std::string soft_interval(const Estimate& e) { return with_interval(e, "<span class=\"soft\">[", "]</span>"); }
 
 std::string number(double value) {
   std::array<char, 32> text{};
@@ -81,13 +78,13 @@ std::string table(const Subject& subject) {
   }
   out += "</tr></thead><tbody>";
   for (const Row& row : subject.rows) {
-    out += "<tr><th scope=\"row\">" + escape_html(row.metric + (row.unit.empty() ? "" : ", " + row.unit)) + "</th>";
+    out += "<tr><th scope=\"row\">" + escape_html(title_of(row)) + "</th>";
     for (std::size_t side = 0; side < row.values.size(); ++side) {
       const auto& v = row.values[side];
-      out += "<td>" + (v ? with_interval(v->mean) : "-") + "</td>";
+      out += "<td>" + (v ? soft_interval(v->mean) : "-") + "</td>";
       if (side == 0) continue;
       const bool both = v && row.values.front();
-      out += "<td>" + (both ? with_interval(v->difference) : "-") + "</td><td>" +
+      out += "<td>" + (both ? soft_interval(v->difference) : "-") + "</td><td>" +
              (both && v->effect ? figure(*v->effect) : "-") + "</td><td>" +
              (both ? std::string(name_of(v->judgement)) : "") + "</td>";
     }

@@ -1,22 +1,10 @@
 // A comparison as text to paste into other documents.
 #include <nlohmann/json.hpp>
 
-#include "os/console.h"
 #include "report/compare/compare.h"
 
 namespace geocommit::compare {
 namespace {
-
-/// "152", or "152 [151, 153]" with its interval; `none` where there is no such figure.
-std::string text(const std::optional<Value>& value, const std::string& none, const std::string& open,
-                 const std::string& close) {
-  if (!value) return none;
-  const Estimate& mean = value->mean;
-  if (!mean.known() || *mean.low == *mean.high) return figure(mean.mean);
-  return figure(mean.mean) + " " + open + figure(*mean.low) + ", " + figure(*mean.high) + close;
-}
-
-std::string name_of(const Row& row) { return row.metric + (row.unit.empty() ? "" : ", " + row.unit); }
 
 std::size_t repetitions_of(const Subject& subject) {
   std::size_t most = 1;
@@ -33,17 +21,14 @@ std::string caption(const Subject& subject) {
                           : "Means of " + std::to_string(repetitions) + " repetitions [95 % confidence interval].";
 }
 
-/// Each character that `special` has, with `before` in front.
-std::string escaped(const std::string& text, std::string_view special, std::string_view before) {
+std::string markdown(const std::string& text) {
   std::string out;
   for (const char c : text) {
-    if (special.find(c) != std::string_view::npos) out += before;
+    if (std::string_view("|*_`<>[]\\").find(c) != std::string_view::npos) out += '\\';
     out += c;
   }
   return out;
 }
-
-std::string markdown(const std::string& text) { return escaped(text, "|*_`<>[]\\", "\\"); }
 
 std::string latex(const std::string& text) {
   std::string out;
@@ -77,8 +62,8 @@ std::string to_markdown(const Comparison& comparison) {
     for (std::size_t i = 0; i < subject.sides.size(); ++i) out += "|---:";
     out += "|\n";
     for (const Row& row : subject.rows) {
-      out += "| " + markdown(name_of(row));
-      for (const auto& value : row.values) out += " | " + text(value, "-", "\\[", "\\]");
+      out += "| " + markdown(title_of(row));
+      for (const auto& value : row.values) out += " | " + (value ? with_interval(value->mean, "\\[", "\\]") : "-");
       out += " |\n";
     }
     out += "| verdict";
@@ -97,8 +82,8 @@ std::string to_latex(const Comparison& comparison) {
     for (const std::string& side : subject.sides) out += " & " + latex(side);
     out += " \\\\\n\\midrule\n";
     for (const Row& row : subject.rows) {
-      out += latex(name_of(row));
-      for (const auto& value : row.values) out += " & " + text(value, "--", "[", "]");
+      out += latex(title_of(row));
+      for (const auto& value : row.values) out += " & " + (value ? with_interval(value->mean) : "--");
       out += " \\\\\n";
     }
     out += "verdict";

@@ -14,12 +14,6 @@ constexpr std::size_t kLabelWidth = 27;
 constexpr std::size_t kColumnWidth = 24;
 constexpr std::size_t kWidth = 100;
 
-/// "152 [151, 153]"
-std::string text(const Estimate& e) {
-  if (!e.known() || *e.low == *e.high) return figure(e.mean);
-  return figure(e.mean) + " [" + figure(*e.low) + ", " + figure(*e.high) + "]";
-}
-
 std::string change(const Row& row, const Value& value) {
   const double base = row.values.front()->mean.mean;
   std::string out;
@@ -71,8 +65,8 @@ std::string pair_table(const Subject& subject, std::size_t side, bool colour) {
     const auto& a = row.values.front();
     const auto& b = row.values[side];
     if (!a && !b) continue;
-    std::string line = left(row.metric + (row.unit.empty() ? "" : ", " + row.unit), kLabelWidth) +
-                       left(a ? text(a->mean) : "-", kColumnWidth) + left(b ? text(b->mean) : "-", kColumnWidth);
+    std::string line = left(title_of(row), kLabelWidth) + left(a ? with_interval(a->mean) : "-", kColumnWidth) +
+                       left(b ? with_interval(b->mean) : "-", kColumnWidth);
     if (a && b) line += paint(change(row, *b), colour_of(b->judgement), colour);
     while (!line.empty() && line.back() == ' ') line.pop_back();
     out += line + "\n";
@@ -89,6 +83,13 @@ std::string number(double value) {
 std::string number(const std::optional<double>& value) { return value ? number(*value) : ""; }
 
 }  // namespace
+
+std::string with_interval(const Estimate& estimate, const std::string& open, const std::string& close) {
+  if (!estimate.known() || *estimate.low == *estimate.high) return figure(estimate.mean);
+  return figure(estimate.mean) + " " + open + figure(*estimate.low) + ", " + figure(*estimate.high) + close;
+}
+
+std::string title_of(const Row& row) { return row.metric + (row.unit.empty() ? "" : ", " + row.unit); }
 
 std::string print(const Comparison& comparison, bool colour) {
   std::string out;

@@ -4,21 +4,26 @@
 #include <csignal>
 
 #include "runner/faults/order_ids.h"
+#include "runner/faults/part_orders.h"
 #include "runtime/event_loop.h"
 #include "runtime/faults/listener.h"
 
 namespace geocommit {
+namespace {
+
+bool on_links(const Fault& fault) { return fault.kind == FaultKind::cut || fault.kind == FaultKind::link; }
+
+}  // namespace
+
 FaultController::FaultController(std::vector<NamedFault> faults, std::vector<NodeId> nodes, FaultHands hands)
-    : nodes_(std::move(nodes)), hands_(std::move(hands)) {
-  for (NamedFault& fault : faults) states_.push_back({std::move(fault), {}, "", false, {}});
-}
+    : nodes_(std::move(nodes)), hands_(std::move(hands)), book_(std::move(faults)) {}
 
 FaultController::~FaultController() { stop(); }
 
 std::string FaultController::refusal() const {
-  for (const State& state : states_) {
-    const Fault& fault = state.fault.first();
-    const std::string what = describe(state.fault) + " cannot be carried out: ";
+  for (std::size_t i = 0; i < book_.size(); ++i) {
+    const Fault& fault = book_.fault(i).first();
+    const std::string what = describe(book_.fault(i)) + " cannot be carried out: ";
     if (fault.kind == FaultKind::link && hands_.links == nullptr) {
       return what + "there are no links to change here; use emulation: tun, netem, auto or sim";
     }
@@ -29,93 +34,64 @@ std::string FaultController::refusal() const {
     if (fault.kind == FaultKind::cut && hands_.links == nullptr && !fault.on.empty()) {
       return what + "with emulation: deployed a cut is done by many nodes, so it cannot hang on one node's point";
     }
-    if (!fault.on.empty() && !native(static_cast<std::size_t>(&state - states_.data()))) {
+    if (!fault.on.empty() && !native(book_.fault(i))) {
       return what + "with emulation: deployed a protocol point can only trigger what its own node does";
     }
   }
   return "";
 }
 
-Duration FaultController::since_load() const { return load_began_ ? Clock::now() - *load_began_ : Duration{0}; }
-
 void FaultController::problem(std::size_t index, const std::string& what) {
   const std::lock_guard lock(mutex_);
-  if (states_[index].problem.empty()) states_[index].problem = what;
+  book_.problem(index, what);
 }
 
 Result<void> FaultController::prepare() {
-  for (std::size_t i = 0; i < states_.size(); ++i) {
-    const Fault& fault = states_[i].fault.first();
+  for (std::size_t i = 0; i < book_.size(); ++i) {
+    const Fault& fault = book_.fault(i).first();
     if (fault.on.empty() || fault.since > Duration{0}) continue;
     arm_point(i, false);
-    if (!states_[i].problem.empty()) return Error{describe(states_[i].fault) + ": " + states_[i].problem};
+    if (!book_.problem(i).empty()) return Error{describe(book_.fault(i)) + ": " + book_.problem(i)};
   }
   return {};
 }
 
 void FaultController::begin() {
+  const Clock::time_point now = Clock::now();
   {
     const std::lock_guard lock(mutex_);
-    load_began_ = Clock::now();
-    for (std::size_t i = 0; i < states_.size(); ++i) {
-      const Fault& fault = states_[i].fault.first();
-      if (fault.on.empty()) {
-        schedule_.emplace(std::pair{*load_began_ + fault.at, Turn::begin}, [this, i] { begin_fault(i, std::nullopt); });
-      } else if (fault.since > Duration{0}) {
-        schedule_.emplace(std::pair{*load_began_ + fault.since, Turn::begin}, [this, i] { arm_point(i, false); });
-      }
+    book_.load_begins(now);
+  }
+  for (std::size_t i = 0; i < book_.size(); ++i) {
+    const Fault& fault = book_.fault(i).first();
+    if (fault.on.empty()) {
+      schedule_.at(now + fault.at, FaultSchedule::Turn::begin, [this, i] { begin_fault(i, std::nullopt); });
+    } else if (fault.since > Duration{0}) {
+      schedule_.at(now + fault.since, FaultSchedule::Turn::begin, [this, i] { arm_point(i, false); });
     }
   }
-  if (!states_.empty()) thread_ = std::thread([this] { run(); });
-}
-
-void FaultController::run() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    if (schedule_.empty()) {
-      changed_.wait(lock);
-      continue;
-    }
-    const auto first = schedule_.begin();
-    if (Clock::now() < first->first.first) {
-      const Clock::time_point when =
-          first->first.first;  // wait_until keeps a reference, and stop() clears the schedule.
-      changed_.wait_until(lock, when);
-      continue;
-    }
-    const auto what = std::move(first->second);
-    schedule_.erase(first);
-    lock.unlock();
-    what();
-    lock.lock();
-  }
-}
-
-void FaultController::end_at(Clock::time_point when, std::size_t index) {
-  const std::lock_guard lock(mutex_);
-  schedule_.emplace(std::pair{when, Turn::end}, [this, index] { end_fault(index); });
-  changed_.notify_all();
+  if (book_.size() > 0) schedule_.start();
 }
 
 /// Has the node wait at its point, or do all by itself there.
 void FaultController::arm_point(std::size_t index, bool waiting) {
-  const NamedFault& named = states_[index].fault;
+  const NamedFault& named = book_.fault(index);
   const Fault& fault = named.first();
   const NodeId node = trigger_of(fault);
   FaultOrder watch;
   watch.id = order_id(index, 0);
   watch.kind = fault.kind;
   watch.length = fault.length;
-  if (native(index)) {
-    const auto own = orders_of(index, 0);
+  if (native(named)) {
+    const auto own = orders_of(named, index, 0, nodes_);
     if (!own.empty()) watch = own.front().second;
     watch.id = order_id(index, 0);
   } else {
     watch.by_runner = true;
     // What the waiting node itself has to do it does at once, behind its report: nobody can ask it then.
     for (std::size_t part = 0; part < named.parts.size(); ++part) {
-      if (!by_node(named.parts[part])) continue;
-      for (auto& [sender, order] : orders_of(index, part)) {
+      if (!by_node(named.parts[part], hands_.links != nullptr)) continue;
+      for (auto& [sender, order] : orders_of(named, index, part, nodes_)) {
         if (sender != node) continue;
         order.on = fault.on;
         order.occurrence = fault.occurrence;
@@ -164,7 +140,7 @@ void FaultController::deliver_waiting(NodeId node) {
 
 void FaultController::on_report(const FaultReport& report) {
   const std::size_t index = fault_of_order(report.fault.id);
-  if (index >= states_.size() || !is_watch(report.fault.id) || report.ended) return;
+  if (index >= book_.size() || !is_watch(report.fault.id) || report.ended) return;
   begin_fault(index, report.node);
   if (steady_now() - report.fault.at > kFaultReportPatience) {
     problem(index, "it was in force only after the node at the protocol point had gone on");
@@ -175,28 +151,16 @@ void FaultController::saw_fired(NodeId node, const std::vector<FiredFault>& fire
   if (!hands_.listener.empty()) return;
   for (const FiredFault& one : fired) {
     const std::size_t index = fault_of_order(one.id);
-    if (index >= states_.size() || !is_watch(one.id) || !fired_.insert({one.id, one.occurrence}).second) continue;
+    if (index >= book_.size() || !is_watch(one.id) || !fired_.insert({one.id, one.occurrence}).second) continue;
     begin_fault(index, node);
   }
 }
 
 void FaultController::begin_fault(std::size_t index, std::optional<NodeId> waiting) {
-  const NamedFault& named = states_[index].fault;
+  const NamedFault& named = book_.fault(index);
   {
     const std::lock_guard lock(mutex_);
-    State& state = states_[index];
-    if (stopping_ || state.active || (closing_ && !waiting)) return;
-    state.active = true;
-    state.times.push_back({since_load(), {}, {}});
-    const Duration length = named.first().length;
-    if (length == Duration{0}) {  // an order: it has no length
-      state.active = false;
-      state.times.back().end = state.times.back().begin;
-    } else if (length != kForever) {
-      // By the plan where there is one, so that what takes a moment to begin does not end later.
-      const Fault& fault = named.first();
-      state.ends = (fault.on.empty() ? *load_began_ + fault.at : Clock::now()) + length;
-    }
+    if (stopping_ || (closing_ && !waiting) || !book_.begin(index, Clock::now())) return;
     // A point that has come will not come again for it.
     if (waiting && named.first().occurrence != 0) orders_.point_passed(index);
   }
@@ -205,24 +169,120 @@ void FaultController::begin_fault(std::size_t index, std::optional<NodeId> waiti
   std::optional<Clock::time_point> ends;
   {
     const std::lock_guard lock(mutex_);
-    ends = states_[index].ends;
+    ends = book_.ends(index);
   }
-  if (ends) end_at(*ends, index);
+  if (ends) schedule_.at(*ends, FaultSchedule::Turn::end, [this, index] { end_fault(index); });
   if (named.first().length == Duration{0} && hands_.told) hands_.told(named, false);
 }
 
 void FaultController::end_fault(std::size_t index) {
   {
     const std::lock_guard lock(mutex_);
-    State& state = states_[index];
-    if (!state.active) return;
-    state.active = false;
-    state.ends.reset();
-    state.times.back().end = since_load();
+    if (!book_.end(index, Clock::now())) return;
   }
-  const NamedFault& named = states_[index].fault;
+  const NamedFault& named = book_.fault(index);
   for (std::size_t part = 0; part < named.parts.size(); ++part) undo(index, part);
   if (hands_.told) hands_.told(named, false);
+}
+
+void FaultController::carry_out(std::size_t index, std::size_t part, std::optional<NodeId> waiting) {
+  const Fault& fault = book_.fault(index).parts[part];
+  const bool by_itself = waiting && native(book_.fault(index));
+  if (on_links(fault) && hands_.links != nullptr) {
+    const auto id = order_id(index, static_cast<std::uint32_t>(part));
+    if (auto done = hands_.links->begin(id, fault); !done) problem(index, done.error().message);
+    return;
+  }
+  switch (fault.kind) {
+    case FaultKind::crash:
+      return crash(index, fault, waiting.has_value(), by_itself);
+    case FaultKind::pause:
+      return pause(index, fault, by_itself);
+    case FaultKind::transfer:
+    case FaultKind::failover:
+      if (!hands_.move_home) return problem(index, "this world cannot move the mastership of a home");
+      if (auto moved = hands_.move_home(fault); !moved) problem(index, moved.error().message);
+      return;
+    case FaultKind::disk_fail_sync:
+    case FaultKind::disk_full: {
+      const std::lock_guard lock(mutex_);
+      restarts_.disk_fails(fault.node, index);
+      break;
+    }
+    case FaultKind::disk_stall:
+    case FaultKind::clock_step:
+    case FaultKind::cut:
+    case FaultKind::drop:
+    case FaultKind::duplicate:
+    case FaultKind::reorder:
+    case FaultKind::link:
+      break;
+  }
+  if (by_itself) return;
+  for (const auto& [node, order] : orders_of(book_.fault(index), index, part, nodes_)) {
+    if (waiting != node) give_order(index, node, order, waiting.has_value());
+  }
+}
+
+void FaultController::crash(std::size_t index, const Fault& fault, bool waiting, bool by_itself) {
+  if (!waiting && hands_.last_report && !silent(fault.node)) hands_.last_report(fault.node);
+  {
+    const std::lock_guard lock(mutex_);
+    if (!restarts_.crash(fault.node, index, fault.tail)) return;
+  }
+  if (!by_itself && !hands_.signal(fault.node, SIGKILL)) problem(index, "the runner has no such process");
+}
+
+void FaultController::pause(std::size_t index, const Fault& fault, bool by_itself) {
+  {
+    const std::lock_guard lock(mutex_);
+    paused_.add(fault.node, index);
+  }
+  if (by_itself) return;  // its own timer wakes it; a second SIGCONT does no harm
+  if (hands_.own_processes) {
+    if (!hands_.signal(fault.node, SIGSTOP)) problem(index, "the runner has no such process");
+    return;
+  }
+  FaultOrder order;
+  order.id = order_id(index, 1);
+  order.kind = FaultKind::pause;
+  order.length = fault.length;
+  (void)hands_.arm(fault.node, order, false);  // it stands still before it can answer
+}
+
+void FaultController::undo(std::size_t index, std::size_t part) {
+  const Fault& fault = book_.fault(index).parts[part];
+  if (on_links(fault) && hands_.links != nullptr) {
+    const auto id = order_id(index, static_cast<std::uint32_t>(part));
+    if (auto done = hands_.links->end(id); !done) problem(index, done.error().message);
+    return;
+  }
+  if (fault.kind == FaultKind::crash) {
+    const std::lock_guard lock(mutex_);
+    return due(restarts_.crash_over(fault.node, index, fault.tail));
+  }
+  if (fault.kind == FaultKind::pause) {
+    {
+      const std::lock_guard lock(mutex_);
+      paused_.remove(fault.node, index);
+      if (paused_.any(fault.node)) return;
+      if (hands_.own_processes) (void)hands_.signal(fault.node, SIGCONT);
+    }
+    return deliver_waiting(fault.node);
+  }
+  for (const auto& [node, order] : orders_of(book_.fault(index), index, part, nodes_)) {
+    bool ask = false;
+    {
+      const std::lock_guard lock(mutex_);
+      // One that waits for its next occurrence stays; the node ends by itself what is in force.
+      ask = orders_.over(node, order.id) && !restarts_.dead(node) && !paused_.any(node);
+    }
+    if (ask) hands_.end_order(node, order.id);
+  }
+  if (fault.kind == FaultKind::disk_fail_sync || fault.kind == FaultKind::disk_full) {
+    const std::lock_guard lock(mutex_);
+    due(restarts_.disk_works(fault.node, index));
+  }
 }
 
 void FaultController::due(bool is_due) {
@@ -242,26 +302,22 @@ void FaultController::stop() {
     const std::lock_guard lock(mutex_);
     if (stopping_) return;
     stopping_ = true;
-    schedule_.clear();
-    changed_.notify_all();
+    schedule_.close();
     wake = paused_.take();
     orders = orders_.take();
     std::erase_if(orders, [this](const auto& order) { return restarts_.dead(order.first); });
-    for (std::size_t i = 0; i < states_.size(); ++i) {
-      if (states_[i].active) ended.push_back(i);
-      states_[i].active = false;  // without an end: the cell ended first
-    }
+    ended = book_.cut_short();
   }
-  if (thread_.joinable()) thread_.join();
+  schedule_.join();
   if (hands_.links != nullptr) {
-    if (auto healed = hands_.links->heal(); !healed && !states_.empty()) problem(0, healed.error().message);
+    if (auto healed = hands_.links->heal(); !healed && book_.size() > 0) problem(0, healed.error().message);
   }
   for (const NodeId node : wake) {
     if (hands_.own_processes) (void)hands_.signal(node, SIGCONT);
   }
   for (const auto& [node, id] : orders) hands_.end_order(node, id);
   for (const std::size_t i : ended) {
-    if (hands_.told) hands_.told(states_[i].fault, false);
+    if (hands_.told) hands_.told(book_.fault(i), false);
   }
 }
 
@@ -291,16 +347,7 @@ void FaultController::node_started(NodeId node) {
 void FaultController::node_ready(NodeId node) {
   const std::lock_guard lock(mutex_);
   if (!restarts_.ready(node)) return;
-  for (State& state : states_) {
-    const bool its = std::any_of(state.fault.parts.begin(), state.fault.parts.end(), [&](const Fault& part) {
-      const bool ends_it =
-          part.kind == FaultKind::crash || part.kind == FaultKind::disk_fail_sync || part.kind == FaultKind::disk_full;
-      return ends_it && part.node == node;
-    });
-    if (its && !state.times.empty() && state.times.back().end && !state.times.back().ready) {
-      state.times.back().ready = since_load();
-    }
-  }
+  book_.node_ready(node, Clock::now());
 }
 
 std::vector<NodeId> FaultController::unready() const {
@@ -320,37 +367,22 @@ bool FaultController::dead(NodeId node) const {
 
 std::vector<std::string> FaultController::active() {
   const std::lock_guard lock(mutex_);
-  const Duration before = std::exchange(asked_, since_load());
-  std::vector<std::string> out;
-  for (const State& state : states_) {
-    const bool lately = !state.times.empty() && state.times.back().end && *state.times.back().end >= before;
-    if (state.active || lately) out.push_back(describe(state.fault));
-  }
-  return out;
+  return book_.active(Clock::now());
 }
 
 Duration FaultController::until_healed() const {
   const std::lock_guard lock(mutex_);
-  Duration out{0};
-  const auto now = Clock::now();
-  for (const State& state : states_) {
-    if (state.active && state.ends) out = std::max<Duration>(out, *state.ends - now);
-  }
-  return out;
+  return book_.until_healed(Clock::now());
 }
 
 bool FaultController::forever() const {
   const std::lock_guard lock(mutex_);
-  return std::any_of(states_.begin(), states_.end(), [](const State& state) {
-    return state.active && !state.ends && state.fault.first().kind != FaultKind::clock_step;
-  });
+  return book_.forever();
 }
 
 std::vector<FaultRecord> FaultController::records() const {
   const std::lock_guard lock(mutex_);
-  std::vector<FaultRecord> out;
-  for (const State& state : states_) out.push_back({state.fault, state.times, state.problem});
-  return out;
+  return book_.records();
 }
 
 }  // namespace geocommit

@@ -1,4 +1,4 @@
-// Carries a cell's faults out on real processes. A thread of its own keeps the schedule; what hangs on a protocol point
+// Carries a cell's faults out on real processes. The schedule has a thread of its own; what hangs on a protocol point
 // is begun in the report of the node that stands there, which waits until it is in force. Only the restart of a process
 // is left to the main thread: a child dies with the thread that made it.
 //
@@ -6,23 +6,22 @@
 // the disk, the wall clock, and everything else where there are no links (loopback: a cut is an order to every sender).
 #pragma once
 
-#include <condition_variable>
+#include <chrono>
 #include <cstdint>
 #include <functional>
-#include <map>
-#include <memory>
 #include <mutex>
 #include <optional>
 #include <set>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "experiment/fault_record.h"
+#include "runner/faults/fault_book.h"
 #include "runner/faults/held_orders.h"
 #include "runner/faults/links.h"
 #include "runner/faults/restarts.h"
+#include "runner/faults/schedule.h"
 #include "runtime/faults/fault_order.h"
 
 namespace geocommit {
@@ -95,20 +94,8 @@ class FaultController {
   [[nodiscard]] std::vector<FaultRecord> records() const;
 
  private:
-  using Clock = HeldOrders::Clock;
-  struct State {
-    NamedFault fault;
-    std::vector<FaultTimes> times;
-    std::string problem;
-    bool active{};
-    std::optional<Clock::time_point> ends;
-  };
+  using Clock = std::chrono::steady_clock;
 
-  void run();
-  /// What ends comes before what begins at the same time.
-  enum class Turn : std::uint8_t { end, begin };
-  void end_at(Clock::time_point when, std::size_t index);
-  [[nodiscard]] Duration since_load() const;
   void arm_point(std::size_t index, bool waiting);
   void begin_fault(std::size_t index, std::optional<NodeId> waiting);
   void end_fault(std::size_t index);
@@ -122,25 +109,17 @@ class FaultController {
   void due(bool is_due);
   void deliver_waiting(NodeId node);
   void problem(std::size_t index, const std::string& what);
-  /// Orders of a part to the nodes that carry it out, by node; ids are filled in.
-  [[nodiscard]] std::vector<std::pair<NodeId, FaultOrder>> orders_of(std::size_t index, std::size_t part) const;
-  [[nodiscard]] bool by_node(const Fault& fault) const;
-  [[nodiscard]] bool native(std::size_t index) const;
 
   std::vector<NodeId> nodes_;
   FaultHands hands_;
-  mutable std::mutex mutex_;
-  std::condition_variable changed_;
-  std::multimap<std::pair<Clock::time_point, Turn>, std::function<void()>> schedule_;
-  std::vector<State> states_;
-  std::optional<Clock::time_point> load_began_;
+  mutable std::mutex mutex_;  ///< Guards all but the schedule, which locks itself: after this one.
+  FaultBook book_;
   bool closing_{}, stopping_{};
-  Duration asked_{};  ///< When active() was.
   Restarts restarts_;
   Holders paused_;
   HeldOrders orders_;
   std::set<std::pair<std::uint32_t, std::uint32_t>> fired_;  ///< Order and occurrence, of saw_fired().
-  std::thread thread_;
+  FaultSchedule schedule_;
 };
 
 }  // namespace geocommit

@@ -1,15 +1,10 @@
 #include "runtime/log/commit_log.h"
 
-#include <pthread.h>
-#include <sys/eventfd.h>
-
 #include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
 #include <utility>
 
-#include "base/check.h"
 #include "runtime/log/frame.h"
 
 namespace geocommit {
@@ -18,13 +13,6 @@ namespace {
 constexpr std::size_t kLazyBytesMax = 256U << 10U;  // lazy records alone do not wake the log thread before this
 constexpr Duration kLazyPatience = 20ms;
 constexpr int kInlineRounds = 16;
-
-/// Signals are the loop's (signalfd): a helper thread must not take them.
-void block_signals() {
-  sigset_t all;
-  sigfillset(&all);
-  (void)::pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
 
 Epoch newest_epoch(const DurableState& state) {
   Epoch newest = state.checkpoint ? state.checkpoint->epoch : Epoch{};
@@ -69,23 +57,22 @@ Result<CommitLog::Opened> CommitLog::open(EventLoop& loop, const Options& option
   if (Result<void> forced = segments.write(std::move(frame), true); !forced) {
     return forced.error();
   }
-  opened.log = std::unique_ptr<CommitLog>{new CommitLog(loop, options, std::move(mark), std::move(disk.value().log))};
-  if (!opened.log->wake_.valid()) {
+  opened.log = std::unique_ptr<CommitLog>{
+      new CommitLog(loop, options.durability, disk_options, std::move(mark), std::move(disk.value().log))};
+  if (!opened.log->disk_.news().valid()) {
     return Error{std::string{"cannot make an eventfd: "} + std::strerror(errno)};
   }
   return opened;
 }
 
-CommitLog::CommitLog(EventLoop& loop, const Options& options, std::unique_ptr<SyncedMark> mark,
-                     std::unique_ptr<SegmentedLog> disk)
+CommitLog::CommitLog(EventLoop& loop, const Durability& durability, const SegmentedLog::Options& disk_options,
+                     std::unique_ptr<SyncedMark> mark, std::unique_ptr<SegmentedLog> segments)
     : loop_(loop),
-      options_(options),
-      disk_options_{options.directory, options.node, options.segment_bytes,
-                    options.durability.kind == DurabilityKind::fsync, options.storage},
-      mark_(std::move(mark)),
-      disk_(std::move(disk)),
-      next_sequence_(disk_->next_sequence()),
-      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {}
+      durability_(durability),
+      builder_(segments->next_sequence()),
+      disk_(disk_options, std::move(mark), std::move(segments)),
+      thread_(disk_),
+      modelled_disk_(durability.fixed_force) {}
 
 CommitLog::~CommitLog() {
   if (!closed_) {
@@ -95,222 +82,112 @@ CommitLog::~CommitLog() {
 
 void CommitLog::start(Events events) {
   events_ = std::move(events);
-  loop_.watch(wake_.get(), [this] { hear(); });
+  loop_.watch(disk_.news().get(), [this] { hear(); });
   hook_ = loop_.at_step_end([this] { return submit(); });
-  if (options_.durability.kind == DurabilityKind::fsync) {
-    thread_ = std::thread{[this] { run_thread(); }};
+  if (durability_.kind == DurabilityKind::fsync) {
+    thread_.start();
   }
 }
 
 void CommitLog::append(const DurableRecord& record, WriteToken token) {
-  const std::size_t at = pending_.frames.size();
-  begin_frame(pending_.frames, next_sequence_);
-  (void)encoder_.append(record, pending_.frames);
-  end_frame(pending_.frames, at);
-  bytes_since_checkpoint_ += pending_.frames.size() - at;
-  stats_.bytes += pending_.frames.size() - at;
-  ++pending_.records;
-  pending_.last_sequence = next_sequence_++;
+  const std::size_t bytes = builder_.append(record, token != 0);
+  bytes_since_checkpoint_ += bytes;
+  stats_.bytes += bytes;
   if (token == 0) {
     return;
   }
-  pending_.force = true;
-  waiting_.push_back({pending_.last_sequence, token, loop_.now()});
-  if (options_.durability.kind == DurabilityKind::fixed) {
-    delay(std::exchange(pending_, {}));  // each force has its own due time, with what was appended before it
+  waiting_.push_back({builder_.last_sequence(), token, loop_.now()});
+  if (durability_.kind == DurabilityKind::fixed) {
+    // Each force has its own due time, with what was appended before it.
+    modelled_disk_.ask(builder_.take(), loop_.now());
   }
 }
 
 bool CommitLog::submit() {
-  if (closed_ || failure_told_ || (held_ && options_.durability.kind == DurabilityKind::none)) {
+  if (closed_ || failure_told_ || (held_ && durability_.kind == DurabilityKind::none)) {
     return false;
   }
-  switch (options_.durability.kind) {
+  switch (durability_.kind) {
     case DurabilityKind::none:
       return submit_inline();
     case DurabilityKind::fixed:
       arm_due();
       break;
     case DurabilityKind::fsync:
-      if (pending_.force || pending_.frames.size() >= kLazyBytesMax) {
-        hand_over();
+      if (builder_.force() || builder_.bytes() >= kLazyBytesMax) {
+        thread_.hand_over(builder_.take());
       }
       break;
   }
-  if (!pending_.frames.empty() && lazy_timer_ == 0) {
-    lazy_timer_ = loop_.call_at(loop_.now() + kLazyPatience, [this] {
-      lazy_timer_ = 0;
-      if (!pending_.frames.empty() && !closed_) {
-        options_.durability.kind == DurabilityKind::fsync ? hand_over() : delay(std::exchange(pending_, {}));
-      }
-    });
-  }
+  submit_soon();
   return false;
 }
 
+/// Lazy records wait for a force, but not for ever.
+void CommitLog::submit_soon() {
+  if (builder_.empty() || lazy_timer_ != 0) {
+    return;
+  }
+  lazy_timer_ = loop_.call_at(loop_.now() + kLazyPatience, [this] {
+    lazy_timer_ = 0;
+    if (builder_.empty() || closed_) {
+      return;
+    }
+    if (durability_.kind == DurabilityKind::fsync) {
+      thread_.hand_over(builder_.take());
+    } else {
+      modelled_disk_.ask(builder_.take(), loop_.now());
+    }
+  });
+}
+
 void CommitLog::hold(bool held) {
-  if (options_.durability.kind == DurabilityKind::fsync || closed_) {
+  if (durability_.kind == DurabilityKind::fsync || closed_) {
     return;
   }
   held_ = held;
-  if (!held_ && options_.durability.kind == DurabilityKind::fixed) {
+  if (!held_ && durability_.kind == DurabilityKind::fixed) {
     fire_due();
   }  // none: the end of this step submits
 }
 
 void CommitLog::checkpoint(Checkpoint checkpoint) {
-  GC_CHECK(!checkpoint_in_progress_);
-  checkpoint_in_progress_ = true;
+  disk_.checkpoints().begin();
   bytes_since_checkpoint_ = 0;
   // What the modelled disk has not completed yet is written early: the checkpoint contains its effects.
-  Batch all;
-  for (Delayed& delayed : delayed_) {
-    all.frames += std::exchange(delayed.batch.frames, {});
-    all.records += std::exchange(delayed.batch.records, 0);
-  }
-  all.frames += pending_.frames;
-  all.records += pending_.records;
+  LogBatch all = modelled_disk_.write_early();
+  all.join(builder_.take());
   all.force = true;
-  all.last_sequence = next_sequence_ - 1;
+  all.last_sequence = builder_.last_sequence();
   all.checkpoint = std::move(checkpoint);
-  pending_ = {};
-  if (options_.durability.kind == DurabilityKind::fsync) {
-    pending_ = std::move(all);
-    hand_over();
-  } else {
-    const std::uint64_t completed = durable_;
-    write_batch(all);
-    if (options_.durability.kind == DurabilityKind::fixed) {
-      durable_ = completed;  // written early, but the modelled disk has not answered yet
-    }
-  }
-}
-
-// ---- fsync: the log thread
-// -------------------------------------------------------------------------------------------
-
-void CommitLog::hand_over() {
-  {
-    const std::lock_guard lock{mutex_};
-    queue_.push_back(std::exchange(pending_, {}));
-  }
-  work_.notify_one();
-}
-
-void CommitLog::run_thread() {
-  block_signals();
-  std::vector<Batch> batches;
-  while (true) {
-    {
-      std::unique_lock lock{mutex_};
-      work_.wait(lock, [this] { return stop_ || !queue_.empty(); });
-      if (queue_.empty() || failure_) {
-        return;
-      }
-      batches.swap(queue_);
-    }
-    // Batches that gathered during the last sync become one.
-    Batch joined = std::move(batches.front());
-    for (std::size_t i = 1; i < batches.size(); ++i) {
-      if (joined.checkpoint) {
-        write_batch(joined);
-        joined = std::move(batches[i]);
-        continue;
-      }
-      joined.frames += batches[i].frames;
-      joined.records += batches[i].records;
-      joined.force = joined.force || batches[i].force;
-      joined.last_sequence = batches[i].last_sequence;
-      joined.checkpoint = std::move(batches[i].checkpoint);
-    }
-    batches.clear();
-    write_batch(joined);
-    const std::uint64_t one = 1;
-    (void)!::write(wake_.get(), &one, sizeof one);
-  }
-}
-
-/// On the log thread (fsync) or the loop's (none, fixed).
-void CommitLog::write_batch(Batch& batch) {
-  if (has_failed()) {
-    return;  // also of a checkpoint: what the disk holds is unknown
-  }
-  if (!batch.frames.empty() || batch.force) {
-    if (Result<void> written = disk_->write(std::move(batch.frames), batch.force); !written) {
-      fail(written.error().message);
-      return;
-    }
-  }
-  if (batch.force) {
-    durable_.store(batch.last_sequence, std::memory_order_release);
-  }
-  ++batches_;
-  batch_records_ += batch.records;
-  if (batch.checkpoint) {
-    store(batch);
-  }
-}
-
-void CommitLog::store(Batch& batch) {
-  const Result<std::uint64_t> first_needed = disk_->rotate();
-  if (!first_needed) {
-    fail(first_needed.error().message);
+  if (durability_.kind == DurabilityKind::fsync) {
+    thread_.hand_over(std::move(all));
     return;
   }
-  if (checkpoint_thread_.joinable()) {
-    checkpoint_thread_.join();  // it has ended: one checkpoint at a time
+  const std::uint64_t answered = disk_.durable();
+  disk_.write(all);
+  if (durability_.kind == DurabilityKind::fixed) {
+    disk_.answered_only(answered);
   }
-  checkpoint_thread_ = std::thread{
-      [this, through = batch.last_sequence, first = first_needed.value(), checkpoint = std::move(*batch.checkpoint)] {
-        block_signals();
-        if (Result<void> stored = store_checkpoint(disk_options_, through, first, checkpoint); !stored) {
-          fail(stored.error().message);
-          return;
-        }
-        ++checkpoints_;
-        checkpoint_in_progress_ = false;
-      }};
 }
 
-bool CommitLog::has_failed() {
-  const std::lock_guard lock{mutex_};
-  return failure_.has_value();
-}
-
-void CommitLog::fail(const std::string& why) {
-  {
-    const std::lock_guard lock{mutex_};
-    if (!failure_) {
-      failure_ = why;
-    }
-  }
-  const std::uint64_t one = 1;
-  (void)!::write(wake_.get(), &one, sizeof one);
-}
-
-/// On the loop's thread: the log thread has news.
+/// The disk has news.
 void CommitLog::hear() {
-  std::uint64_t count = 0;
-  (void)!::read(wake_.get(), &count, sizeof count);
-  std::optional<std::string> failure;
-  {
-    const std::lock_guard lock{mutex_};
-    failure = failure_;
-  }
-  if (failure) {
+  disk_.clear_news();
+  if (const std::optional<std::string> failure = disk_.failure()) {
     // Never retried, and nothing more is acknowledged: what the disk holds is unknown (pitfall 19).
     if (!std::exchange(failure_told_, true)) {
       events_.failed(*failure);
     }
     return;
   }
-  complete_through(durable_.load(std::memory_order_acquire));
+  complete_through(disk_.durable());
 }
 
 void CommitLog::complete_through(std::uint64_t sequence) {
-  stats_.batches = batches_;
-  stats_.batch_records = batch_records_;
-  stats_.checkpoints = checkpoints_;
+  stats_.batches = disk_.batches();
+  stats_.batch_records = disk_.batch_records();
+  stats_.checkpoints = disk_.checkpoints().stored();
   const Instant now = loop_.now();
   while (!waiting_.empty() && waiting_.front().sequence <= sequence && !loop_.stopped()) {
     const Waiting done = waiting_.front();
@@ -327,11 +204,11 @@ void CommitLog::complete_through(std::uint64_t sequence) {
 bool CommitLog::submit_inline() {
   // A completion may append again; a few rounds here save a trip through the loop.
   bool answered = false;
-  for (int round = 0; round < kInlineRounds && !pending_.frames.empty(); ++round) {
+  for (int round = 0; round < kInlineRounds && !builder_.empty(); ++round) {
     answered = true;
-    Batch batch = std::exchange(pending_, {});
+    LogBatch batch = builder_.take();
     batch.force = true;
-    write_batch(batch);
+    disk_.write(batch);
     hear();
     if (failure_told_) {
       return false;
@@ -341,13 +218,10 @@ bool CommitLog::submit_inline() {
   return answered;
 }
 
-void CommitLog::delay(Batch batch) {
-  delayed_.push_back({loop_.now() + options_.durability.fixed_force, std::move(batch)});
-}
-
 void CommitLog::arm_due() {
-  if (!delayed_.empty() && due_timer_ == 0 && !held_) {
-    due_timer_ = loop_.call_at(delayed_.front().due, [this] {
+  const std::optional<Instant> next = modelled_disk_.next();
+  if (next && due_timer_ == 0 && !held_) {
+    due_timer_ = loop_.call_at(*next, [this] {
       due_timer_ = 0;
       fire_due();
     });
@@ -358,18 +232,8 @@ void CommitLog::fire_due() {
   if (held_) {
     return;
   }
-  const Instant now = loop_.now();
-  Batch batch;
-  while (!delayed_.empty() && delayed_.front().due <= now) {
-    Batch& next = delayed_.front().batch;
-    batch.frames += next.frames;
-    batch.records += next.records;
-    batch.last_sequence = next.last_sequence;
-    batch.force = true;
-    delayed_.pop_front();
-  }
-  if (batch.force) {
-    write_batch(batch);
+  if (std::optional<LogBatch> done = modelled_disk_.complete(loop_.now())) {
+    disk_.write(*done);
     hear();
   }
   arm_due();
@@ -379,37 +243,14 @@ Result<void> CommitLog::close() {
   closed_ = true;
   if (events_.forced) {
     loop_.remove_hook(hook_);
-    loop_.unwatch(wake_.get());
+    loop_.unwatch(disk_.news().get());
     loop_.cancel(due_timer_);
     loop_.cancel(lazy_timer_);
   }
-  std::string rest;
-  for (Delayed& delayed : delayed_) {
-    rest += delayed.batch.frames;
-  }
-  delayed_.clear();
-  rest += std::exchange(pending_.frames, {});
-  if (thread_.joinable()) {
-    {
-      const std::lock_guard lock{mutex_};
-      stop_ = true;
-    }
-    work_.notify_one();
-    thread_.join();  // writes what is queued first
-  }
-  if (checkpoint_thread_.joinable()) {
-    checkpoint_thread_.join();
-  }
-  {
-    const std::lock_guard lock{mutex_};
-    if (failure_) {
-      return Error{*failure_};
-    }
-  }
-  if (Result<void> written = disk_->write(std::move(rest), true); !written) {
-    return written;
-  }
-  return disk_->close();
+  LogBatch rest = modelled_disk_.write_early();
+  rest.join(builder_.take());
+  thread_.stop();
+  return disk_.close(std::move(rest.frames));
 }
 
 }  // namespace geocommit

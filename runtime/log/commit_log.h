@@ -2,24 +2,21 @@
 // appends leaves as one batch; while a batch is being synced, the next one gathers.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
 #include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
-#include <mutex>
-#include <optional>
 #include <string>
-#include <thread>
-#include <vector>
 
 #include "base/result.h"
 #include "engine/environment.h"
 #include "runtime/event_loop.h"
+#include "runtime/log/batch.h"
+#include "runtime/log/log_disk.h"
+#include "runtime/log/log_thread.h"
+#include "runtime/log/modelled_disk.h"
 #include "runtime/log/segmented_log.h"
 #include "runtime/node_config.h"
-#include "runtime/wire/record_codec.h"
 
 namespace geocommit {
 
@@ -70,7 +67,7 @@ class CommitLog {
   [[nodiscard]] std::size_t bytes_since_checkpoint() const { return bytes_since_checkpoint_; }
   /// Covers all that was appended so far.
   void checkpoint(Checkpoint checkpoint);
-  [[nodiscard]] bool checkpoint_in_progress() const { return checkpoint_in_progress_ || held_; }
+  [[nodiscard]] bool checkpoint_in_progress() const { return disk_.checkpoints().in_progress() || held_; }
   /// A stalled disk, where the loop itself writes (none and fixed): while held, no force completes and nothing is
   /// written. With fsync the storage stalls its sync instead.
   void hold(bool held);
@@ -79,66 +76,34 @@ class CommitLog {
   [[nodiscard]] const CommitLogStats& stats() const { return stats_; }
 
  private:
-  struct Batch {
-    std::string frames;
-    std::uint64_t records{}, last_sequence{};
-    bool force{};
-    std::optional<Checkpoint> checkpoint;  // covers through last_sequence
-  };
   struct Waiting {
     std::uint64_t sequence;
     WriteToken token;
     Instant asked;
   };
-  struct Delayed {
-    Instant due;
-    Batch batch;
-  };
 
-  CommitLog(EventLoop& loop, const Options& options, std::unique_ptr<SyncedMark> mark,
-            std::unique_ptr<SegmentedLog> disk);
-  void hand_over();
-  void run_thread();
-  void write_batch(Batch& batch);
-  void store(Batch& batch);
-  void fail(const std::string& why);
-  [[nodiscard]] bool has_failed();
+  CommitLog(EventLoop& loop, const Durability& durability, const SegmentedLog::Options& disk_options,
+            std::unique_ptr<SyncedMark> mark, std::unique_ptr<SegmentedLog> segments);
   void hear();
   void complete_through(std::uint64_t sequence);
   bool submit_inline();
-  void delay(Batch batch);
+  void submit_soon();
   void fire_due();
   void arm_due();
 
   EventLoop& loop_;
-  Options options_;
-  SegmentedLog::Options disk_options_;
-  std::unique_ptr<SyncedMark> mark_;
-  std::unique_ptr<SegmentedLog> disk_;  // fsync: the log thread's alone while it runs
+  Durability durability_;
   Events events_;
-  RecordEncoder encoder_;
-  Batch pending_;
-  std::uint64_t next_sequence_{};
-  std::deque<Waiting> waiting_;
-  std::deque<Delayed> delayed_;
+  BatchBuilder builder_;
+  std::deque<Waiting> waiting_;  // forces that have not completed, in the order of append()
+  LogDisk disk_;
+  LogThread thread_;            // fsync
+  ModelledDisk modelled_disk_;  // fixed
   std::uint64_t due_timer_{}, lazy_timer_{};
+  EventLoop::HookId hook_{};
   std::size_t bytes_since_checkpoint_{};
   CommitLogStats stats_;
-  bool closed_{};
-  bool held_{};
-  bool failure_told_{};
-  EventLoop::HookId hook_{};
-
-  UniqueFd wake_;  // log thread -> loop
-  std::atomic<std::uint64_t> durable_{};
-  std::atomic<bool> checkpoint_in_progress_{};
-  std::atomic<std::uint64_t> checkpoints_{}, batches_{}, batch_records_{};
-  std::mutex mutex_;
-  std::condition_variable work_;
-  std::vector<Batch> queue_;            // guarded by mutex_
-  bool stop_{};                         // guarded by mutex_
-  std::optional<std::string> failure_;  // guarded by mutex_; from then on nothing is written
-  std::thread thread_, checkpoint_thread_;
+  bool closed_{}, held_{}, failure_told_{};
 };
 
 }  // namespace geocommit

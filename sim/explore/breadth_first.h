@@ -1,8 +1,9 @@
 // A plain search, breadth first and without reduction, for models whose cases are small; and traces that replay.
 //
 // A World has the types State, Action and Next {action, state, violation}, and: initial, pack, unpack, freeze, at_rest,
-// settle, successors, perform, label, losses_left_out, nodes, tables (name, describe, message {from, to}, text,
-// state_count, step_count, message_count) and late_copy. A State has node[] and in_flight (message numbers, ascending).
+// settle, successors, perform, label, losses_left_out, refuted, nodes, tables (name, describe, message {from, to},
+// text, state_count, step_count, message_count) and late_copy. A State has node[] and in_flight (message numbers,
+// ascending).
 #pragma once
 
 #include <algorithm>
@@ -117,8 +118,11 @@ class BreadthFirst {
       if (foreseen != nullptr && foreseen->known) {
         report_.settled += foreseen->rests ? 1 : 0;
         report_.transitions += foreseen->transitions;
-        ahead_.for_each_next(
-            [&](std::string_view bytes, std::uint64_t hash) { (void)visited_.insert(bytes, hash, place); });
+        ahead_.for_each_next([&](std::string_view bytes, std::uint64_t hash) {
+          if (!visited_.contains(bytes, hash) && !outdone(world_, world_.unpack(bytes))) {
+            visited_.insert(bytes, hash, place);
+          }
+        });
       } else {
         expand(place);
       }
@@ -152,8 +156,22 @@ class BreadthFirst {
         break;
       }
       world_.pack(next.state, bytes_);
-      visited_.insert(bytes_, place);
+      if (!outdone(world_, next.state)) {
+        visited_.insert(bytes_, place);
+      }
     }
+  }
+
+  /// A state that was met before can do all that this one can, and more.
+  bool outdone(World& world, const typename World::State& state) const {
+    if constexpr (requires { world.any_larger(state, [](const typename World::State&) { return false; }); }) {
+      std::string larger;
+      return world.any_larger(state, [&](const typename World::State& other) {
+        world.pack(other, larger);
+        return visited_.contains(larger, hash_of(larger));
+      });
+    }
+    return false;
   }
 
   void look_ahead(Visited::Place from, std::uint64_t states) {
@@ -173,7 +191,9 @@ class BreadthFirst {
           return what;
         }
         world.pack(next.state, packed);
-        notes.add(packed);
+        if (!visited_.contains(packed, hash_of(packed)) && !outdone(world, next.state)) {
+          notes.add(packed);
+        }
       }
       what.known = true;
       return what;
@@ -182,6 +202,10 @@ class BreadthFirst {
   }
 
   bool go_on(std::uint64_t number) {
+    refuted_at_ = world_.refuted() && refuted_at_ == 0 ? visited_.size() : refuted_at_;
+    if (refuted_at_ != 0 && visited_.size() > refuted_at_ + refuted_at_ / 2) {
+      return false;  // Not at once: what else is refuted soon is then known, too, when the search begins again.
+    }
     if (visited_.size() >= limits_.states) {
       report_.ending = Ending::states;
     } else if (visited_.memory() > limits_.bytes || visited_.full()) {
@@ -246,6 +270,7 @@ class BreadthFirst {
   std::vector<Looker> lookers_;
   std::vector<typename World::Next> all_;
   std::string bytes_;
+  std::uint64_t refuted_at_{};  ///< States met when a message that was left out turned out to matter; 0: none did.
   PlainReport report_;
 };
 

@@ -6,6 +6,7 @@
 namespace geocommit::explore {
 namespace {
 constexpr std::size_t kWidth = 34;
+constexpr std::size_t kCoordinator = NodeModel::kCoordinator;
 
 void write(std::string& row, std::size_t at, const std::string& text) {
   if (row.size() < at + text.size()) {
@@ -25,7 +26,7 @@ std::string Diagram::lifelines(const State& state) const {
   }
   if (state.cut != 0) {  // Nodes of the side without the coordinator.
     for (std::size_t node = 0; node < model_.nodes(); ++node) {
-      if (state.apart(0, node)) {
+      if (state.apart(kCoordinator, node)) {
         row[column(node)] = row[column(node)] == '|' ? '!' : '.';
       }
     }
@@ -48,7 +49,8 @@ void Diagram::start(const State& state) {
     write(heads, column(node), model_.name(node));
   }
   line(0, heads);
-  write(row, column(0), "| begins: sends PREPARE, " + model_.describe(0, state.node[0]));
+  write(row, column(kCoordinator),
+        "| begins: sends PREPARE, " + model_.describe(kCoordinator, state.node[kCoordinator]));
   line(0, row);
 }
 

@@ -112,6 +112,8 @@ struct Violated {
 
 /// What was sent arrives: as asked for, or as far as the row's claim goes.
 [[nodiscard]] bool sent_arrives(std::optional<bool> asked, const Protocol& protocol);
+/// Why the searches cannot drive this row's machines, for people; empty: they can.
+[[nodiscard]] std::string not_driven(const Protocol& protocol);
 /// What the bounds allow that the row does not claim to survive, for people; empty: nothing.
 [[nodiscard]] std::string beyond_claim(const Options& options);
 
@@ -155,7 +157,7 @@ void print_search_line(const SearchLine& line, double took, const Host& host);
 /// A line every two seconds; `last`: when the last one was.
 void print_progress(const Progress& progress, double begin, double& last, const Host& host);
 
-inline constexpr int kClean = 0, kViolation = 2, kNotExhausted = 3;
+inline constexpr int kClean = 0, kRefused = 1, kViolation = 2, kNotExhausted = 3;
 /// The last line of a search that found no violation, and its exit status; `clean`: the line of one that was exhausted.
 [[nodiscard]] int conclude(Ending ending, std::string_view clean, const Host& host);
 

@@ -115,7 +115,7 @@ void NodeModel::Life::apply(NodeInput input) {
       return engine.on_timer(token);
     }
     case InputKind::wound:
-      return engine.on_message({model_.id(1), Epoch{1}, {}, Wound{{model_.id(0), Epoch{1}, 1}}});
+      return engine.on_message({model_.id(1), Epoch{1}, {}, Wound{{model_.id(NodeModel::kCoordinator), Epoch{1}, 1}}});
     case InputKind::crash:
     case InputKind::restart:
       return;  // NodeModel's.
@@ -180,8 +180,9 @@ std::size_t NodeModel::Life::send(NodeId to, const PeerPayload& payload) {
   } else if (std::holds_alternative<ProtocolMessage>(payload) || std::holds_alternative<Wound>(payload)) {
     sent.emplace_back(to, payload);
     // Of a denial, the record that refuses the lock is no part of the log that a crash leaves.
-    const auto own = std::count_if(log.begin(), log.end(),
-                                   [this](const DurableRecord& r) { return ours_in(r, model_.id(0)) != nullptr; });
+    const auto own = std::count_if(log.begin(), log.end(), [this](const DurableRecord& r) {
+      return ours_in(r, model_.id(NodeModel::kCoordinator)) != nullptr;
+    });
     moments.push_back(
         {static_cast<std::uint8_t>(own), static_cast<std::uint8_t>(synced), has_committed_, has_aborted_});
   }
@@ -209,14 +210,14 @@ void NodeModel::Life::cancel_timer(TimerToken token) {
 
 bool NodeModel::Life::durable(Meaning meaning) const {
   return std::any_of(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(synced), [&](const DurableRecord& r) {
-    const LogRecord* record = ours_in(r, model_.id(0));
+    const LogRecord* record = ours_in(r, model_.id(NodeModel::kCoordinator));
     return record != nullptr && model_.row_.record_meaning(record->kind) == meaning;
   });
 }
 
 bool NodeModel::Life::durable_outcome(Outcome outcome) const {
   return std::any_of(log.begin(), log.begin() + static_cast<std::ptrdiff_t>(synced), [&](const DurableRecord& r) {
-    const LogRecord* record = ours_in(r, model_.id(0));
+    const LogRecord* record = ours_in(r, model_.id(NodeModel::kCoordinator));
     return record != nullptr && record->outcome == outcome;
   });
 }
@@ -226,8 +227,9 @@ bool NodeModel::Life::commit_is_irrevocable() const {
     return true;
   }
   bool told_all = model_.row_.commit_point == CommitPoint::sent;
-  for (std::size_t site = 1; site < model_.nodes(); ++site) {
-    told_all = told_all && (site == node_ || model_.only_reads(site) || ((told_commit >> site) & 1U) != 0);
+  for (std::size_t site = 0; site < model_.nodes(); ++site) {
+    told_all = told_all &&
+               (site == node_ || coordinates(site) || model_.only_reads(site) || ((told_commit >> site) & 1U) != 0);
   }
   return told_all;
 }
@@ -270,7 +272,7 @@ void NodeModel::Life::check_send(const Message& message, Outcome heard) {
       break;
   }
   const bool decides = model_.row_.kind_class(message.kind) == MessageClass::decision;
-  const bool may_abort_alone = node_ > 0 && message.outcome == Outcome::abort && heard != Outcome::abort;
+  const bool may_abort_alone = !coordinates(node_) && message.outcome == Outcome::abort && heard != Outcome::abort;
   if (may_abort_alone && !durable_outcome(Outcome::abort)) {
     violate("abort is told to others before it is durable");
   }
@@ -347,7 +349,7 @@ NodeProperties NodeModel::Life::properties() const {
   p.log_size = static_cast<std::uint8_t>(log.size());
   p.synced = static_cast<std::uint8_t>(synced);
   for (std::size_t i = 0; i < log.size(); ++i) {
-    if (const LogRecord* record = ours_in(log[i], model_.id(0))) {
+    if (const LogRecord* record = ours_in(log[i], model_.id(NodeModel::kCoordinator))) {
       const bool prepared = model_.row_.record_meaning(record->kind) == Meaning::yes;
       p.prepared = p.prepared || prepared;
       p.prepared_durable = p.prepared_durable || (prepared && i < synced);
@@ -356,7 +358,7 @@ NodeProperties NodeModel::Life::properties() const {
       p.aborted = p.aborted || record->outcome == Outcome::abort;
     }
   }
-  if (node_ > 0) {
+  if (!coordinates(node_)) {
     p.applied = engine.balances().front() - kBalance;
   }
   std::vector<Armed> armed = timers;

@@ -68,7 +68,7 @@ class NodeModel::Life final : public Environment, public Observer {
   /// Durable here; or, if the row says that this is enough, sent to every other site that has to know.
   [[nodiscard]] bool commit_is_irrevocable() const;
   [[nodiscard]] std::string commit_point() const;
-  [[nodiscard]] bool ours(const TxnId& txn) const { return txn.coordinator == model_.id(0); }
+  [[nodiscard]] bool ours(const TxnId& txn) const { return txn.coordinator == model_.id(NodeModel::kCoordinator); }
   [[nodiscard]] static EngineOptions engine_options(const NodeModel& model, std::size_t node, Epoch epoch);
 
   NodeModel& model_;

@@ -201,16 +201,17 @@ int explore_router(const Protocol& router, const Options& options, ShippingOptio
   shipping.drops = options.bounds.drops;
   shipping.lost_tail = options.lost_tail;
   shipping.limits = options.limits;
+  shipping.reduce = options.reduce;
   std::cout << "\n";
   const int outer = run_explore_shipping(shipping, host);
   return inner == kViolation || outer == kViolation ? kViolation : std::max(inner, outer);
 }
 
 /// "a, b"
-std::string names_of(bool routers_only) {
+std::string names_of(bool shipping_only) {
   std::string names;
   for (const Protocol& protocol : all_protocols()) {
-    if (!routers_only || protocol.is_router()) {
+    if (!shipping_only || protocol.ships_to_replicas) {
       names += (names.empty() ? "" : ", ") + std::string(protocol.name);
     }
   }
@@ -240,11 +241,11 @@ int run(const CLI::App& app, Arguments& arguments) {
   if (!arguments.set.empty() && (arguments.conflicts || arguments.failovers)) {
     return refuse("--option is of the search of one transaction: not with --conflict or --failover");
   }
-  if (arguments.failovers && !row->is_router()) {
+  if (arguments.failovers && !row->ships_to_replicas) {
     return refuse("--failover is of " + names_of(true) + ": only there a home has a master");
   }
   for (const char* option : kShippingOptions) {
-    if (app.count(option) > 0 && !row->is_router()) {
+    if (app.count(option) > 0 && !row->ships_to_replicas) {
       return refuse(std::string(option) + " is of " + names_of(true));
     }
   }
@@ -278,7 +279,7 @@ int run(const CLI::App& app, Arguments& arguments) {
     conflict.limits = options.limits;
     return run_explore_conflict(conflict, host);
   }
-  return row->is_router() ? explore_router(*row, options, arguments.shipping, host) : run_explore(options, host);
+  return row->ships_to_replicas ? explore_router(*row, options, arguments.shipping, host) : run_explore(options, host);
 }
 
 }  // namespace

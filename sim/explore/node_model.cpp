@@ -63,6 +63,7 @@ NodeModel::NodeModel(const Options& options, std::set<std::string> not_inert)
       tables_(options.participants + 1),
       not_inert_(std::move(not_inert)) {
   GC_CHECK(options.participants > 0 && options.participants < kNodesMax && !row_.is_router());
+  GC_CHECK_NOTE(not_driven(row_).empty(), "a row with roles that are not driven");
   rows_.push_back(row_);
   for (const Protocol& other : all_protocols()) {
     if (other.wire_id != row_.wire_id && !other.is_router()) {
@@ -285,6 +286,7 @@ MessageNumber NodeModel::intern(FlightMessage message) {
   const auto [it, fresh] = message_numbers_.emplace(key_of(message), static_cast<MessageNumber>(messages_.size()));
   if (fresh) {
     GC_CHECK_NOTE(messages_.size() < kStale, "too many distinct messages");
+    ways_.push_back({message.from, message.to});
     messages_.push_back(std::make_unique<FlightMessage>(std::move(message)));
     judge_inert(it->second);
   }

@@ -78,7 +78,10 @@ class NodeModel {
 
   [[nodiscard]] std::size_t nodes() const { return options_.participants + 1; }
   /// Of the node's machines in the transaction that is searched.
-  [[nodiscard]] static Role role(std::size_t node) { return node == 0 ? Role::coordinator : Role::participant; }
+  static constexpr std::size_t kCoordinator = 0;
+  [[nodiscard]] static Role role(std::size_t node) {
+    return node == kCoordinator ? Role::coordinator : Role::participant;
+  }
   [[nodiscard]] static bool coordinates(std::size_t node) { return role(node) == Role::coordinator; }
   /// The coordinator has begun; the rest wait.
   [[nodiscard]] const std::vector<NodeStep>& initial() const { return initial_; }
@@ -92,6 +95,11 @@ class NodeModel {
     return *tables_[node].properties[state];
   }
   [[nodiscard]] const FlightMessage& message(MessageNumber number) const { return *messages_[number]; }
+  /// Of a message or a copy, what is asked for most: close together.
+  struct Way {
+    std::uint8_t from{}, to{};
+  };
+  [[nodiscard]] Way way(MessageNumber number) const { return ways_[number & ~kStale]; }
   [[nodiscard]] bool only_reads(std::size_t node) const { return node > options_.participants - options_.read_only; }
   [[nodiscard]] bool all_read() const { return options_.read_only == options_.participants; }
 
@@ -212,6 +220,7 @@ class NodeModel {
   std::uint8_t phantom_decision_{};  ///< Its DECISION's kind.
   std::vector<Table> tables_;
   std::vector<std::unique_ptr<FlightMessage>> messages_;
+  std::vector<Way> ways_;
   std::map<std::string, MessageNumber> message_numbers_;
   std::vector<std::unique_ptr<NodeStep>> steps_;
   StepIndex<NodeStep> index_;

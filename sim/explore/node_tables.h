@@ -3,7 +3,7 @@
 //
 // `Of` has the types Setting, Node, Input (with a kind that has deliver, crash and restart), Disk, Properties and Step
 // {next, sent, violation}. `Self` has key_of (of a message), wake (a node at its start), down (after a crash), finish
-// (after any other input) and name.
+// (after any other input), silent (of a step that sends nothing: nothing else of it is to be seen either) and name.
 #pragma once
 
 #include <algorithm>
@@ -16,6 +16,7 @@
 
 #include "base/check.h"
 #include "engine/engine.h"
+#include "sim/explore/dead_messages.h"
 #include "sim/explore/explore.h"
 #include "sim/explore/step_index.h"
 
@@ -41,18 +42,39 @@ class NodeTables {
   using Step = typename Of::Step;
 
   const Step& step(std::size_t node, std::uint32_t number, Input input) {
-    const std::uint64_t key = static_cast<std::uint64_t>(node) << 58U | static_cast<std::uint64_t>(number) << 24U |
-                              static_cast<std::uint64_t>(input.kind) << 16U | input.value;
+    const std::uint64_t key = index_of(node, number, input);
     if (const Step* known = index_.find(key); known != nullptr) {
       return *known;
     }
     if (frozen_) {
       throw Unknown{};
     }
-    steps_.push_back(std::make_unique<Step>(compute(node, number, input)));
-    index_.add(key, steps_.back().get());
-    return *steps_.back();
+    const Step& fresh = tried(node, number, input);
+    index_.add(key, &fresh);
+    ++step_count_;
+    if (leaves_out_dead_ && fresh.violation.empty()) {
+      judge_again(node, number, fresh.next, input.kind == Of::InputKind::crash);
+    }
+    return fresh;
   }
+  /// Whether dead messages are to be left out of what is in flight.
+  void leave_out_dead(bool yes) { leaves_out_dead_ = yes; }
+  [[nodiscard]] bool leaves_out_dead() const { return leaves_out_dead_; }
+  /// Its receiver, in that state, ignores the message and always will; `crashes`: even if it crashes.
+  [[nodiscard]] bool dead(std::uint16_t number, std::uint32_t state, bool crashes) {
+    const std::size_t node = message(number).to;
+    const DeadMessages::Fate known = dead_.known(node, state, without_copy(number), crashes);
+    if (known != DeadMessages::Fate::unknown) {
+      return known == DeadMessages::Fate::dead;
+    }
+    if (frozen_) {
+      throw Unknown{};
+    }
+    return judge(node, state, without_copy(number), crashes);
+  }
+  /// A message that was left out as dead is not: the search is to begin again, with the same tables.
+  [[nodiscard]] bool refuted() const { return refuted_; }
+  void start_over() { refuted_ = false; }
   /// From then on only what is known is told, to several threads at once if they ask.
   void freeze(bool yes) { frozen_ = yes; }
   [[nodiscard]] const std::vector<Step>& initial() const { return initial_; }
@@ -61,6 +83,10 @@ class NodeTables {
   }
   [[nodiscard]] const std::string& describe(std::size_t node, std::uint32_t state) const {
     return tables_[node].states[state]->description;
+  }
+  /// What a state is, the same in every search.
+  [[nodiscard]] std::uint64_t content(std::size_t node, std::uint32_t state) const {
+    return tables_[node].states[state]->content;
   }
   [[nodiscard]] const InFlight& message(std::uint16_t number) const { return *messages_[without_copy(number)]; }
   [[nodiscard]] const typename Of::Setting& setting() const { return setting_; }
@@ -71,7 +97,7 @@ class NodeTables {
     }
     return count;
   }
-  [[nodiscard]] std::uint64_t step_count() const { return steps_.size(); }
+  [[nodiscard]] std::uint64_t step_count() const { return step_count_; }
   [[nodiscard]] std::uint64_t message_count() const { return messages_.size(); }
 
  protected:
@@ -81,10 +107,11 @@ class NodeTables {
     std::vector<Input> inputs;  ///< Since the start.
     Properties properties;
     std::string description;
+    std::uint64_t content{};  ///< A hash of what tells it from others.
   };
 
   template <class Options>
-  explicit NodeTables(const Options& options) : setting_(options), tables_(setting_.nodes()) {}
+  explicit NodeTables(const Options& options) : setting_(options), tables_(setting_.nodes()), dead_(setting_.nodes()) {}
 
   void start_all() {
     for (std::size_t node = 0; node < setting_.nodes(); ++node) {
@@ -100,6 +127,7 @@ class NodeTables {
     const auto [it, fresh] = table.numbers.emplace(key, static_cast<std::uint32_t>(table.states.size()));
     if (fresh) {
       table.states.push_back(std::make_unique<State>(std::move(state)));
+      table.states.back()->content = std::hash<std::string>{}(key);
     }
     return it->second;
   }
@@ -146,6 +174,45 @@ class NodeTables {
     return input.kind == Of::InputKind::deliver ? &message(input.value).message : nullptr;
   }
 
+  [[nodiscard]] static std::uint64_t index_of(std::size_t node, std::uint32_t number, Input input) {
+    return static_cast<std::uint64_t>(node) << 58U | static_cast<std::uint64_t>(number) << 24U |
+           static_cast<std::uint64_t>(input.kind) << 16U | input.value;
+  }
+
+  /// What a step would do, which the search need not take.
+  const Step& tried(std::size_t node, std::uint32_t number, Input input) {
+    const std::uint64_t key = index_of(node, number, input);
+    if (const Step* known = tried_.find(key); known != nullptr) {
+      return *known;
+    }
+    steps_.push_back(std::make_unique<Step>(compute(node, number, input)));
+    tried_.add(key, steps_.back().get());
+    return *steps_.back();
+  }
+
+  [[nodiscard]] bool judge(std::size_t node, std::uint32_t state, std::uint16_t number, bool crashes) {
+    return dead_.judge(node, state, number, crashes, [&](std::uint32_t there) {
+      if (!properties(node, there).up) {
+        (void)step(node, there, {Of::InputKind::restart, 0});  // It is delivered after that, or lost.
+        return true;
+      }
+      const Step& taken = tried(node, there, {Of::InputKind::deliver, number});
+      return taken.next == there && taken.sent.empty() && taken.violation.empty() && Self::silent(taken);
+    });
+  }
+  /// What is dead in the state that a new step leads from must be in the one that it leads to.
+  void judge_again(std::size_t node, std::uint32_t from, std::uint32_t to, bool crash) {
+    dead_.stepped(node, from, to, crash);
+    for (const bool crashes : {false, true}) {
+      for (const std::uint16_t number : dead_.counted(node, from, crashes)) {
+        if ((crashes || !crash) && !judge(node, to, number, crashes)) {
+          dead_.forget(node, number);  // From now on it is judged with that step.
+          refuted_ = true;
+        }
+      }
+    }
+  }
+
   [[nodiscard]] Step compute(std::size_t node, std::uint32_t number, Input input) {
     const State& from = *tables_[node].states[number];
     try {
@@ -189,8 +256,10 @@ class NodeTables {
   std::vector<std::unique_ptr<InFlight>> messages_;
   std::unordered_map<std::string, std::uint16_t> message_numbers_;
   std::vector<std::unique_ptr<Step>> steps_;
-  StepIndex<Step> index_;
-  bool frozen_{};
+  StepIndex<Step> index_, tried_;  ///< Those that the search has taken; all.
+  std::uint64_t step_count_{};     ///< Of the first.
+  bool frozen_{}, leaves_out_dead_{}, refuted_{};
+  DeadMessages dead_;
   std::vector<Step> initial_;
 };
 

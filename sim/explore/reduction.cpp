@@ -7,8 +7,6 @@
 namespace geocommit::explore {
 namespace {
 
-constexpr std::size_t kClosureMax = 48;  // States of the others; from so many on the answer is "maybe", that is no.
-
 /// Which of the shared bounds an action spends.
 std::uint8_t spends(const Action& action, const State& before, const State& after) {
   std::uint8_t mask = 0;
@@ -22,12 +20,19 @@ std::uint8_t spends(const Action& action, const State& before, const State& afte
 
 /// kMeddles, or the shared bounds that the others may spend before `node` acts.
 std::uint8_t World::others_without(const State& state, std::size_t node) {
-  State start = state;
-  for (std::size_t i = 0; i < start.in_flight;) {
-    model_->message(start.message[i] & static_cast<MessageNumber>(~kStale)).to == node ? start.remove_at(i) : void(++i);
+  State& start = closure_.state[0];
+  start = state;
+  start.in_flight = 0;
+  for (std::size_t i = 0; i < state.in_flight; ++i) {
+    if (model_->way(state.message[i]).to != node) {
+      start.message[start.in_flight++] = state.message[i];
+    }
+  }
+  start.abort = false;  // Only whether one of them commits is asked.
+  if (meddles_at_once(start, node)) {
+    return kMeddles;
   }
   start.node[node] = 0;  // Nothing of what the others do depends on it, until it acts.
-  start.abort = false;   // Only whether one of them commits is asked.
   packing_.pack(start, key_);
   key_.push_back(static_cast<char>(node));
   const std::uint64_t hash = hash_of(key_);
@@ -40,46 +45,57 @@ std::uint8_t World::others_without(const State& state, std::size_t node) {
     ~Waiting() { who = kNodesMax; }
   } const waiting{waiting_};
   waiting_ = node;
-  const std::uint8_t result = close_over(start, node);
+  const std::uint8_t result = close_over(node);
   alone_.keep(key_, hash, result);
   return result;
 }
 
+/// What another node does now, after which it matters when `node` acts: it sends it something, commits, or violates.
+bool World::meddles(const State& state, std::size_t other, const NodeStep& step, std::size_t node) const {
+  if (!step.violation.empty() || (step.commits && !state.commit) || (step.aborts && state.commit)) {
+    return true;
+  }
+  return std::any_of(step.sent.begin(), step.sent.end(), [&](MessageNumber number) {
+    return model_->way(number).to == node && !state.apart(other, node) && !(leave_out_inert_ && model_->inert(number));
+  });
+}
+
+/// Is the first thing that one of the others does enough? Mostly it is, and nothing need be remembered.
+bool World::meddles_at_once(const State& state, std::size_t node) {
+  for (std::size_t i = 0; i < state.in_flight; ++i) {
+    const NodeModel::Way way = model_->way(state.message[i]);
+    const NodeInput input{InputKind::deliver, static_cast<MessageNumber>(state.message[i] & ~kStale)};
+    if (properties(state, way.to).up && !state.apart(way.from, way.to) &&
+        meddles(state, way.to, model_->step(way.to, state.node[way.to], input), node)) {
+      return true;
+    }
+  }
+  for (std::size_t other = 0; other < nodes(); ++other) {
+    const NodeProperties& p = properties(state, other);
+    if (other != node && p.up && p.forcing &&
+        meddles(state, other, model_->step(other, state.node[other], {InputKind::force, 0}), node)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 /// All that the others can do without `node`: a small graph, or "maybe". Depth first: who meddles is met soon.
-std::uint8_t World::close_over(const State& start, std::size_t node) {
-  const auto reaches = [&](const State& s) {
-    return std::any_of(s.message.begin(), s.message.begin() + s.in_flight, [&](MessageNumber number) {
-      return model_->message(number & static_cast<MessageNumber>(~kStale)).to == node;
-    });
-  };
+std::uint8_t World::close_over(std::size_t node) {
+  closure_.start();
   std::uint8_t result = 0;
-  closure_.assign(1, start);
-  closure_met_ = 0;
-  std::vector<Action> actions;
-  Successor next;
-  while (!closure_.empty()) {
-    const State current = closure_.back();
-    closure_.pop_back();
-    actions.clear();
+  while (!closure_.open.empty()) {
+    const State& current = closure_.state[closure_.open.back()];
+    closure_.open.pop_back();
     for (std::size_t other = 0; other < nodes(); ++other) {
-      if (other != node) {
-        node_actions(current, other, actions);
+      if (other != node && !close_over_node(current, other, node, result)) {
+        return kMeddles;
       }
     }
     if (current.cut != 0) {
-      actions.push_back({ActionKind::heal, 0, 0, 0, 0});
-    }
-    for (const Action& action : actions) {
-      perform(current, action, next);
-      next.state.abort = false;
-      if (reaches(next.state) || !next.violation.empty() || next.state.commit != current.commit) {
-        return kMeddles;
-      }
-      result = static_cast<std::uint8_t>(result | spends(action, current, next.state));
-      if (meets(next.state)) {
-        closure_.push_back(next.state);
-      }
-      if (closure_met_ >= kClosureMax) {
+      closure_.next() = current;
+      closure_.next().cut = 0;
+      if (!closure_.keep()) {
         return kMeddles;
       }
     }
@@ -87,20 +103,107 @@ std::uint8_t World::close_over(const State& start, std::size_t node) {
   return result;
 }
 
-/// In a closure, for the first time.
-bool World::meets(const State& state) {
-  packing_.pack(state, candidate_);
-  const std::uint64_t hash = hash_of(candidate_);
-  for (std::size_t i = 0; i < closure_met_; ++i) {
-    if (closure_hashes_[i] == hash && closure_bytes_[i] == candidate_) {
+/// Of closure_.next(), which lacks what is delivered. False: that is enough for kMeddles.
+bool World::close_over_step(const State& current, std::size_t other, NodeInput input, std::size_t node) {
+  const NodeStep& step = model_->step(other, current.node[other], input);
+  if (meddles(current, other, step, node)) {
+    return false;
+  }
+  State& next = closure_.next();
+  next.node[other] = step.next;
+  for (const MessageNumber number : step.sent) {
+    if (!current.apart(other, model_->way(number).to) && !(leave_out_inert_ && model_->inert(number))) {
+      next.add(number);
+    }
+  }
+  return closure_.keep();
+}
+
+/// All that one of them can do. False: likewise.
+bool World::close_over_node(const State& current, std::size_t other, std::size_t node, std::uint8_t& result) {
+  const NodeProperties& p = properties(current, other);
+  // What happens most, without a list of actions.
+  for (std::size_t i = 0; p.up && i < current.in_flight; ++i) {
+    const NodeModel::Way way = model_->way(current.message[i]);
+    if (way.to == other && !current.apart(way.from, other)) {
+      closure_.next() = current;
+      closure_.next().remove_at(i);
+      const NodeInput input{InputKind::deliver, static_cast<MessageNumber>(current.message[i] & ~kStale)};
+      if (!close_over_step(current, other, input, node)) {
+        return false;
+      }
+    }
+  }
+  if (p.up && p.forcing) {
+    closure_.next() = current;
+    if (!close_over_step(current, other, {InputKind::force, 0}, node)) {
       return false;
     }
   }
-  closure_hashes_.resize(kClosureMax);
-  closure_bytes_.resize(kClosureMax);
-  closure_hashes_[closure_met_] = hash;
-  closure_bytes_[closure_met_++].assign(candidate_);
+  if (p.up && p.timers.empty() && current.left.denials == 0 && current.left.wounds == 0) {
+    return true;
+  }
+  closure_actions_.clear();
+  node_actions(current, other, closure_actions_);
+  for (const Action& action : closure_actions_) {
+    if (action.kind == ActionKind::deliver || action.kind == ActionKind::force) {
+      continue;
+    }
+    perform(current, action, closure_next_);
+    State& next = closure_next_.state;
+    next.abort = false;
+    const bool reaches = std::any_of(next.message.begin(), next.message.begin() + next.in_flight,
+                                     [&](MessageNumber number) { return model_->way(number).to == node; });
+    if (reaches || !closure_next_.violation.empty() || next.commit != current.commit) {
+      return false;
+    }
+    result = static_cast<std::uint8_t>(result | spends(action, current, next));
+    closure_.next() = next;
+    if (!closure_.keep()) {
+      return false;
+    }
+  }
   return true;
+}
+
+/// Independent products: faster than a hash that waits for each word.
+std::uint64_t World::Closure::hash_of(const State& state) {
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15ULL;
+  std::uint64_t hash = state.cut, factor = kOdd;
+  for (const StateNumber number : state.node) {
+    hash += (number + 1) * factor;
+    factor += 2 * kOdd;
+  }
+  for (std::size_t i = 0; i < state.in_flight; ++i) {
+    hash += (state.message[i] + std::uint64_t{1}) * factor;
+    factor += 2 * kOdd;
+  }
+  return hash;
+}
+
+void World::Closure::start() {
+  size = 0;
+  start_met = false;
+  slots.fill(0);
+  open.clear();
+  (void)keep();
+}
+
+/// next(), if it was not met before. False: there are too many.
+bool World::Closure::keep() {
+  const std::uint64_t its_hash = hash_of(next());
+  std::size_t slot = its_hash >> 57U;
+  for (; slots[slot] != 0; slot = (slot + 1) % slots.size()) {
+    const std::size_t known = slots[slot] - std::size_t{1};
+    if (hash[known] == its_hash && state[known].same(next())) {
+      start_met = start_met || known == 0;
+      return met() < kMost;
+    }
+  }
+  hash[size] = its_hash;
+  open.push_back(static_cast<std::uint8_t>(size++));
+  slots[slot] = static_cast<std::uint8_t>(size);
+  return met() < kMost;
 }
 
 /// Does `node` send what is lost at the cut, or absorbed by the same message in flight? Then it matters whether the
@@ -120,8 +223,8 @@ bool World::sends_what_is_lost(const State& state, std::size_t node, const std::
 /// A late copy that waits at the cut: the heal would give `node` one thing more to do.
 bool World::heal_delivers(const State& state, std::size_t node) const {
   return std::any_of(state.message.begin(), state.message.begin() + state.in_flight, [&](MessageNumber number) {
-    const FlightMessage& message = model_->message(number & static_cast<MessageNumber>(~kStale));
-    return message.to == node && state.apart(message.from, node);
+    const NodeModel::Way way = model_->way(number);
+    return way.to == node && state.apart(way.from, node);
   });
 }
 

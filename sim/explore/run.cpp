@@ -58,6 +58,17 @@ bool sent_arrives(std::optional<bool> asked, const Protocol& protocol) {
   return asked.value_or(!protocol.safe_under.survives(Failure::lost_sends));
 }
 
+std::string not_driven(const Protocol& protocol) {
+  for (const Role role : protocol.roles) {
+    if (role != Role::coordinator && role != Role::participant) {
+      return std::string(protocol.name) +
+             " has acceptors, and no search drives these yet: its machines wait for answers that would never come. "
+             "./geocommit fuzz runs them.";
+    }
+  }
+  return {};
+}
+
 std::string beyond_claim(const Options& options) {
   const Bounds& bounds = options.bounds;
   const FaultModel& claim = options.protocol->safe_under;
@@ -132,6 +143,10 @@ int run_plain(const PlainRun& run, const Host& host) {
 }
 
 int run_explore(const Options& options, const Host& host) {
+  if (const std::string why = not_driven(*options.protocol); !why.empty()) {
+    host.out << why << "\n";
+    return kRefused;
+  }
   host.out << "exploring " << options.protocol->name << ": " << bounds_of(options) << "\n" << std::flush;
   const double begin = host.seconds();
   double last = begin;

@@ -19,6 +19,7 @@ inline constexpr std::size_t kInFlightMax = 48;
 struct Left {
   std::uint8_t crashes{}, partitions{}, duplicates{}, drops{}, early_timers{}, early_firings{}, denials{}, wounds{};
   std::uint8_t restarts{};  ///< Bounds::kEveryRestart is not counted down.
+  bool operator==(const Left&) const = default;
 };
 
 struct State {
@@ -36,6 +37,11 @@ struct State {
   /// Neither awaits anything of the other within its timeouts.
   [[nodiscard]] bool far(std::size_t a, std::size_t b) const {
     return apart(a, b) || (a != b && (is_slow(a) || is_slow(b)));
+  }
+  [[nodiscard]] bool same(const State& other) const {
+    return node == other.node && left == other.left && cut == other.cut && slow == other.slow &&
+           commit == other.commit && abort == other.abort && in_flight == other.in_flight &&
+           std::memcmp(message.data(), other.message.data(), in_flight * sizeof(MessageNumber)) == 0;
   }
   /// A copy of what is in flight already adds nothing: second copies are what Bounds::duplicates is for.
   void add(MessageNumber number) {

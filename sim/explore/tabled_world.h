@@ -15,6 +15,7 @@
 
 #include "base/check.h"
 #include "sim/explore/breadth_first.h"
+#include "sim/explore/ends.h"
 #include "sim/explore/memo.h"
 #include "sim/explore/node_tables.h"
 #include "sim/explore/packed.h"
@@ -94,7 +95,18 @@ class TabledWorld {
     });
   }
   [[nodiscard]] const Tables& tables() const { return *tables_; }
+  /// Where to note the nodes of states at rest, and those that settling ends in.
+  void keep_ends(Ends* ends) { ends_ = ends; }
   void freeze(bool yes) { tables_->freeze(yes); }
+  [[nodiscard]] bool refuted() const { return tables_->refuted(); }
+  void start_over() {
+    tables_->start_over();
+    if (ends_ != nullptr) {
+      *ends_ = {};
+    }
+    settled_ = Memo{kSettledMost};
+    losses_left_out_ = false;
+  }
   [[nodiscard]] std::size_t nodes() const { return tables_->setting().nodes(); }
   /// There were more messages in flight at a crash or a restart than Limits::losses.
   [[nodiscard]] bool losses_left_out() const { return losses_left_out_; }
@@ -109,6 +121,14 @@ class TabledWorld {
   static void add_all(State& state, const std::vector<std::uint16_t>& numbers) {
     for (const std::uint16_t number : numbers) {
       state.in_flight.add(number);
+    }
+  }
+  /// After every step.
+  void remove_dead(State& state) const {
+    if (tables_->leaves_out_dead()) {
+      state.in_flight.remove_if([&](std::uint16_t number) {
+        return tables_->dead(number, state.node[tables_->message(number).to], state.crashes > 0);
+      });
     }
   }
   /// What the bounds of all such worlds have in common.
@@ -210,6 +230,7 @@ class TabledWorld {
   /// From a state without faults left: restarts, then without late copies, then with them. Empty: all is well.
   [[nodiscard]] std::string settle_all(State state, std::vector<Action>* steps) {
     std::string violation;
+    note_end(state, &Ends::resting);
     for (std::size_t node = 0; node < nodes(); ++node) {
       const Action restart{InputKind::restart, false, false, static_cast<std::uint8_t>(node), 0, 0};
       if (!at(state, node).up && !go(state, restart, violation, steps)) {
@@ -222,8 +243,10 @@ class TabledWorld {
       return {};
     }
     violation = self().run_out(state, false, steps);
+    note_end(state, &Ends::healed);
     if (violation.empty()) {
       violation = self().run_out(state, true, steps);
+      note_end(state, &Ends::healed);
     }
     if (violation.empty()) {
       settled_.keep(key, hash_of(key), 1);
@@ -285,6 +308,15 @@ class TabledWorld {
 
  private:
   [[nodiscard]] Self& self() { return static_cast<Self&>(*this); }
+  void note_end(const State& state, std::set<std::uint64_t> Ends::*where) {
+    if (ends_ != nullptr) {
+      std::uint64_t content = self().history_of(state);
+      for (std::size_t node = 0; node < nodes(); ++node) {
+        content = content * 0x9e3779b97f4a7c15ULL + tables_->content(node, state.node[node]);
+      }
+      (ends_->*where).insert(content);
+    }
+  }
   [[nodiscard]] bool concerns(std::uint16_t number, std::size_t node, bool outgoing) const {
     const InFlight& m = tables_->message(number);
     return !late_copy(number) && (outgoing ? m.from : m.to) == node;
@@ -309,7 +341,9 @@ class TabledWorld {
   }
 
   mutable bool losses_left_out_{};
-  Memo settled_{1U << 14U};
+  Ends* ends_{};
+  static constexpr std::size_t kSettledMost = 1U << 14U;
+  Memo settled_{kSettledMost};
 };
 
 }  // namespace geocommit::explore

@@ -78,9 +78,9 @@ bool World::side_at_rest(const State& state, std::size_t node) const {
     }
   }
   for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
-    const FlightMessage& message = model_->message(state.message[i]);
-    const bool late = state.is_slow(message.from) || state.is_slow(message.to);
-    if (properties(state, message.to).up && !late && !state.far(node, message.to)) {
+    const NodeModel::Way way = model_->way(state.message[i]);
+    const bool late = state.is_slow(way.from) || state.is_slow(way.to);
+    if (properties(state, way.to).up && !late && !state.far(node, way.to)) {
       return false;
     }
   }
@@ -170,7 +170,7 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
     }
     std::size_t incoming = 0;
     for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]); ++i) {
-      incoming += model_->message(state.message[i]).to == node ? 1 : 0;
+      incoming += model_->way(state.message[i]).to == node ? 1 : 0;
     }
     const std::size_t choices = loss_choices(incoming);
     for (std::size_t lost = 0; lost < choices; ++lost) {
@@ -180,12 +180,12 @@ void World::node_actions(const State& state, std::size_t node, std::vector<Actio
   }
   for (std::size_t i = 0; i < state.in_flight; ++i) {
     const MessageNumber number = state.message[i];
-    const FlightMessage& message = model_->message(plain(number));
-    if (message.to != node || state.apart(message.from, node)) {
+    const NodeModel::Way way = model_->way(number);
+    if (way.to != node || state.apart(way.from, node)) {
       continue;
     }
     out.push_back({ActionKind::deliver, to, 0, number, 0});
-    if (message.prepare && state.left.denials > 0 && !p.open) {
+    if (state.left.denials > 0 && !p.open && model_->message(plain(number)).prepare) {
       out.push_back({ActionKind::deliver_denied, to, 0, number, 0});
     }
   }
@@ -208,7 +208,7 @@ void World::crash_actions(const State& state, std::size_t node, std::vector<Acti
   const bool loses =
       !sent_arrives_ || (NodeModel::coordinates(node) && state.node[node] == model_->initial()[node].next);
   for (std::size_t i = 0; i < state.in_flight && !stale(state.message[i]) && loses; ++i) {
-    outgoing += model_->message(state.message[i]).from == node ? 1 : 0;
+    outgoing += model_->way(state.message[i]).from == node ? 1 : 0;
   }
   const std::size_t choices = loss_choices(outgoing);
   for (std::uint8_t keep = options_.lost_tail ? p.synced : p.log_size; keep <= p.log_size; ++keep) {
@@ -269,13 +269,13 @@ void World::take(State& state, std::size_t node, NodeInput input, std::string& v
   state.commit = state.commit || step.commits;
   state.abort = state.abort || step.aborts;
   for (const MessageNumber number : step.sent) {
-    if (!state.apart(node, model_->message(number).to) && !(leave_out_inert_ && model_->inert(number))) {
+    if (!state.apart(node, model_->way(number).to) && !(leave_out_inert_ && model_->inert(number))) {
       state.add(number);
     }
   }
   if (first_commit) {
-    for (std::size_t site = 1; site < nodes(); ++site) {
-      if (!model_->only_reads(site) && !properties(state, site).prepared_durable) {
+    for (std::size_t site = 0; site < nodes(); ++site) {
+      if (!NodeModel::coordinates(site) && !model_->only_reads(site) && !properties(state, site).prepared_durable) {
         violation = "commit without the durable YES of " + model_->name(site);
         return;
       }

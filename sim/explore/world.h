@@ -1,6 +1,7 @@
 // What can happen in a state, what it leads to, and how a state comes to rest. Holds no search strategy.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <set>
 #include <string>
@@ -83,8 +84,11 @@ class World {
   [[nodiscard]] std::size_t loss_choices(std::size_t concerned) const;
   [[nodiscard]] bool heal_delivers(const State& state, std::size_t node) const;
   [[nodiscard]] bool sends_what_is_lost(const State& state, std::size_t node, const std::vector<Action>& actions);
-  [[nodiscard]] std::uint8_t close_over(const State& start, std::size_t node);
-  bool meets(const State& state);
+  [[nodiscard]] bool meddles(const State& state, std::size_t other, const NodeStep& step, std::size_t node) const;
+  [[nodiscard]] bool meddles_at_once(const State& state, std::size_t node);
+  [[nodiscard]] std::uint8_t close_over(std::size_t node);
+  [[nodiscard]] bool close_over_step(const State& current, std::size_t other, NodeInput input, std::size_t node);
+  [[nodiscard]] bool close_over_node(const State& current, std::size_t other, std::size_t node, std::uint8_t& result);
   [[nodiscard]] std::uint8_t others_without(const State& state, std::size_t node);
   void know_renamed(const State& state);
   [[nodiscard]] int rename(const State& state, std::size_t renaming, Named& out, const Named& best);
@@ -103,11 +107,24 @@ class World {
   std::size_t waiting_{kNodesMax};  ///< Within others_without: the node that does not act yet.
   Memo settled_{1U << 14U};         ///< Repaired states that end well.
   std::vector<Action> actions_;
-  std::vector<State> closure_;        ///< Within others_without: still to be searched on.
-  std::vector<Bytes> closure_bytes_;  ///< The first closure_met_ of them: what was met.
-  std::vector<std::uint64_t> closure_hashes_;
-  std::size_t closure_met_{};
-  Bytes candidate_, key_;
+  /// Within others_without: what the others can come to, the first state at place 0.
+  struct Closure {
+    static constexpr std::size_t kMost = 48;  ///< From so many states met on the answer is "maybe", that is no.
+    std::array<State, kMost + 2> state;
+    std::array<std::uint64_t, kMost + 2> hash;
+    std::size_t size{};
+    bool start_met{};                       ///< Again.
+    std::array<std::uint8_t, 128> slots{};  ///< By hash: 1 + the state's place; 0: none.
+    std::vector<std::uint8_t> open;
+    [[nodiscard]] State& next() { return state[size]; }
+    [[nodiscard]] std::size_t met() const { return size - (start_met ? 0U : 1U); }
+    void start();
+    [[nodiscard]] bool keep();
+    [[nodiscard]] static std::uint64_t hash_of(const State& state);
+  } closure_;
+  std::vector<Action> closure_actions_;
+  Successor closure_next_;
+  Bytes key_;
 };
 
 }  // namespace geocommit::explore

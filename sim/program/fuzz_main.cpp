@@ -318,8 +318,7 @@ int fuzz_main(int argc, char** argv) {
   const auto range = parse_range(options.seeds);
   const auto reduction = parse_reduction(options);
   if (!range || !reduction) {
-    std::cerr << "error: " << (range ? reduction.error() : range.error()).message << "\nTry ./geocommit fuzz --help\n";
-    return kFailed;
+    return refuse_arguments(app.get_name(), (range ? reduction.error() : range.error()).message);
   }
   if (options.verbose) {
     return print_case(draw_case(range->first, *reduction)) ? 0 : 2;

@@ -236,7 +236,7 @@ int run_main(int argc, char** argv) {
       "A seed gives the same bytes in summary.json, timeseries.csv and trace.txt, on any machine.\n"
       "\nExit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n"
       "\nIn virtual time too, each with its --help: ./geocommit fuzz, explore, check; geocommit-sim bench.");
-  if (const auto refused = parse_arguments(app, argc, argv, setting_keys())) {
+  if (const auto refused = parse_arguments(app, argc, argv, setting_keys)) {
     return *refused;
   }
   const auto overrides = overrides_of(options);

@@ -347,6 +347,19 @@ TEST_CASE("home: a transfer that cannot be drained is called off") {
   CHECK(events(world, 0, HomeEventKind::called_off).size() == 1);
 }
 
+TEST_CASE("home: what the home's coordinator refuses is not tried again where requests are to fail") {
+  World world(options({}, UnreachableHome::fail));
+  world.run_for(1s);
+  world.cut.insert({world.agent(0), world.agent(1)});
+  world.transfer(0, 0, 3, 1);
+  world.run_for(100ms);
+  order(world, 0, 1, false);  // Drained, and not handed over: its new master lacks the transfer.
+  const RequestId id = world.transfer(2, 0, 3, 1);
+  world.run_for(200ms);
+  CHECK(world.outcome(id) == Outcome::abort);
+  CHECK(world.replies.at(id).reason == Reason::unavailable);
+}
+
 TEST_CASE("home: an outcome that was lost with a coordinator is found wherever the home has gone") {
   World world(options());
   const RequestId id = world.transfer(2, 0, 3, 1);

@@ -125,3 +125,40 @@ TEST_CASE("rest is proven only when everybody answers, is quiesced and has nothi
   CHECK_FALSE(quiescence.proven());
   CHECK(quiescence.to_quiesce() == std::vector<NodeId>{world.agent(2)});
 }
+
+TEST_CASE("whatever a node still has keeps rest from being proven, and proven rest from holding; each is named") {
+  World world(options("2pc"));
+  for (const auto& [node, status] : statuses(world)) {
+    world.engine(node).quiesce();
+  }
+  const std::map<NodeId, EngineStatus> at_rest = statuses(world);
+  const NodeId agent = world.agent(1);
+  Quiescence quiescence(world.directory());
+  quiescence.look(at_rest);
+  REQUIRE(quiescence.proven());
+  const std::vector<std::pair<std::uint64_t EngineStatus::*, std::string>> kinds{
+      {&EngineStatus::open_coordinator, "transactions open as coordinator"},
+      {&EngineStatus::open_participant, "as participant"},
+      {&EngineStatus::open_acceptor, "as acceptor"},
+      {&EngineStatus::in_doubt, "in doubt"},
+      {&EngineStatus::locks_held, "locks held"},
+      {&EngineStatus::lock_waiters, "waiting for locks"},
+      {&EngineStatus::unshipped, "writes or homes not settled"}};
+  for (const auto& [count, name] : kinds) {
+    EngineStatus one = at_rest.at(agent);
+    one.*count = 1;
+    CHECK_FALSE(quiescence.holds(agent, one));
+    std::map<NodeId, EngineStatus> statuses = at_rest;
+    statuses[agent] = one;
+    Quiescence other(world.directory());
+    other.look(statuses);
+    CHECK_FALSE(other.proven());
+    CHECK(other.why_not() == world.directory().find(agent)->name + ": 1 " + name);
+    CHECK_FALSE(other.holds(world.agent(0), at_rest.at(world.agent(0))));
+  }
+  EngineStatus begins = at_rest.at(agent);
+  begins.quiesced = false;
+  CHECK_FALSE(quiescence.holds(agent, begins));
+  CHECK(quiescence.holds(agent, at_rest.at(agent)));
+  CHECK_FALSE(quiescence.holds(NodeId{77}, at_rest.at(agent)));
+}

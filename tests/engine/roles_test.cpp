@@ -77,20 +77,9 @@ std::span<const Protocol> rows() {
   return kRows;
 }
 
-const Directory& directory() {
-  static const Directory kDirectory({"a", "b"}, 1, Placement::replicated, 10);
-  return kDirectory;
-}
-
 EngineOptions options() {
-  EngineOptions out;
-  out.self = directory().agent(RegionId{0}, 0);
-  out.epoch = Epoch{1};
-  out.protocol = rows().data();
+  EngineOptions out = options_of_agent(rows().data());
   out.rows = rows();
-  out.directory = &directory();
-  out.timeouts = {1s, 1s, 1s};
-  out.lock_wait = 1s;
   return out;
 }
 
@@ -102,7 +91,7 @@ struct Alone {
   Services services{};
   Peers peers{context};
   Site site{context, services, requester, peers};
-  NodeId coordinator = directory().coordinator(RegionId{0});
+  NodeId coordinator = two_regions().coordinator(RegionId{0});
   TxnId txn{coordinator, Epoch{1}, 1};
 
   void receive(std::uint8_t protocol, Role to_role, std::uint8_t kind) {

@@ -53,21 +53,7 @@ struct Spy final : Service {
   void reinstated(TxnEntry& /*entry*/) override { asked += "reinstated; "; }
 };
 
-const Directory& directory() {
-  static const Directory kDirectory({"a", "b"}, 1, Placement::replicated, 10);
-  return kDirectory;
-}
-
-EngineOptions options() {
-  EngineOptions out;
-  out.self = directory().agent(RegionId{0}, 0);
-  out.epoch = Epoch{1};
-  out.protocol = find_protocol("2pc");
-  out.directory = &directory();
-  out.timeouts = {1s, 1s, 1s};
-  out.lock_wait = 1s;
-  return out;
-}
+EngineOptions options() { return options_of_agent(find_protocol("2pc")); }
 
 /// An agent's site, one planted service, and the coordinator's messages.
 struct Alone {
@@ -79,7 +65,7 @@ struct Alone {
   Services services{&spy};
   Peers peers{context};
   Site site{context, services, requester, peers};
-  NodeId coordinator = directory().coordinator(RegionId{0});
+  NodeId coordinator = two_regions().coordinator(RegionId{0});
   TxnId txn{coordinator, Epoch{1}, 1};
 
   void receive(MessageClass message_class, Outcome outcome = Outcome::undecided) {
@@ -99,7 +85,7 @@ struct Alone {
       wire.descriptor->txn = txn;
       wire.descriptor->protocol = protocol.wire_id;
       wire.descriptor->coordinator = coordinator;
-      wire.descriptor->cohort = {{context.self(), Epoch{1}}, {directory().agent(RegionId{1}, 0), Epoch{1}}};
+      wire.descriptor->cohort = {{context.self(), Epoch{1}}, {two_regions().agent(RegionId{1}, 0), Epoch{1}}};
       wire.descriptor->operations = {{Entity{0}, 5, false}};
     }
     site.receive({coordinator, Epoch{1}, {}, wire}, wire);

@@ -70,6 +70,27 @@ std::map<std::string, Keys> objects_of(const std::string& name) {
   return out;
 }
 
+/// "{warmup: 2s, data: {...}}": a file with every default that the schema has, but for `left_out`.
+Json defaults(const Json& schema, const Keys& left_out) {
+  Json out = Json::object();
+  for (const auto& [key, value] : schema["properties"].items()) {
+    if (left_out.contains(key)) continue;
+    if (value.contains("properties")) {
+      out[key] = defaults(value, left_out);
+    } else if (value.contains("default")) {
+      out[key] = value["default"];
+    }
+  }
+  return out;
+}
+
+std::string with_defaults(const std::string& yaml) {
+  const auto read = parse_experiment(yaml, "t.yaml");
+  INFO((read ? "" : read.error().message));
+  REQUIRE(read);
+  return to_yaml(*read, read->emulation, {ResolvedTimeouts{}});
+}
+
 std::string fault(const std::string& entry) { return kTop + "faults: [{" + entry + "}]\n"; }
 
 }  // namespace
@@ -121,6 +142,36 @@ TEST_CASE("schema: the experiment's keys are the reader's, in every map") {
     }
   }
   CHECK(schema.size() == asked.size() + 2 + 2 * all_protocols().size());
+}
+
+TEST_CASE("schema: a default that it names is the reader's, and no key is left out that has one") {
+  const auto text = print_schema("experiment");
+  REQUIRE(text);
+  const Json schema = Json::parse(*text);
+  const std::string closed = "workload: {arrival: closed}\n";
+  std::string open_loop = kTop, closed_loop = kTop;
+  const Json these = defaults(schema, {"clients", "deployed"});
+  for (const auto& [key, value] : these.items()) {
+    open_loop += key + ": " + value.dump() + "\n";
+  }
+  CHECK(with_defaults(open_loop) == with_defaults(kTop));
+  Json other = defaults(schema, {"rate", "deployed"});
+  other["workload"]["arrival"] = "closed";
+  for (const auto& [key, value] : other.items()) closed_loop += key + ": " + value.dump() + "\n";
+  CHECK(with_defaults(closed_loop) == with_defaults(kTop + closed));
+  const Keys without{
+      "name",      "topology", "protocols",     "origins",
+      "scenarios", "deployed", "deployed/nodes"};  // Required, lists of what there is, and maps that are there or not.
+  const Json& top = schema["properties"];
+  for (const auto& [key, value] : top.items()) {
+    INFO(key);
+    const Json inside = value.value("properties", Json::object());
+    CHECK((value.contains("default") || !inside.empty() || without.contains(key)));
+    for (const auto& [inner, leaf] : inside.items()) {
+      INFO(inner);
+      CHECK((leaf.contains("default") || without.contains(inner) || without.contains(key + "/" + inner)));
+    }
+  }
 }
 
 TEST_CASE("schema: so are the topology's") {

@@ -8,6 +8,7 @@
 #include <iterator>
 #include <sstream>
 
+#include "sim/explore/conflict/conflict.h"
 #include "tests/explore/same_ends.h"
 #include "tests/protocols/rows.h"
 
@@ -59,6 +60,24 @@ TEST_CASE("2PC keeps its promises under one fault of each kind") {
       clean(options);
     }
   }
+}
+
+TEST_CASE("a row with acceptors is refused in words, not searched without them") {
+  constexpr Role kRoles[] = {Role::coordinator, Role::participant, Role::acceptor};
+  Protocol row = *find_protocol("2pc");
+  CHECK(not_driven(row).empty());
+  row.roles = kRoles;
+  Options options;
+  options.protocol = &row;
+  ConflictOptions conflict;
+  conflict.protocol = &row;
+  std::ostringstream out;
+  const Host host{out, [] { return 0.0; }, {}, {}};
+  CHECK(run_explore(options, host) == kRefused);
+  CHECK(run_explore_conflict(conflict, host) == kRefused);
+  const std::string why = not_driven(row) + "\n";
+  CHECK(why.find("2pc has acceptors") == 0);
+  CHECK(out.str() == why + why);
 }
 
 TEST_CASE("every protocol: all orders of few sites and crashes") {

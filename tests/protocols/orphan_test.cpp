@@ -231,4 +231,33 @@ TEST_CASE("orphans: who is asked says what it remembers; who never voted makes s
   CHECK(rule(fresh).reply.outcome == Outcome::commit);
 }
 
+TEST_CASE("orphans: each rule for its kind and role; a kind that the protocol has not is named") {
+  constexpr orphans::Words kWords{1, kVote, 3, kAck, 5, kAnswer, 6};
+  Remembered fresh;
+  fresh.same_epoch = true;
+  const auto rule = [&](std::uint8_t kind, Role to_role, std::uint8_t refusal = kAnswer) {
+    Message message;
+    message.txn = {kCoordinator, Epoch{1}, 1};
+    message.from = kCoordinator;
+    message.kind = kind;
+    message.to_role = to_role;
+    message.outcome = Outcome::commit;
+    return orphans::usual(message, fresh, kWords, refusal);
+  };
+  CHECK(rule(1, Role::participant).action == OrphanAction::make_machine);
+  CHECK(rule(1, Role::coordinator).action == OrphanAction::ignore);
+  CHECK(rule(3, Role::participant).note == "decision-for-unknown-transaction");
+  CHECK(rule(3, Role::coordinator).note.empty());
+  CHECK(rule(5, Role::participant).action == OrphanAction::make_machine);
+  CHECK(rule(kVote, Role::participant).note.empty());
+  CHECK(rule(6, Role::participant).note.empty());
+  CHECK(rule(0, Role::participant).note == "unknown-kind");
+  CHECK(rule(7, Role::participant).note == "unknown-kind");
+  fresh.state = SiteState::committed;
+  CHECK(rule(3, Role::participant).reply.kind == kAck);
+  fresh.state = SiteState::aborted;
+  CHECK(rule(3, Role::participant).reply.kind == kAnswer);
+  CHECK(rule(3, Role::participant, 0).action == OrphanAction::ignore);
+}
+
 }  // namespace geocommit

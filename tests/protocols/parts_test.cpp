@@ -10,73 +10,12 @@
 #include "protocols/parts/rows.h"
 #include "protocols/parts/voter.h"
 #include "protocols/parts/voting.h"
+#include "tests/protocols/desk.h"
 
 using namespace geocommit;
+using namespace geocommit::parts_test;
 
 namespace {
-
-constexpr NodeId kCoordinator{1000};
-constexpr std::uint8_t kPrepare = 1, kVote = 2, kDecision = 3, kAck = 4, kInquiry = 5, kAnswer = 6;
-constexpr std::uint8_t kPrepared = 1, kCommit = 2, kAbort = 3, kChosen = 4, kEnd = 5, kTimer = 7;
-constexpr Voter::Words kVoter{kVote, kPrepared, kCommit, kAbort};
-constexpr Voting::Words kVoting{kPrepare, kDecision, kTimer};
-constexpr Announcement::Words kAnnouncement{kDecision, kTimer, kEnd};
-
-/// A participant or coordinator of a transaction of sites 1, 2 and 3.
-TxnContext context_of(NodeId self) {
-  TxnContext context;
-  context.txn = {kCoordinator, Epoch{1}, 1};
-  context.self = self;
-  context.coordinator = kCoordinator;
-  for (std::uint32_t node = 1; node <= 3; ++node) {
-    context.cohort.push_back({NodeId{node}, Epoch{node + 10}});
-  }
-  context.timeouts = {100ms, 100ms, 10ms};
-  return context;
-}
-
-/// Effects in words, in order.
-class Desk {
- public:
-  explicit Desk(NodeId self) : context_(context_of(self)) {}
-  [[nodiscard]] const TxnContext& context() const { return context_; }
-  [[nodiscard]] Effects effects() { return {context_, out_}; }
-  [[nodiscard]] std::string take() {
-    std::string text;
-    for (const Output& output : out_) {
-      text += (text.empty() ? "" : ", ") + std::visit([this](const auto& one) { return in_words(one); }, output);
-    }
-    out_.clear();
-    return text;
-  }
-
- private:
-  static std::string number(std::uint64_t value) { return std::to_string(value); }
-  std::string in_words(const Send& send) const {
-    const Message& m = send.message;
-    CHECK(m.from == context_.self);
-    CHECK(m.txn == context_.txn);
-    return number(m.kind) + "->" + number(m.to.value) +
-           (m.vote == Vote::none ? "" : " " + std::string(name_of(m.vote))) +
-           (m.state == SiteState::unknown ? "" : " " + std::string(name_of(m.state))) +
-           (m.outcome == Outcome::undecided ? "" : " " + std::string(name_of(m.outcome))) +
-           (m.to_epoch == Epoch{} ? "" : " epoch " + number(m.to_epoch.value)) + (m.retry ? " again" : "");
-  }
-  static std::string in_words(const ForceLog& force) { return "force " + number(force.record.kind); }
-  static std::string in_words(const AppendLog& append) { return "append " + number(append.record.kind); }
-  static std::string in_words(const SetTimer& timer) {
-    return "timer " + number(timer.timer) + " in " + number(static_cast<std::uint64_t>(timer.after / 1ms));
-  }
-  static std::string in_words(const CancelTimer& timer) { return "no timer " + number(timer.timer); }
-  static std::string in_words(const Execute& /*execute*/) { return "execute"; }
-  static std::string in_words(const ReleaseLocks& /*release*/) { return "release"; }
-  static std::string in_words(const Decide& decide) { return "decide " + std::string(name_of(decide.outcome)); }
-  static std::string in_words(const Forget& /*forget*/) { return "forget"; }
-  static std::string in_words(const Note& note) { return std::string(note.event); }
-
-  TxnContext context_;
-  Outbox out_;
-};
 
 Message vote_from(std::uint32_t node, Vote vote, Reason reason = Reason::none) {
   Message m;
@@ -84,13 +23,6 @@ Message vote_from(std::uint32_t node, Vote vote, Reason reason = Reason::none) {
   m.vote = vote;
   m.reason = reason;
   return m;
-}
-
-template <class Part>
-std::string bytes_of(const Part& part) {
-  std::string out;
-  part.encode(out);
-  return out;
 }
 
 }  // namespace
@@ -128,7 +60,7 @@ TEST_CASE("voting: PREPARE to all, and YES from all in time") {
   Desk desk(kCoordinator);
   Voting voting(kVoting, desk.context());
   CHECK(voting.vote(desk.effects(), vote_from(1, Vote::yes)) == End::none);
-  CHECK(voting.late(desk.effects()) == End::none);
+  CHECK(voting.timer(desk.effects(), kTimer) == End::none);
   CHECK(voting.wounded(desk.effects()) == End::none);
   CHECK(desk.take() == "ignored, ignored, ignored");
   CHECK(voting.begin(desk.effects()) == End::none);
@@ -149,10 +81,11 @@ TEST_CASE("voting: PREPARE to all, and YES from all in time") {
   CHECK(record.outcome == Outcome::commit);
   CHECK(record.sites == voting.yes(desk.context()));
   CHECK(voting.vote(desk.effects(), vote_from(2, Vote::no)) == End::none);  // Too late for all that.
-  CHECK(voting.late(desk.effects()) == End::none);
+  CHECK(voting.timer(desk.effects(), kTimer) == End::none);
   CHECK(voting.wounded(desk.effects()) == End::none);
   CHECK(desk.take() == "ignored, ignored, ignored");
-  CHECK_FALSE(voting.close());
+  CHECK_FALSE(voting.close(desk.effects()));
+  CHECK(desk.take() == "ignored");
 }
 
 TEST_CASE("voting: a record names no sites if the outcome concerns all; it concerns nobody if all have only read") {
@@ -189,17 +122,20 @@ TEST_CASE("voting: a NO, the timer or a wound aborts, and whoever may have voted
   CHECK(refused.phase().seen == SiteState::aborted);
   CHECK(refused.reason() == Reason::lock_timeout);
   Voting late = begun(desk);
-  CHECK(late.late(desk.effects()) == Voting::End::aborted);
+  CHECK(late.timer(desk.effects(), kTimer + 1) == Voting::End::none);  // Somebody else's.
+  CHECK(desk.take() == "ignored");
+  CHECK(late.timer(desk.effects(), kTimer) == Voting::End::aborted);
   CHECK(desk.take() == aborts + "3->2 abort, 3->3 abort");
   CHECK_FALSE(late.is_open());
   Voting wounded = begun(desk);
   CHECK(wounded.wounded(desk.effects()) == Voting::End::aborted);
   CHECK(desk.take() == aborts + "3->2 abort, 3->3 abort");
   Voting restarted(kVoting, desk.context());
-  CHECK(restarted.close());
-  CHECK_FALSE(restarted.close());
+  CHECK(restarted.close(desk.effects()));
+  CHECK(desk.take().empty());
+  CHECK_FALSE(restarted.close(desk.effects()));
   CHECK(restarted.begin(desk.effects()) == Voting::End::none);
-  CHECK(desk.take() == "ignored");
+  CHECK(desk.take() == "ignored, ignored");
   CHECK(restarted.abort(desk.effects(), Reason::recovery) == Voting::End::aborted);
   CHECK(desk.take() == "decide abort, 3->1 abort again, 3->2 abort again, 3->3 abort again");
 }
@@ -220,7 +156,7 @@ TEST_CASE("announcement: the first alone before its point, then again at growing
   Message question;
   question.from = NodeId{3};
   announcement.asked(desk.effects(), kAnswer, question);
-  announcement.again(desk.effects());
+  announcement.timer(desk.effects(), kTimer);
   CHECK(desk.take() == "inquiry-before-decision, ignored");
   announcement.begin(desk.effects(), {NodeId{1}, NodeId{3}}, false);
   CHECK(desk.take() == "3->1 commit, decision-sent-to-one, 3->3 commit, timer 7 in 10");
@@ -231,7 +167,9 @@ TEST_CASE("announcement: the first alone before its point, then again at growing
   CHECK_FALSE(announcement.acknowledged(desk.effects(), NodeId{1}));
   CHECK(desk.take() == "ignored");
   for (const char* interval : {"20", "40", "80", "160", "160"}) {
-    announcement.again(desk.effects());
+    announcement.timer(desk.effects(), kTimer + 1);
+    CHECK(desk.take() == "ignored");
+    announcement.timer(desk.effects(), kTimer);
     CHECK(desk.take() == std::string("3->3 commit again, timer 7 in ") + interval);
   }
   question.retry = true;
@@ -290,93 +228,50 @@ TEST_CASE("inquiry: everybody but oneself, never rarer than the bound; a round c
   inquiry.wait(desk.effects());
   CHECK(desk.take() == "timer 7 in 30");
   const std::string before = bytes_of(inquiry);
-  inquiry.ask(desk.effects(), true);
+  inquiry.timer(desk.effects(), kTimer);
   CHECK(bytes_of(inquiry) == before);
+  CHECK(desk.take() == "5->1000 again, 5->1 epoch 11 again, 5->3 epoch 13 again, timer 7 in 30");
+  inquiry.timer(desk.effects(), kTimer + 1);
+  CHECK(desk.take() == "ignored");
 }
 
-TEST_CASE("voter: YES after its record is durable, NO and read-only at once") {
-  using End = Voter::End;
-  Desk desk(NodeId{2});
-  Voter yes(kVoter);
-  yes.prepare(desk.effects());
-  CHECK(desk.take() == "prepare-received, execute");
-  yes.prepare(desk.effects());
-  CHECK(desk.take() == "ignored");
-  CHECK(yes.executed(desk.effects(), Vote::yes, Reason::none) == End::none);
-  CHECK(desk.take() == "force 1");
-  CHECK(yes.forced(desk.effects(), kAbort) == End::none);
-  CHECK(desk.take() == "ignored");
-  CHECK(yes.forced(desk.effects(), kPrepared) == End::prepared);
-  CHECK(desk.take() == "vote-forced, 2->1000 yes");
-  yes.prepare(desk.effects());
-  CHECK(desk.take() == "2->1000 yes again");
+TEST_CASE("a machine forgets last, and is deaf then; a copy goes on by itself") {
+  class Forgetful : public MachineBase {
+   public:
+    using MachineBase::MachineBase;
 
-  Voter no(kVoter);
-  no.prepare(desk.effects());
-  (void)desk.take();
-  CHECK(no.executed(desk.effects(), Vote::no, Reason::constraint) == End::aborted);
-  CHECK(desk.take() == "append 3, decide abort, release, 2->1000 no");
-
-  Voter reader(kVoter);
-  reader.prepare(desk.effects());
-  (void)desk.take();
-  CHECK(reader.executed(desk.effects(), Vote::read_only, Reason::none) == End::read_only);
-  CHECK(desk.take() == "2->1000 read_only, release");
-  CHECK(reader.phase().name == "read-only");
-}
-
-TEST_CASE("voter: asked before it is bound, it aborts durably before it says so, once") {
-  for (const bool prepared : {false, true}) {
-    Desk desk(NodeId{2});
-    Voter voter(kVoter);
-    if (prepared) {
-      voter.prepare(desk.effects());
-      (void)desk.take();
+   protected:
+    [[nodiscard]] Phase phase() const override { return {"counting", SiteState::working, "timers", timers_}; }
+    void encode(std::string& out) const override { put_all(out, timers_, others_of(context())); }
+    void on_timer(std::uint8_t /*timer*/) override { ++timers_; }
+    void on_begin() override {
+      forget();
+      note("something more");
     }
-    voter.asked(desk.effects(), {NodeId{3}, kAnswer, {}});
-    CHECK(desk.take() == "force 3");
-    voter.asked(desk.effects(), {NodeId{3}, kAnswer, {}});
-    voter.asked(desk.effects(), {NodeId{1}, kAnswer, {}});
-    CHECK(desk.take().empty());
-    CHECK(voter.executed(desk.effects(), Vote::yes, Reason::none) == Voter::End::none);
-    CHECK(desk.take() == "ignored");
-    CHECK(voter.forced(desk.effects(), kAbort) == Voter::End::aborted);
-    CHECK(desk.take() == std::string(prepared ? "decide abort, release, 2->1000 no" : "decide abort") +
-                             ", 6->3 aborted abort, 6->1 aborted abort");
-    CHECK(voter.phase().seen == SiteState::aborted);
-  }
-}
 
-TEST_CASE("voter: told abort, it drops what it has, and writes it down once") {
-  Desk desk(NodeId{2});
-  using End = Voter::End;
-  Voter unheard(kVoter);
-  CHECK(unheard.told(desk.effects(), Outcome::abort, Reason::vote_timeout) == End::none);
-  CHECK(desk.take() == "ignored");
-  Voter executing(kVoter);
-  executing.prepare(desk.effects());
-  (void)desk.take();
-  CHECK(executing.told(desk.effects(), Outcome::commit, Reason::none) == End::none);
-  CHECK(desk.take() == "ignored");
-  CHECK(executing.told(desk.effects(), Outcome::abort, Reason::vote_timeout) == End::aborted);
-  CHECK(desk.take() == "append 3, decide abort, release");
-  Voter aborting(kVoter);
-  aborting.asked(desk.effects(), {NodeId{3}, kAnswer, {}});
-  (void)desk.take();
-  CHECK(aborting.told(desk.effects(), Outcome::abort, Reason::vote_timeout) == End::aborted);
-  CHECK(desk.take() == "decide abort, 6->3 aborted abort");
-}
-
-TEST_CASE("voter: bound, it carries out what it is told; restarted, it is bound") {
-  Desk desk(NodeId{2});
-  Voter voter(kVoter);
-  voter.bind();
-  voter.prepare(desk.effects());
-  CHECK(desk.take() == "2->1000 yes again");
-  voter.carry_out(desk.effects(), Outcome::commit, Reason::none);
-  CHECK(desk.take() == "force 2, decide commit, release");
-  voter.carry_out(desk.effects(), Outcome::abort, Reason::constraint);
-  CHECK(desk.take() == "append 3, decide abort, release");
+   private:
+    std::uint32_t timers_{};
+  };
+  const auto step = [](CommitMachine& machine, const Input& input) {
+    Outbox out{Forget{}};  // Of somebody else's step.
+    machine.step({}, input, out);
+    return Outbox(out.begin() + 1, out.end());
+  };
+  const auto machine = make_machine<Forgetful>(context_of(NodeId{2}));
+  CHECK(step(*machine, TimerFired{kTimer}).empty());
+  const auto copy = machine->clone();
+  CHECK(step(*copy, TimerFired{kTimer}).empty());
+  CHECK(machine->describe() == "counting timers=1");
+  CHECK(copy->describe() == "counting timers=2");
+  const Outbox out = step(*copy, Begin{});
+  REQUIRE(out.size() == 2);
+  CHECK(std::get<Note>(out[0]).event == "something more");
+  CHECK(std::holds_alternative<Forget>(out[1]));
+  const Outbox deaf = step(*copy, TimerFired{kTimer});
+  REQUIRE(deaf.size() == 1);
+  CHECK(std::get<Note>(deaf[0]).event == "ignored");
+  CHECK(step(*machine, Wounded{}).size() == 1);  // It has not forgotten.
+  CHECK(step(*machine, TimerFired{kTimer}).empty());
 }
 
 TEST_CASE("parts: equal states have equal bytes, others have not") {
@@ -389,7 +284,7 @@ TEST_CASE("parts: equal states have equal bytes, others have not") {
   CHECK(bytes_of(one) != bytes_of(other));
   Voting open(kVoting, desk.context()), closed(kVoting, desk.context());
   CHECK(bytes_of(open) == bytes_of(closed));
-  CHECK(closed.close());
+  CHECK(closed.close(desk.effects()));
   CHECK(bytes_of(open) != bytes_of(closed));
   Announcement early(kAnnouncement, 10ms), late(kAnnouncement, 10ms);
   Announcement nobody(kAnnouncement, Duration{0}), silent(kAnnouncement, Duration{0});
@@ -397,7 +292,7 @@ TEST_CASE("parts: equal states have equal bytes, others have not") {
   CHECK(bytes_of(nobody) != bytes_of(silent));
   early.begin(desk.effects(), {NodeId{1}}, false);
   late.begin(desk.effects(), {NodeId{1}}, false);
-  late.again(desk.effects());
+  late.timer(desk.effects(), kTimer);
   CHECK(bytes_of(early) != bytes_of(late));
 }
 
@@ -416,6 +311,14 @@ TEST_CASE("records: the outcome, and whom phase two concerns") {
   CHECK(aborted.reason == Reason::terminated);
 }
 
+TEST_CASE("the first record carries the descriptor; the others are all participants but oneself") {
+  CHECK(make_first_record(kChosen, Outcome::commit).with_descriptor);
+  CHECK(make_first_record(kChosen, Outcome::commit).outcome == Outcome::commit);
+  CHECK_FALSE(make_record(kChosen).with_descriptor);
+  CHECK(others_of(context_of(NodeId{2})) == std::vector{NodeId{1}, NodeId{3}});
+  CHECK(others_of(context_of(kCoordinator)).size() == 3);
+}
+
 TEST_CASE("rows: the words are the same under any number") {
   enum class Kind : std::uint8_t { vote = 9 };
   enum class Record : std::uint8_t { prepared = 3, end = 7 };
@@ -423,4 +326,6 @@ TEST_CASE("rows: the words are the same under any number") {
   CHECK(rows::vote(Kind::vote).after == Meaning::yes);
   CHECK(rows::prepared(Record::prepared).meaning == Meaning::yes);
   CHECK(rows::end(Record::end).number == 7);
+  CHECK(rows::record(Record::end, "staging").name == "staging");
+  CHECK(rows::record(Record::end, "staging").meaning == Meaning::none);
 }

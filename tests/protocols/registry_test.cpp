@@ -22,15 +22,19 @@ TEST_CASE("every row of the table is complete and unique") {
     CHECK_FALSE(row.folder.empty());
     CHECK(find_protocol(row.name) == &row);
     CHECK(find_protocol(row.wire_id) == &row);
-    REQUIRE(row.route != nullptr);
-    const Protocol& machines = row.commits_as();
+    const Protocol& machines = row.commits_as();  // What no row lacks, registry.cpp asserts.
     CHECK(machines.is_router() == false);
     CHECK((&machines == &row) == !row.is_router());
-    REQUIRE(machines.make != nullptr);
-    REQUIRE(machines.orphan != nullptr);
-    REQUIRE(machines.commit_cost != nullptr);
-    REQUIRE(machines.timing != nullptr);
-    CHECK_FALSE(machines.points.empty());
+    CHECK(row.make == machines.make);
+    CHECK(row.orphan == machines.orphan);
+    CHECK(row.commit_cost == machines.commit_cost);
+    CHECK(row.timing == machines.timing);
+    CHECK(row.commit_point == machines.commit_point);
+    CHECK(row.roles.data() == machines.roles.data());
+    CHECK(row.kinds.data() == machines.kinds.data());
+    CHECK(row.records.data() == machines.records.data());
+    CHECK(row.timers.data() == machines.timers.data());
+    CHECK(row.points.data() == machines.points.data());
     CHECK(std::set(machines.roles.begin(), machines.roles.end()).size() == machines.roles.size());
     CHECK((row.has_role(Role::coordinator) && row.has_role(Role::participant)));
     const auto in_their_places = [](const auto& rows) {

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
-"""docs/results.md names every file of a results folder, every key of summary.json, every column of its CSV files and
-every key of the experiment file's schema.
+"""docs/results.md names every file of a results folder, every key of summary.json and every column of its CSV files.
 
 Usage: docs_test.py GEOCOMMIT-SIM SOURCE-FOLDER
 """
@@ -13,7 +12,7 @@ import tempfile
 
 SIM, SOURCE = (pathlib.Path(p) for p in sys.argv[1:3])
 # Maps whose keys are data: regions, reasons, classes of messages, ...
-FREE = {"by_region", "aborted", "sweep", "messages_by_traffic", "alarms", "staleness_ms", "held_up"}
+FREE = {"by_region", "options", "aborted", "sweep", "messages_by_traffic", "alarms", "staleness_ms", "held_up"}
 
 
 def keys_of(value, out):
@@ -45,8 +44,6 @@ def main():
             for table in ("timeseries.csv", "summary.csv"):
                 wanted |= set((run / table).read_text().split("\n", 1)[0].split(","))
             wanted |= {p.name for p in run.iterdir() if p.is_file()}
-    schema = json.loads((SOURCE / "schema/experiment.schema.json").read_text())
-    wanted |= set(schema["properties"]) | set(schema["properties"]["data"]["properties"]) | set(schema["properties"]["workload"]["properties"])
     missing = sorted(w for w in wanted if w not in named)
     if len(wanted) < 80:
         missing.append(f"(only {len(wanted)} names were looked for)")

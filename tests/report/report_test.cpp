@@ -126,6 +126,8 @@ TEST_CASE("with faults there is a table of before, during and after; what the fa
   }
   for (CellResult& cell : cells) cell.faults.emplace_back();
   cells[2].summary.write_gap["transfer"].max = 150ms;  // Done at once: no phases.
+  cells[2].summary.write_gap["failover"].max = 900ms;
+  cells[2].summary.verdict.rpo.acknowledged = 1;
   const std::string text = comparison(plan, cells, false);
   INFO(text);
   const auto has = [&](const char* what) { return text.find(what) != std::string::npos; };
@@ -140,7 +142,27 @@ TEST_CASE("with faults there is a table of before, during and after; what the fa
   CHECK(has("split_outcome of 1001.1.3: both"));
   CHECK_FALSE(has("1001.1.4"));
   CHECK(has("and more: "));
-  CHECK(has("home-region, transfer: no writes for 150 ms, 0 acknowledged writes left behind"));
+  CHECK(has("home-region, transfer: no writes for 150 ms\n"));  // Only a failover leaves any behind.
+  CHECK(has("home-region, failover: open 900 ms after the order, 1 acknowledged write left behind\n"));
+}
+
+TEST_CASE("columns of the fault table stand below one another, however long a label is") {
+  const Plan plan = make("");
+  std::vector<CellResult> cells{result(plan, 0), result(plan, 1)};
+  cells[1].cell.label = "three-phase-commit-as-in-the-paper";
+  for (CellResult& cell : cells) {
+    cell.faults.emplace_back();
+    cell.phases = FaultPhases{};
+    cell.summary.lock_hold_all = {1, 2ms, 2ms, 2ms, 2ms, 2ms, 2ms};
+  }
+  const std::string text = comparison(plan, cells, false);
+  INFO(text);
+  const auto column = [&](const std::string& line, const std::string& word) {
+    const std::size_t begin = text.find("\n" + line) + 1;
+    return text.find(word, begin) - begin;
+  };
+  CHECK(column("three-phase-commit-as-in-the-paper", "2.00/2.00") == column("2pc ", "2.00/2.00"));
+  CHECK(column("three-phase-commit-as-in-the-paper", "none") == column("2pc ", "none"));
 }
 
 TEST_CASE("the comparison shows what was measured beside what was predicted, within 100 columns") {

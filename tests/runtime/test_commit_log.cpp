@@ -51,6 +51,23 @@ CommitLog::Options commit_options(Storage& storage, DurabilityKind kind, const s
   return {directory, kNode, {kind, 2ms}, 2'048, &storage};
 }
 
+TEST_CASE("a log that is closed and gone is asked nothing more by its loop") {
+  for (const DurabilityKind kind : {DurabilityKind::fsync, DurabilityKind::none, DurabilityKind::fixed}) {
+    FaultyStorage storage;
+    Node node;
+    REQUIRE(node.open(commit_options(storage, kind)).ok());
+    node.log->append(numbered(1), 1);
+    node.log->append(numbered(2), 0);
+    REQUIRE(node.log->close().ok());
+    node.log.reset();
+    const std::size_t told = node.forced.size();
+    const Instant end = node.loop->now() + 50ms;
+    while (node.loop->now() < end) node.loop->run_once(1ms);
+    CHECK(node.forced.size() == told);
+    CHECK(node.failure.empty());
+  }
+}
+
 TEST_CASE("forces complete in order, once, in every kind of durability; a clean end leaves the whole history") {
   for (const DurabilityKind kind : {DurabilityKind::fsync, DurabilityKind::none, DurabilityKind::fixed}) {
     FaultyStorage storage;

@@ -252,7 +252,7 @@ Ship item_of(std::size_t bytes) {
     writer.drop_last(now);
     return now;
   };
-  while (size() + 12 < bytes) {
+  while (size() + 10 < bytes) {
     ship.writes.front().operations.emplace_back();
   }
   for (ship.heartbeat = 1; size() < bytes; ship.heartbeat <<= 7U) {  // a byte at a time
@@ -290,6 +290,38 @@ TEST_CASE(
   REQUIRE(world.run_until([&] { return got.size() == 3; }));
   CHECK(sender->stats().frames_sent == frames + 2);
   CHECK(sender->stats().dropped[static_cast<std::size_t>(Drop::too_large)] == 1);
+}
+
+TEST_CASE("a frame leaves within a step when it has 64 KiB of items, or 1024 of them, and not before") {
+  World world;
+  const auto receiver = world.open(NodeId{1}, [](const PeerMessage&) {});
+  const auto sender = world.open(NodeId{1001}, [](const PeerMessage&) {});
+  REQUIRE(world.introduce(*sender, NodeId{1}, *receiver, NodeId{1001}));
+  sender->flush();
+  const TransportStats before = sender->stats();
+  const auto frames = [&] { return sender->stats().frames_sent - before.frames_sent; };
+  const Ship eighth = item_of(8U << 10U);
+  for (int i = 0; i < 7; ++i) {
+    (void)sender->send(NodeId{1}, eighth);
+  }
+  (void)sender->send(NodeId{1}, item_of((8U << 10U) - 1));
+  CHECK(frames() == 0);
+  sender->flush();
+  CHECK(frames() == 1);
+  for (int i = 0; i < 8; ++i) {
+    CHECK(frames() == 1);
+    (void)sender->send(NodeId{1}, eighth);
+  }
+  CHECK(frames() == 2);
+  for (int i = 0; i < 1'024; ++i) {
+    CHECK(frames() == 2);
+    (void)sender->send(NodeId{1}, Hello{});
+  }
+  CHECK(frames() == 3);
+  sender->flush();  // Nothing is left.
+  CHECK(frames() == 3);
+  CHECK(sender->stats().items_sent - before.items_sent == 8 + 8 + 1'024);
+  CHECK(sender->stats().bytes_sent - before.bytes_sent > (128U << 10U));
 }
 
 TEST_CASE("timers fire in order, never early, and cancelled ones never") {

@@ -109,7 +109,7 @@ def what_fails_leaves_nothing(tree, scratch):
     check(code == 1 and "gone wrong" in output and snapshot(tree) == before, f"states files that fail: {code}\n{output}")
     program(build / "tests/explore/test_states", "exit 0")
     code, output = new_protocol(tree, "quick-commit", build=build)
-    check(code == 0 and "scripts/protocol-check quick-commit" in output, f"a build that works: {code}\n{output}")
+    check(code == 0 and "scripts/protocol-check quick-commit" in output and "git add protocols" in output, f"a build that works: {code}\n{output}")
     git(tree, "checkout", "--", "protocols")
     git(tree, "clean", "-fdq", "protocols")
     for order in (signal.SIGINT, signal.SIGTERM):

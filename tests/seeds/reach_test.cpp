@@ -54,7 +54,7 @@ bool network(FaultKind kind) { return kind >= FaultKind::cut && kind <= FaultKin
 
 /// The only ones whose homes have a master.
 bool keeps_homes(const WorldSpec& spec) {
-  return spec.protocol->is_router() && spec.directory.placement() == Placement::replicated;
+  return spec.protocol->ships_to_replicas && spec.directory.placement() == Placement::replicated;
 }
 
 void look_at_fault(const FuzzCase& one, const Fault& fault, Drawn& drawn) {

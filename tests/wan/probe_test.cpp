@@ -66,6 +66,10 @@ TEST_CASE("what is printed is what was measured, and the verdict on it") {
   CHECK(has("router_scheduling: SCHED_FIFO"));
   CHECK_FALSE(has("other packets"));
   CHECK(has("p50 0.120 ms (bound 0.15), p99 0.450 ms (bound 0.50): within bounds"));
+  one.pairs[0].a = "ap-southeast-2";  // Columns are as wide as the longest pair of names.
+  CHECK(print_probe(one).find("\nRTT in ms             configured") != std::string::npos);
+  CHECK(print_probe(one).find("\nap-southeast-2 - eu       80.000") != std::string::npos);
+  CHECK(print_probe(one).find("\nus - ap                  160.000") != std::string::npos);
   one.load_per_second = 1234;
   CHECK(print_probe(one).find("other packets across the router: 1234/s") != std::string::npos);
   one.pairs[0].p50 += 1ms;

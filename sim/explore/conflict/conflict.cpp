@@ -86,6 +86,10 @@ GoldenResult run_golden_conflict_trace(const std::string& file) {
 }
 
 int run_explore_conflict(const ConflictOptions& options, const Host& host) {
+  if (const std::string why = not_driven(*options.protocol); !why.empty()) {
+    host.out << why << "\n";
+    return kRefused;
+  }
   return run_plain({"exploring two transactions that conflict:" + bounds_of(options), options.limits,
                     [&](const Stop& stop) { return explore_conflict(options, stop); },
                     std::string(options.protocol->name) + "-conflict-violation.explored",

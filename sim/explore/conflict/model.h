@@ -51,6 +51,7 @@ class Tables : public NodeTables<Tables, Parts> {
   [[nodiscard]] Step finish(std::size_t node, Node& life, State state);
   [[nodiscard]] Step down(std::size_t node, const State& from, Node& life, std::uint16_t keep);
   [[nodiscard]] std::string key_of(const InFlight& flight) const;
+  [[nodiscard]] static bool silent(const Step& step) { return (step.commits | step.aborts | step.prepared) == 0; }
 };
 
 struct State {
@@ -81,6 +82,9 @@ class World : public TabledWorld<World, Tables, State, InputKind, ConflictOption
  private:
   friend TabledWorld;
   void node_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
+  [[nodiscard]] static std::uint64_t history_of(const State& state) {
+    return std::uint64_t{state.commits} << 9U | std::uint64_t{state.aborts} << 1U | (state.disturbed ? 1U : 0U);
+  }
   void timer_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
   void take(State& state, std::size_t node, Input input, std::string& violation);
   [[nodiscard]] std::string run_out(State& state, bool late_copies, std::vector<Action>* steps);

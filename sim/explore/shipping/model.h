@@ -52,6 +52,9 @@ class Tables : public NodeTables<Tables, Parts> {
   [[nodiscard]] Step finish(std::size_t node, Node& life, State state);
   [[nodiscard]] Step down(std::size_t node, const State& from, Node& life, std::uint16_t keep);
   [[nodiscard]] std::string key_of(const InFlight& flight) const;
+  [[nodiscard]] static bool silent(const Step& step) {
+    return step.told_commit == 0 && step.told_abort == 0 && step.ordered.empty();
+  }
 };
 
 struct State {
@@ -66,7 +69,28 @@ class World : public TabledWorld<World, Tables, State, InputKind, ShippingOption
  public:
   using State = shipping::State;
 
-  using TabledWorld::TabledWorld;
+  explicit World(const ShippingOptions& options) : TabledWorld(options) { tables_->leave_out_dead(options.reduce); }
+  /// f(state), until it says yes: what differs from this one in having more left of some bounds.
+  template <class F>
+  [[nodiscard]] bool any_larger(const State& state, const F& f) const {
+    constexpr std::uint8_t State::*kLeft[] = {&State::crashes, &State::duplicates, &State::drops, &State::late_rounds};
+    const std::uint32_t bounds[] = {options_.crashes, options_.duplicates, options_.drops, options_.late_rounds};
+    State larger = state;
+    for (std::size_t at = 0;
+         options_.reduce && at < std::size(kLeft);) {  // Counts on, each from its least to its most.
+      std::uint8_t& left = larger.*kLeft[at];
+      if (left == most(bounds[at])) {
+        left = state.*kLeft[at++];
+        continue;
+      }
+      ++left;
+      at = 0;
+      if (f(larger)) {
+        return true;
+      }
+    }
+    return false;
+  }
   [[nodiscard]] State initial();
   void successors(const State& state, std::vector<Next>& out);
   [[nodiscard]] Next perform(const State& state, const Action& action);
@@ -79,6 +103,8 @@ class World : public TabledWorld<World, Tables, State, InputKind, ShippingOption
  private:
   friend TabledWorld;
   void node_actions(const State& state, std::size_t node, std::vector<Action>& out) const;
+  /// What a state tells of the past, whatever its nodes know of it.
+  [[nodiscard]] static std::uint64_t history_of(const State& state);
   [[nodiscard]] std::string check(const State& state) const;
   void take(State& state, std::size_t node, Input input, std::string& violation);
   [[nodiscard]] std::string run_out(State& state, bool late_copies, std::vector<Action>* steps);

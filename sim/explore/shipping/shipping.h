@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/explore/breadth_first.h"
+#include "sim/explore/ends.h"
 #include "sim/explore/explore.h"
 
 namespace geocommit::explore {
@@ -33,6 +34,7 @@ struct ShippingOptions {
   std::uint32_t late_rounds{};
   std::uint32_t checkpoint_records{};  ///< A node checkpoints after so many log records, and truncates; 0: never.
   bool lost_tail{};
+  bool reduce{true};  ///< Dead messages are not kept in flight, and no state is kept that another can do all of.
   Limits limits;
   ShippingFilter filter;
 };
@@ -40,6 +42,8 @@ struct ShippingOptions {
 using ShippingReport = PlainReport;
 
 [[nodiscard]] ShippingReport explore_shipping(const ShippingOptions& options, const Stop& stop = {});
+/// As that; every state at rest, and every one that a repaired state ends in, by its nodes.
+[[nodiscard]] ShippingReport explore_shipping_ends(ShippingOptions options, Ends& ends);
 /// Runs labelled steps again, and drains if the last one did not violate.
 [[nodiscard]] Replayed replay_shipping(const ShippingOptions& options, const std::vector<std::string>& steps);
 /// Explores and prints; exit codes as of run_explore.

@@ -14,6 +14,7 @@ State World::initial() {
   State state;
   state.late_rounds = most(options_.late_rounds);
   begin(state);
+  remove_dead(state);
   return state;
 }
 
@@ -141,6 +142,7 @@ World::Next World::perform(const State& from, const Action& action) {
   take(s, action.node, {action.kind, action.kind == InputKind::restart ? std::uint16_t{0} : value}, next.violation);
   if (next.violation.empty()) {
     next.violation = check(s);
+    remove_dead(s);
   }
   return next;
 }
@@ -210,6 +212,14 @@ std::string World::run_out(State& state, bool late_copies, std::vector<Action>* 
 std::string World::settle(State state, std::vector<Action>* steps) {
   state.crashes = state.duplicates = state.drops = state.late_rounds = 0;
   return settle_all(std::move(state), steps);
+}
+
+std::uint64_t World::history_of(const State& state) {
+  std::uint64_t history = std::uint64_t{state.asked} << 16U | std::uint64_t{state.told_commit} << 8U | state.told_abort;
+  for (const std::uint8_t write : state.order) {
+    history = history << 8U | write;
+  }
+  return history;
 }
 
 std::string World::judge_end(const State& state) const {

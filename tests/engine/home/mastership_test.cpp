@@ -259,3 +259,23 @@ TEST_CASE(
     CHECK(site.deadline().has_value());  // It takes the home up again if the other does not.
   }
 }
+
+TEST_CASE("mastership: who hears a claim waits for its claimant, longer the later its own turn comes after that one") {
+  const std::vector<NodeId> nodes{NodeId{1}, NodeId{2}, NodeId{3}};
+  const HomeRules rules{.lease = 200ms, .guard = 20ms, .retry = 30ms};
+  const Instant now{Duration{1h}};
+  Mastership claimant(rules, nodes[1], nodes[0], nodes);
+  claimant.start(now, Epoch{1});
+  HomeEffects claims;
+  claimant.take_over(now, claims);
+  HomeMessage claim;
+  claim.kind = HomeMessageKind::claim;
+  claim.home = nodes[0];
+  claim.epoch = claims.force.at(0).epoch;
+  Mastership next(rules, nodes[2], nodes[0], nodes);
+  next.start(now, Epoch{1});
+  HomeEffects heard;
+  next.received(now + 10ms, nodes[1], claim, heard);
+  // Two leases of patience, and one as the next after the claimant: two if it went by the master before.
+  CHECK(next.deadline() == now + 10ms + 3 * rules.lease);
+}

@@ -1,5 +1,5 @@
 // Every mutant must be caught by the explorer within its bounds; which check caught it, and after how many steps, is
-// docs/mutants.md. --write writes it anew; without, it must be as written.
+// docs/mutants.md; by which steps, traces.txt. --write writes them anew; without, they must be as written.
 #include <cstring>
 #include <fstream>
 #include <iostream>
@@ -55,14 +55,33 @@ std::string bounds_of(const geocommit::explore::ConflictOptions& options) {
   return text;
 }
 
+/// What is written of all mutants: a table for people, and each one's way to its violation.
+struct Pages {
+  std::string table, traces;
+  void add_trace(const std::string& mutant, const std::string& trace) {
+    traces += "== " + mutant + "\n" + trace + "\n";
+  }
+};
+
+/// False, and what came out instead, if `path` does not hold `text`; written there if `write`.
+bool as_written(const std::string& path, const std::string& text, bool write) {
+  if (write) return static_cast<bool>(std::ofstream(path) << text);
+  std::ifstream in(path);
+  if (std::string{std::istreambuf_iterator<char>(in), {}} == text) return true;
+  std::cout << path << " differs from what came out; run test_mutants --write and review\n" << text;
+  return false;
+}
+
 /// A line of the table, and of what is printed. True: it was caught.
 template <class AnyMutant>
 bool tell(const AnyMutant& mutant, const std::string& bounds, const geocommit::explore::PlainReport& report,
-          std::string& table) {
+          const std::string& trace, Pages& pages) {
+  pages.add_trace(mutant.name, trace);
   const bool caught = !report.violation.empty();
   const std::string by = report.violation.substr(0, report.violation.find(':', report.violation.find(':') + 1));
-  table += "| " + mutant.name + " | " + mutant.pitfall + " | " + mutant.what + " | " + bounds + " | " +
-           (caught ? by : "**NOT CAUGHT**") + " | " + (caught ? std::to_string(report.steps.size()) : "") + " |\n";
+  pages.table += "| " + mutant.name + " | " + mutant.pitfall + " | " + mutant.what + " | " + bounds + " | " +
+                 (caught ? by : "**NOT CAUGHT**") + " | " + (caught ? std::to_string(report.steps.size()) : "") +
+                 " |\n";
   std::cout << (caught ? "caught    " : "SURVIVED  ") << mutant.name << ": "
             << (caught ? by : std::string(name_of(report.ending))) << " (" << report.states << " states)" << std::endl;
   return caught;
@@ -72,8 +91,11 @@ bool tell(const AnyMutant& mutant, const std::string& bounds, const geocommit::e
 
 int main(int argc, char** argv) {
   using namespace geocommit::explore;
-  const std::string path = std::string(GEOCOMMIT_SOURCE_DIR) + "/docs/mutants.md";
-  std::string table =
+  const std::string source = GEOCOMMIT_SOURCE_DIR;
+  const std::string path = source + "/docs/mutants.md";
+  Pages pages;
+  std::string& table = pages.table;
+  table =
       "# Mutants\n\n"
       "## Caught by the explorer\n\n"
       "Deliberately broken variants (`tests/explore/mutants/`), two participants (shipping: a home and a replica; "
@@ -94,6 +116,7 @@ int main(int argc, char** argv) {
     whole.symmetry = false;
     const bool caught = !report.violations.empty() && !explore(whole).violations.empty();
     survived += caught ? 0 : 1;
+    if (caught) pages.add_trace(mutant.name, golden_trace(options, report.violations[0]));
     table += "| " + mutant.name + " | " + mutant.pitfall + " | " + mutant.what + " | " + bounds_of(options) + " | " +
              (caught ? report.violations[0].what : "**NOT CAUGHT**") + " | " +
              (caught ? std::to_string(report.violations[0].steps.size()) : "") + " |\n";
@@ -105,20 +128,23 @@ int main(int argc, char** argv) {
   for (const ShippingMutant& mutant : shipping) {
     ShippingOptions options = mutant.options;
     options.limits.states = 500'000;
-    survived += tell(mutant, bounds_of(options), explore_shipping(options), table) ? 0 : 1;
+    const ShippingReport report = explore_shipping(options);
+    survived += tell(mutant, bounds_of(options), report, golden_shipping_trace(options, report), pages) ? 0 : 1;
   }
   const std::vector<ConflictMutant> conflicts = all_conflict_mutants();
   for (const ConflictMutant& mutant : conflicts) {
     ConflictOptions options = mutant.options;
     options.protocol = &mutant.row;
     options.limits.states = 500'000;
-    survived += tell(mutant, bounds_of(options), explore_conflict(options), table) ? 0 : 1;
+    const ConflictReport report = explore_conflict(options);
+    survived += tell(mutant, bounds_of(options), report, golden_conflict_trace(options, report), pages) ? 0 : 1;
   }
   const std::vector<FailoverMutant> failover = all_failover_mutants();
   for (const FailoverMutant& mutant : failover) {
     const FailoverReport report = explore_failover(mutant.options);
     const bool caught = !report.violation.empty();
     survived += caught ? 0 : 1;
+    pages.add_trace(mutant.name, golden_failover_trace(mutant.options, report));
     table += "| " + mutant.name + " | " + mutant.pitfall + " | " + mutant.what + " | " + bounds_of(mutant.options) +
              " | " + (caught ? report.violation : "**NOT CAUGHT**") + " | " +
              (caught ? std::to_string(report.steps.size()) : "") + " |\n";
@@ -145,13 +171,7 @@ int main(int argc, char** argv) {
   const std::string written{std::istreambuf_iterator<char>(in), {}};
   const std::size_t other = written.find("\n## Planted");
   table += other == std::string::npos ? "" : written.substr(other);
-  if (argc > 1 && std::strcmp(argv[1], "--write") == 0) {
-    std::ofstream(path) << table;
-    return survived == 0 ? 0 : 1;
-  }
-  if (written != table) {
-    std::cout << path << " differs from what came out; run test_mutants --write and review\n" << table;
-    return 1;
-  }
-  return survived == 0 ? 0 : 1;
+  const bool write = argc > 1 && std::strcmp(argv[1], "--write") == 0;
+  const bool same = as_written(path, table, write);
+  return as_written(source + "/tests/explore/mutants/traces.txt", pages.traces, write) && same && survived == 0 ? 0 : 1;
 }

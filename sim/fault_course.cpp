@@ -1,43 +1,44 @@
-// What faults do to the virtual world.
+#include "sim/fault_course.h"
+
 #include <algorithm>
 #include <utility>
 
 #include "base/check.h"
-#include "sim/world_impl.h"
 
 namespace geocommit::sim {
 
-void World::Impl::alarm(std::string_view what) {
-  const auto found = alarms_.find(what);
-  if (found != alarms_.end()) {
-    ++found->second;
-  } else {
-    alarms_.emplace(what, 1);
+void FaultCourse::start() {
+  in_force_.assign(world_.spec.faults.size(), kNone);
+  for (std::size_t i = 0; i < world_.spec.faults.size(); ++i) {
+    const Fault& fault = world_.spec.faults[i];
+    if (fault.on.empty()) {
+      world_.queue.push(world_.now_ns + fault.at.count(), EventKind::fault_begin, 0, 0, i);
+    } else {
+      triggers_.push_back({i, 0});
+    }
   }
 }
 
-void World::Impl::noted(Node& node, std::string_view event) {
-  if (last_faults_ || healed_ || node.dying) {
+void FaultCourse::noted(const Node& node, std::string_view event) {
+  if (last_ || healed_ || node.dying) {
     return;
   }
   for (Trigger& trigger : triggers_) {
-    const Fault& fault = spec_.faults[trigger.fault];
+    const Fault& fault = world_.spec.faults[trigger.fault];
     const NodeId whose = trigger_of(fault);
-    if (fault.on != event || (whose != NodeId{} && whose != node.id()) ||
-        now_ns_ - load_start_ns_ < fault.since.count()) {
+    if (fault.on != event || (whose != NodeId{} && whose != node.id()) || world_.since_load() < fault.since) {
       continue;
     }
     ++trigger.seen;
     if (trigger.seen == fault.occurrence || (fault.occurrence == 0 && in_force_[trigger.fault] == kNone)) {
-      begin_fault(trigger.fault, &node);
+      begin(trigger.fault, &node);
     }
   }
 }
 
-// `stepping`: the node in whose step it begins, if it is one.
-void World::Impl::begin_fault(std::size_t index, const Node* stepping) {
-  const Fault& fault = spec_.faults[index];
-  if (last_faults_ || healed_ || in_force_[index] != kNone) {
+void FaultCourse::begin(std::size_t index, const Node* stepping) {
+  const Fault& fault = world_.spec.faults[index];
+  if (last_ || healed_ || in_force_[index] != kNone) {
     return;
   }
   bool ends_by_itself = true;  // Else its own event ends it.
@@ -67,16 +68,16 @@ void World::Impl::begin_fault(std::size_t index, const Node* stepping) {
       break;
   }
   in_force_[index] = spans_.size();
-  spans_.push_back({index, Duration{now_ns_ - load_start_ns_}, std::nullopt, std::nullopt});
+  spans_.push_back({index, world_.since_load(), std::nullopt, std::nullopt});
   if (ends_by_itself && fault.length != kForever) {
-    queue_.push(now_ns_ + fault.length.count(), EventKind::fault_end, 0, 0, index);
+    world_.queue.push(world_.now_ns + fault.length.count(), EventKind::fault_end, 0, 0, index);
   }
 }
 
 // False: there is nothing to do, the node is down or so already.
-bool World::Impl::begin_at_node(std::size_t index, const Node* stepping) {
-  const Fault& fault = spec_.faults[index];
-  Node& victim = node(fault.node);
+bool FaultCourse::begin_at_node(std::size_t index, const Node* stepping) {
+  const Fault& fault = world_.spec.faults[index];
+  Node& victim = world_.node(fault.node);
   const bool running = victim.engine != nullptr && !victim.dying;
   switch (fault.kind) {
     case FaultKind::crash:
@@ -88,7 +89,7 @@ bool World::Impl::begin_at_node(std::size_t index, const Node* stepping) {
         victim.dying = true;
         victim.dying_of = index;
       } else {
-        crash(victim, index);
+        processes_.crash(victim, index);
       }
       return true;
     case FaultKind::pause:
@@ -96,10 +97,10 @@ bool World::Impl::begin_at_node(std::size_t index, const Node* stepping) {
         return false;
       }
       victim.paused = true;
-      victim.paused_until_ns = now_ns_;
+      victim.paused_until_ns = world_.now_ns;
       if (fault.length != kForever) {
         victim.paused_until_ns += fault.length.count();
-        queue_.push(victim.paused_until_ns, EventKind::resume, victim.index(), victim.life, index);
+        world_.queue.push(victim.paused_until_ns, EventKind::resume, victim.index(), victim.life, index);
       }
       return true;
     case FaultKind::disk_stall:
@@ -126,29 +127,29 @@ bool World::Impl::begin_at_node(std::size_t index, const Node* stepping) {
 }
 
 // To every node; who is down or stands still does not hear of it.
-void World::Impl::order_move(const Fault& fault) {
-  for (const auto& one : nodes_) {
+void FaultCourse::order_move(const Fault& fault) {
+  for (const auto& one : world_.nodes) {
     if (one && one->engine && !one->dying && !one->paused) {
       one->engine->move_home(fault.home, fault.successor, fault.kind == FaultKind::failover);
     }
   }
 }
 
-void World::Impl::end_fault(std::size_t index) {
-  const Fault& fault = spec_.faults[index];
+void FaultCourse::end(std::size_t index) {
+  const Fault& fault = world_.spec.faults[index];
   if (healed_) {
     return;
   }
   end_span(index);
   switch (fault.kind) {
     case FaultKind::disk_stall:
-      node(fault.node).stalled = false;
-      disk_works(node(fault.node));
+      world_.node(fault.node).stalled = false;
+      processes_.disk_works(world_.node(fault.node));
       break;
     case FaultKind::disk_fail_sync:
     case FaultKind::disk_full:
-      node(fault.node).failing = nullptr;
-      disk_works(node(fault.node));
+      world_.node(fault.node).failing = nullptr;
+      processes_.disk_works(world_.node(fault.node));
       break;
     case FaultKind::crash:
     case FaultKind::pause:
@@ -166,90 +167,41 @@ void World::Impl::end_fault(std::size_t index) {
   }
 }
 
-void World::Impl::end_span(std::size_t index) {
+void FaultCourse::end_span(std::size_t index) {
   if (std::size_t& at = in_force_[index]; at != kNone) {
-    spans_[at].ended = Duration{now_ns_ - load_start_ns_};
-    spans_[at].felt = Duration{std::max(now_ns_, network_.clear_by_ns()) - load_start_ns_};
+    spans_[at].ended = world_.since_load();
+    spans_[at].felt = Duration{std::max(world_.now_ns, network_.clear_by_ns()) - world_.load_start_ns};
     at = kNone;
   }
 }
 
-void World::Impl::disk_works(Node& node) {
-  if (node.waits_for_disk && !node.engine) {
-    start(node);
-  } else if (!node.paused && !node.stalled) {
-    resume(node);
-  }
-}
-
-// A node never tries a failed write again, nor goes on without it: it ends itself (pitfall 19).
-void World::Impl::disk_failed(Node& node, const Event& event) {
-  if (event.life == node.life && node.engine) {
-    die(node, spec_.faults[event.arg].tail);
-    start(node);  // At once, if its disk works again; else then.
-  }
-}
-
-void World::Impl::after_step(Node& node) {
-  if (node.dying) {
-    crash(node, node.dying_of);
-  }
-}
-
-void World::Impl::die(Node& node, Tail tail) {
-  node.paused = false;
-  resume(node);  // What was held goes back: its timers are cancelled below, the rest finds another life.
-  node.timers.clear([&](EventSlot slot) { queue_.cancel(slot); });
-  node.disk.crash(tail, disk_random_);
-  node.engine.reset();
-  node.dying = false;
-  ++node.life;
-}
-
-void World::Impl::crash(Node& node, std::size_t index) {
-  const Fault& fault = spec_.faults[index];
-  die(node, fault.tail);
-  if (fault.length != kForever) {
-    queue_.push(now_ns_ + fault.length.count(), EventKind::restart, node.index(), node.life, index);
-  }
-}
-
-void World::Impl::resume(Node& node) {
-  node.paused = false;
-  std::vector<EventSlot> held = std::move(node.held);
-  node.held.clear();
-  for (const EventSlot slot : held) {
-    queue_.push_again(slot, now_ns_);  // In the order in which they came.
-  }
-}
-
-Duration World::Impl::let_faults_end() {
-  last_faults_ = true;
+Duration FaultCourse::let_end() {
+  last_ = true;
   Duration longest{0};
   for (std::size_t i = 0; i < in_force_.size(); ++i) {
-    if (in_force_[i] != kNone && spec_.faults[i].length != kForever) {
-      const Duration end = spans_[in_force_[i]].began + spec_.faults[i].length;
-      longest = std::max(longest, end - Duration{now_ns_ - load_start_ns_});
+    if (in_force_[i] != kNone && world_.spec.faults[i].length != kForever) {
+      const Duration end = spans_[in_force_[i]].began + world_.spec.faults[i].length;
+      longest = std::max(longest, end - world_.since_load());
     }
   }
   return longest;
 }
 
-void World::Impl::heal() {
+void FaultCourse::heal() {
   for (std::size_t i = 0; i < in_force_.size(); ++i) {
     end_span(i);
   }
   healed_ = true;
   network_.heal();
-  for (const auto& node : nodes_) {
+  for (const auto& node : world_.nodes) {
     if (!node) {
       continue;
     }
     node->stalled = false;
     node->failing = nullptr;
-    resume(*node);
+    processes_.resume(*node);
     if (!node->engine) {
-      start(*node);
+      processes_.start(*node);
     }
   }
 }
