@@ -4,13 +4,6 @@
 #include <unordered_map>
 
 namespace geocommit::verdict {
-namespace {
-
-NodeId home_of(const Directory& directory, const Operation& operation) {
-  return directory.agent(directory.home_of(operation.entity), directory.site_of(operation.entity));
-}
-
-}  // namespace
 
 void each_change(const NodeHistory& node, const Directory& directory,
                  const std::function<void(TxnId, const Operation&)>& change) {
@@ -45,7 +38,7 @@ void each_change(const NodeHistory& node, const Directory& directory,
           apply(fact.txn, fact.operations, true);
         } else if (const auto commit = committed.find(fact.txn); commit != committed.end()) {
           for (const Operation& operation : commit->second->operations) {
-            if (home_of(directory, operation) == fact.home) {
+            if (home_region::home_site(directory, operation.entity) == fact.home) {
               apply(fact.txn, {operation}, true);
             }
           }
@@ -119,7 +112,7 @@ Homes::Homes(const History& history) {
     std::map<Part, std::map<Entity, std::int64_t>> net;
     std::map<Part, std::vector<Operation>> seen;
     each_change(node, directory, [&](TxnId txn, const Operation& operation) {
-      const Part key(txn, home_of(directory, operation));
+      const Part key(txn, home_region::home_site(directory, operation.entity));
       if (discarded.contains(key)) {
         net[key][operation.entity] += operation.delta;
         std::vector<Operation>& list = seen[key];

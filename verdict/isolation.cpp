@@ -38,8 +38,9 @@ class Judge {
   [[nodiscard]] bool lost(TxnId txn, Entity entity) const {
     const auto found = homes_.lost().find(txn);
     return found != homes_.lost().end() &&
-           std::any_of(found->second.begin(), found->second.end(),
-                       [&](const LostPart& part) { return part.home == home_of(*history_.directory, entity); });
+           std::any_of(found->second.begin(), found->second.end(), [&](const LostPart& part) {
+             return part.home == home_region::home_site(*history_.directory, entity);
+           });
   }
 
   void depend(const SiteVersions& site) {
@@ -74,7 +75,7 @@ class Judge {
                  name_of_version(seen.version) + " left at " + std::to_string(value));
       }
       if (next < chain.size() && !lost(txns_[seen.reader].id, seen.entity) &&
-          !(chain[next].shipped && homes_.forced(home_of(*history_.directory, seen.entity)))) {
+          !(chain[next].shipped && homes_.forced(home_region::home_site(*history_.directory, seen.entity)))) {
         add(seen.reader, chain[next].writer, DependencyKind::rw, seen.entity, site.node);
       }
     }

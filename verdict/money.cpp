@@ -159,8 +159,7 @@ class Money {
     std::int64_t sum = 0;
     for (std::uint64_t e = 0; e < directory_.entity_count(); ++e) {
       const Entity entity{e};
-      sum += balances.at(
-          directory_.agent(directory_.home_of(entity), directory_.site_of(entity)))[directory_.slot_of(entity)];
+      sum += balances.at(home_region::home_site(directory_, entity))[directory_.slot_of(entity)];
     }
     for (const auto& [txn, parts] : homes_.lost()) {  // One home's part of a transfer over two was left behind.
       for (const LostPart& part : parts) {

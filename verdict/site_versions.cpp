@@ -90,7 +90,7 @@ class LogReplay {
     }
     const std::optional<std::uint32_t> number = txns_.find(fact.txn);
     for (auto seen = site_.seen.rbegin(); seen != site_.seen.rend() && seen->reader == *number; ++seen) {
-      if (home_of(*history_.directory, seen->entity) == fact.home) {  // Its commit is the record before.
+      if (home_region::home_site(*history_.directory, seen->entity) == fact.home) {  // Its commit is the record before.
         add(seen->entity);
       }
     }
@@ -159,10 +159,6 @@ std::uint32_t TxnTable::number_of(TxnId txn) {
 std::optional<std::uint32_t> TxnTable::find(TxnId txn) const {
   const auto found = numbers_.find(txn);
   return found == numbers_.end() ? std::nullopt : std::optional{found->second};
-}
-
-NodeId home_of(const Directory& directory, Entity entity) {
-  return directory.agent(directory.home_of(entity), directory.site_of(entity));
 }
 
 std::vector<SiteVersions> replay_versions(const History& history, TxnTable& txns) {

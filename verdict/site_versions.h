@@ -51,8 +51,6 @@ struct SiteVersions {
   std::vector<Seen> seen;
 };
 
-/// The site where an entity is at home.
-[[nodiscard]] NodeId home_of(const Directory& directory, Entity entity);
 /// Follows each whole log: what was installed, in which order, and what was taken back; then what clients were told
 /// that they have read.
 [[nodiscard]] std::vector<SiteVersions> replay_versions(const History& history, TxnTable& txns);

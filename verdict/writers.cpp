@@ -26,7 +26,7 @@ std::vector<Writer> writers_at_masters(const Evidence& evidence, const ClientOut
                                        const Directory& directory, const Homes& homes) {
   std::map<NodeId, std::vector<Operation>> sites;
   for (const Operation& operation : outcome.operations) {
-    const NodeId home = directory.agent(directory.home_of(operation.entity), directory.site_of(operation.entity));
+    const NodeId home = home_region::home_site(directory, operation.entity);
     NodeId writer = home;
     bool asked = false;
     for (const NodeId master : homes.masters_of(home)) {

@@ -5,8 +5,6 @@
 #include <cstring>
 #include <utility>
 
-#include "runtime/log/frame.h"
-
 namespace geocommit {
 namespace {
 
@@ -50,11 +48,9 @@ Result<CommitLog::Opened> CommitLog::open(EventLoop& loop, const Options& option
   opened.tail_cut = disk.value().tail_cut;
   opened.epoch = Epoch{newest_epoch(opened.state).value + 1};
   SegmentedLog& segments = *disk.value().log;
-  std::string frame;
-  begin_frame(frame, segments.next_sequence());
-  (void)RecordEncoder{}.append(EpochRecord{opened.epoch}, frame);
-  end_frame(frame, 0);
-  if (Result<void> forced = segments.write(std::move(frame), true); !forced) {
+  BatchBuilder first(segments.next_sequence());
+  (void)first.append(EpochRecord{opened.epoch}, true);
+  if (Result<void> forced = segments.write(first.take().frames, true); !forced) {
     return forced.error();
   }
   opened.log = std::unique_ptr<CommitLog>{
