@@ -2,7 +2,7 @@
 #pragma once
 
 #include <algorithm>
-#include <set>
+#include <map>
 #include <vector>
 
 #include "engine/machines.h"
@@ -23,8 +23,9 @@ struct Outside final : Environment {
   std::vector<NodeId> sent_to;  ///< By place in `sent`.
   std::vector<DurableRecord> log;
   WriteToken last{};
-  std::set<TimerToken> timers;
-  std::vector<Duration> pauses{};  ///< Of all timers that were set.
+  std::vector<bool> forced;              ///< By place in `log`.
+  std::map<TimerToken, Instant> timers;  ///< When each is due.
+  std::vector<Duration> pauses{};        ///< Of all timers that were set.
 
   Instant now() const override { return time; }
   std::size_t send(NodeId to, const PeerPayload& payload) override {
@@ -34,13 +35,14 @@ struct Outside final : Environment {
   }
   void write(const DurableRecord& record, WriteToken token) override {
     log.push_back(record);
+    forced.push_back(token != 0);
     last = std::max(last, token);
   }
   std::size_t log_bytes_since_checkpoint() const override { return 0; }
   void write_checkpoint(Checkpoint /*checkpoint*/) override {}
   bool checkpoint_in_progress() const override { return false; }
   void set_timer(TimerToken token, Instant deadline) override {
-    timers.insert(token);
+    timers[token] = deadline;
     pauses.push_back(deadline - now());
   }
   void cancel_timer(TimerToken token) override { timers.erase(token); }

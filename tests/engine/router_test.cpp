@@ -1,6 +1,8 @@
 // Where a request goes, for how long and how often it is tried, and what its client is told: at the bounds.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <map>
+#include <vector>
 
 #include "engine/peers.h"
 #include "tests/engine/homes.h"
@@ -106,6 +108,28 @@ TEST_CASE(
     CHECK(world.outcome(id) == Outcome::undecided);
     CHECK(world.engine(world.coordinator(1)).status().waiting_requests == 1);
   }
+}
+
+TEST_CASE("home: a request whose patience is over is not said again, also while another one's is not") {
+  WorldOptions long_wait = options();
+  long_wait.unreachable_wait = 60s;
+  World world(long_wait);
+  std::map<RequestId, std::vector<Duration>> said;
+  const Instant begun = world.now();
+  world.filter = [&](NodeId, NodeId, const PeerPayload& payload) {
+    if (const auto* forward = std::get_if<Forward>(&payload)) {
+      said[forward->request.id].push_back((world.now() - begun) / 1s * 1s);
+    }
+    return true;
+  };
+  const RequestId first = world.transfer(1, 0, 3, 1);
+  world.run_for(1ms);
+  world.crash(world.coordinator(0));
+  world.run_for(40s);
+  const RequestId second = world.transfer(1, 6, 9, 1);
+  world.run_for(60s);
+  CHECK(said[first] == std::vector<Duration>{0s, 1s, 3s, 7s, 15s, 31s, 47s});
+  CHECK(said[second] == std::vector<Duration>{40s, 41s, 43s, 47s, 55s, 71s, 87s});
 }
 
 TEST_CASE("home: a request whose home has no site up waits for its patience, and is refused then, not before") {

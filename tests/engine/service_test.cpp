@@ -169,7 +169,8 @@ TEST_CASE("a timer that was cancelled does nothing when it fires late; each is t
   const TimerToken cancelled = node.context.set_timer(ServiceTimer{&node.spy, 3}, 1s);
   const TimerToken kept = node.context.set_timer(ServiceTimer{&node.spy, 4}, 1s);
   node.context.cancel_timer(cancelled);
-  CHECK(node.outside.timers == std::set{kept});
+  CHECK(node.outside.timers.size() == 1);
+  CHECK(node.outside.timers.contains(kept));
   CHECK(!node.context.take_timer(cancelled));
   const auto use = node.context.take_timer(kept);
   REQUIRE(use);
