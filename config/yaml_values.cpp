@@ -28,13 +28,13 @@ std::optional<std::pair<double, std::string_view>> number_and_unit(std::string_v
   return std::pair{*value, text.substr(length)};
 }
 
-std::string trimmed(double value) {
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
+}  // namespace
+
+std::string format_real(double value) {
+  std::array<char, 400> buffer{};
+  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value, std::chars_format::fixed);
   return {buffer.data(), result.ptr};
 }
-
-}  // namespace
 
 std::optional<std::int64_t> parse_integer(std::string_view text) { return number<std::int64_t>(text); }
 
@@ -149,7 +149,8 @@ Reader<double> real(double min, double max) {
   return [min, max](const Node& node) -> Result<double> {
     const auto value = node.is_scalar() && !node.quoted() ? parse_real(node.text()) : std::nullopt;
     if (value && *value >= min && *value <= max) return *value;
-    return node.error("expected a number from " + trimmed(min) + " to " + trimmed(max) + ", found " + node.describe());
+    return node.error("expected a number from " + format_real(min) + " to " + format_real(max) + ", found " +
+                      node.describe());
   };
 }
 
@@ -182,7 +183,7 @@ Reader<double> per_second(double max) {
   return [max](const Node& node) -> Result<double> {
     const auto value = node.is_scalar() ? parse_per_second(node.text()) : std::nullopt;
     if (value && *value > 0 && *value <= max) return *value;
-    return node.error("expected a rate such as 50/s, above 0 and at most " + trimmed(max) + "/s, found " +
+    return node.error("expected a rate such as 50/s, above 0 and at most " + format_real(max) + "/s, found " +
                       node.describe());
   };
 }

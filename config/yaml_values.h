@@ -57,6 +57,8 @@ template <class T>
 [[nodiscard]] std::optional<std::int64_t> parse_integer(std::string_view text);
 /// The shortest exact form that parse_duration reads: `10s`, `1500us`.
 [[nodiscard]] std::string format_duration(Duration duration);
+/// The shortest decimal form of exactly that number, as people write it: `100000`, never `1e+05`. Finite.
+[[nodiscard]] std::string format_real(double value);
 /// `10mbit`, `unlimited` for 0.
 [[nodiscard]] std::string format_bit_rate(std::uint64_t bits_per_second);
 

@@ -295,6 +295,7 @@ Result<void> read_top(const Node& root, Experiment& out, Settings& settings, std
   }
   read_deployed(map, out);
   map.optional("trace", out.trace, trace_settings());
+  map.optional("thresholds", out.thresholds, thresholds(out.protocols));
   if (map.clean() && out.emulation == EmulationKind::deployed && out.deployed.empty()) {
     map.add(root.key_error("deployed",
                            "expected the addresses of the daemons with emulation: deployed: "

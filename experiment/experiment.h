@@ -17,6 +17,7 @@
 #include "engine/engine.h"
 #include "experiment/fault_file.h"
 #include "experiment/protocol_choice.h"
+#include "experiment/thresholds.h"
 #include "protocols/directory.h"
 #include "protocols/registry.h"
 #include "runtime/node_config.h"
@@ -73,6 +74,7 @@ struct Experiment {
   std::map<std::string, NodeAddresses> deployed;                        ///< By node name.
   Duration lease{30s};  ///< Deployed: how long a daemon waits for a runner that has gone (NodeConfig::lease).
   TraceSettings trace;
+  std::vector<Threshold> thresholds;
   std::filesystem::path file;
 };
 

@@ -1,19 +1,10 @@
 // The experiment written back: what `results/<run>/experiment.yaml` holds.
-#include <array>
-#include <charconv>
-
 #include "config/shipped.h"
 #include "experiment/experiment.h"
 #include "experiment/sweep.h"
 
 namespace geocommit {
 namespace {
-
-std::string real(double value) {
-  std::array<char, 32> buffer{};
-  const auto result = std::to_chars(buffer.data(), buffer.data() + buffer.size(), value);
-  return {buffer.data(), result.ptr};
-}
 
 std::string_view spell(Placement placement) {
   switch (placement) {
@@ -54,8 +45,8 @@ std::string workload_yaml(const Settings& s) {
     out += "]\n";
   }
   out += "  keys: " + spell_keys(load) + "\n";
-  out += "  local: " + real(load.local) + "\n";
-  out += "  reads: " + real(load.reads) + "\n";
+  out += "  local: " + yaml::format_real(load.local) + "\n";
+  out += "  reads: " + yaml::format_real(load.reads) + "\n";
   out += "  amount_max: " + std::to_string(load.amount_max) + "\n";
   out += "  outstanding: " + std::to_string(load.outstanding_max) + "\n";
   return out;
@@ -124,14 +115,15 @@ std::string spell_keys(const WorkloadSpec& workload) {
     case KeyDistribution::uniform:
       return "uniform";
     case KeyDistribution::zipfian:
-      return "zipfian(" + real(workload.zipf_theta) + ")";
+      return "zipfian(" + yaml::format_real(workload.zipf_theta) + ")";
     case KeyDistribution::hotspot:
-      return "hotspot(keys=" + real(workload.hot_keys) + ", share=" + real(workload.hot_share) + ")";
+      return "hotspot(keys=" + yaml::format_real(workload.hot_keys) +
+             ", share=" + yaml::format_real(workload.hot_share) + ")";
   }
   GC_CHECK(false);
 }
 
-std::string spell_rate(double per_second) { return real(per_second) + "/s"; }
+std::string spell_rate(double per_second) { return yaml::format_real(per_second) + "/s"; }
 
 std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const std::vector<ResolvedTimeouts>& timeouts) {
   // The base values: those of the first point; the swept keys override them in every cell.
@@ -167,9 +159,10 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += sweep_yaml(experiment);
   out += "seed: " + std::to_string(experiment.seed) + "\n";
   const TraceSettings& trace = experiment.trace;
-  out += trace.on
-             ? "trace: {sample: " + real(trace.sample) + ", megabytes: " + std::to_string(trace.limit >> 20U) + "}\n"
-             : "trace: off\n";
+  out += trace.on ? "trace: {sample: " + yaml::format_real(trace.sample) +
+                        ", megabytes: " + std::to_string(trace.limit >> 20U) + "}\n"
+                  : "trace: off\n";
+  out += "thresholds: " + to_yaml(experiment.thresholds) + "\n";
   if (!s.faults.empty() && experiment.scenarios.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
   if (!experiment.deployed.empty()) {
     out += "deployed:\n  lease: " + yaml::format_duration(experiment.lease) + "\n  nodes:\n";

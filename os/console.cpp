@@ -141,4 +141,8 @@ std::string figure(double value) {
   return buffer.data();
 }
 
+std::string counted(double value) {
+  return std::fabs(value - std::round(value)) < 1e-9 ? std::to_string(std::llround(value)) : figure(value);
+}
+
 }  // namespace geocommit

@@ -57,5 +57,7 @@ class Console {
 [[nodiscard]] std::string right(std::string_view text, std::size_t width);
 /// Three significant figures, as people read them: "0.34", "12.3", "152", "1520"; "-" for not a number.
 [[nodiscard]] std::string figure(double value);
+/// 12 as "12", 11.97 as "12.0": an exact count looks exact.
+[[nodiscard]] std::string counted(double value);
 
 }  // namespace geocommit

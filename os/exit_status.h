@@ -3,6 +3,6 @@
 
 namespace geocommit {
 
-inline constexpr int kPass = 0, kFailed = 1, kViolation = 2, kUnknown = 3, kInterrupted = 130;
+inline constexpr int kPass = 0, kFailed = 1, kViolation = 2, kUnknown = 3, kThreshold = 4, kInterrupted = 130;
 
 }  // namespace geocommit

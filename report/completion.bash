@@ -4,14 +4,14 @@
 
 _geocommit_options() {
   case "$1" in
-    run) echo "--dry-run --output --set --emulation --seed --protocols --allow-expected --base-port --prometheus --prometheus-port --quiet --verbose" ;;
-    sim) echo "--output --logs --set --seed --protocols --allow-expected --quiet" ;;
+    run) echo "--dry-run --output --set --emulation --seed --protocols --repetitions --allow-expected --junit --base-port --prometheus --prometheus-port --quiet --verbose" ;;
+    sim) echo "--output --logs --set --seed --protocols --repetitions --allow-expected --junit --quiet" ;;
     predict) echo "--topology --set --seed --protocols" ;;
     probe) echo "--emulation --backend --duration --load --json --check" ;;
     replay) echo "--port --exit-after" ;;
     report) echo "--open" ;;
     results) echo "--folder" ;;
-    compare) echo "--csv --html --seed" ;;
+    compare) echo "--csv --html --seed --fail-on" ;;
     trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --all --width" ;;
     fuzz) echo "--seeds --protocol --option --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
     check) echo "--allow-expected" ;;
@@ -43,8 +43,9 @@ _geocommit() {
     --topology) COMPREPLY=($(compgen -W "$(_geocommit_names topologies)" -- "$current") $(compgen -f -- "$current")); return ;;
     --protocols) COMPREPLY=($(compgen -W "$protocols" -- "$current")); return ;;
     --format) COMPREPLY=($(compgen -W "markdown latex csv json edn" -- "$current")); return ;;
+    --fail-on) COMPREPLY=($(compgen -W "regression" -- "$current")); return ;;
     --emulation) COMPREPLY=($(compgen -W "auto netem tun loopback deployed sim" -- "$current")); return ;;
-    --output|--html|--perfetto|--save|--replay) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    --output|--html|--junit|--perfetto|--save|--replay) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   case "$current" in
     -*) COMPREPLY=($(compgen -W "$(_geocommit_options "$command") --help" -- "$current")); return ;;

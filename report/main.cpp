@@ -75,6 +75,7 @@ struct CompareOptions {
   bool csv{};
   std::string html;
   std::uint64_t seed{1};
+  bool fail_on_regression{};
 };
 
 int compare_runs(const CompareOptions& options) {
@@ -87,6 +88,9 @@ int compare_runs(const CompareOptions& options) {
     if (taken) source->label = argument;
     sources.push_back(std::move(source).value());
   }
+  if (options.fail_on_regression && sources.size() < 2) {
+    return fail("--fail-on regression: expected two results or more, the first as the base");
+  }
   const auto result = compare::compare(sources, options.seed);
   if (!result) return fail(result.error().message);
   if (!options.html.empty()) {
@@ -94,7 +98,10 @@ int compare_runs(const CompareOptions& options) {
       return fail(written.error().message);
   }
   std::fputs((options.csv ? compare::to_csv(*result) : compare::print(*result, coloured())).c_str(), stdout);
-  return 0;
+  if (!options.fail_on_regression) return kPass;
+  const auto worse = compare::regressions(*result);
+  for (const std::string& one : worse) std::fprintf(stderr, "regression: %s\n", one.c_str());
+  return worse.empty() ? kPass : kThreshold;
 }
 
 void add_compare_options(CLI::App& app, CompareOptions& options) {
@@ -105,11 +112,16 @@ void add_compare_options(CLI::App& app, CompareOptions& options) {
   app.add_flag("--csv", options.csv, "Print CSV");
   app.add_option("--html", options.html, "Also write one page to this file");
   app.add_option("--seed", options.seed, "Of the bootstrap")->default_str("1");
+  app.add_option_function<std::string>(
+         "--fail-on", [&options](const std::string&) { options.fail_on_regression = true; },
+         "regression: exit 4 if a figure is worse than the first's beyond noise, or a verdict is")
+      ->check(CLI::IsMember({"regression"}));
   app.footer(
       "Examples:\n"
       "  ./geocommit compare results/before results/after         each protocol, run against run\n"
       "  ./geocommit compare results/quickstart                   the protocols of one run\n"
       "  ./geocommit compare results/quickstart:2pc results/quickstart:3pc --html difference.html\n"
+      "  ./geocommit compare results/before results/after --fail-on regression\n"
       "\nIntervals need repetitions: set repetitions: 5 in the experiment.\n");
 }
 

@@ -1,10 +1,11 @@
 #include "report/report.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "os/console.h"
+#include "os/exit_status.h"
 #include "report/fault_table.h"
+#include "report/thresholds.h"
 
 namespace geocommit {
 namespace {
@@ -83,11 +84,6 @@ std::string main_cause(const Column& column) {
   const auto most =
       std::max_element(causes.begin(), causes.end(), [](const auto& a, const auto& b) { return a.second < b.second; });
   return most == causes.end() || most->second == 0 ? "-" : most->first;
-}
-
-/// 12 as "12", 11.97 as "12.0": an exact count looks exact.
-std::string counted(double value) {
-  return std::fabs(value - std::round(value)) < 1e-9 ? std::to_string(std::llround(value)) : figure(value);
 }
 
 /// Costs are per commit: repetitions weigh by their commits. After a death they are not exact.
@@ -180,7 +176,8 @@ class Table {
     for (const Column& column : columns_) line += left(cell_text(column), kColumnWidth);
     add(line);
   }
-  void verdict_row(const std::string& label, Verdicts (*judge)(const Column&)) {
+  template <class Judge>
+  void verdict_row(const std::string& label, Judge judge) {
     std::string line = left(label, kLabelWidth);
     for (const Column& column : columns_) {
       const Verdicts v = judge(column);
@@ -207,7 +204,21 @@ class Table {
   std::string out_;
 };
 
-std::string block(std::vector<Column> columns, bool colour) {
+/// Of all its cells: "3 of 4 kept".
+Verdicts thresholds_of(const Column& column, const std::vector<Threshold>& thresholds) {
+  std::size_t kept = 0, all = 0;
+  for (const CellResult* cell : column.cells) {
+    for (const ThresholdResult& one : judge_thresholds(thresholds, *cell)) {
+      ++all;
+      kept += one.kept ? 1 : 0;
+    }
+  }
+  if (all == 0) return {"-", Colour::none};
+  if (kept == all) return {std::to_string(all) + " kept", Colour::green};
+  return {std::to_string(all - kept) + " of " + std::to_string(all) + " BROKEN", Colour::red};
+}
+
+std::string block(std::vector<Column> columns, const std::vector<Threshold>& thresholds, bool colour) {
   Table table(std::move(columns), colour);
   const auto any = [&](const std::string& name) {
     return std::any_of(table.columns().begin(), table.columns().end(),
@@ -270,6 +281,9 @@ std::string block(std::vector<Column> columns, bool colour) {
   }
   table.verdict_row("latencies valid", validity_of);
   table.verdict_row("verdict", verdict_of);
+  if (!thresholds.empty()) {
+    table.verdict_row("thresholds", [&](const Column& c) { return thresholds_of(c, thresholds); });
+  }
   return table.text();
 }
 
@@ -284,7 +298,7 @@ std::string how_to_read() {
          "nothing acknowledged lost, money conserved.\n";
 }
 
-std::string problems(const std::vector<CellResult>& cells, bool colour) {
+std::string problems(const std::vector<CellResult>& cells, const std::vector<Threshold>& thresholds, bool colour) {
   std::string out;
   for (const CellResult& cell : cells) {
     const Verdict& v = cell.summary.verdict;
@@ -311,6 +325,10 @@ std::string problems(const std::vector<CellResult>& cells, bool colour) {
       out += cell.cell.id + ": no prediction: " + cell.summary.prediction.why_not + "\n";
     }
     for (const std::string& reason : cell.invalid_reasons) out += cell.cell.id + ": not valid: " + reason + "\n";
+    for (const ThresholdResult& one : judge_thresholds(thresholds, cell)) {
+      if (one.kept) continue;
+      out += paint(cell.cell.id + ": threshold " + to_text(one.threshold) + ": " + one.why, Colour::red, colour) + "\n";
+    }
   }
   return out;
 }
@@ -335,7 +353,7 @@ std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, b
   std::string out = fault_table(plan, cells, colour);
   // With many points the one table is what people can take in; summary.csv and report.html have the others.
   if (!out.empty() && plan.experiment.points.size() > 2) {
-    const std::string wrong = problems(cells, colour);
+    const std::string wrong = problems(cells, plan.experiment.thresholds, colour);
     return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
   }
   for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
@@ -353,25 +371,25 @@ std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, b
       const std::size_t to = std::min(from + kColumns, columns.size());
       out += block({columns.begin() + static_cast<std::ptrdiff_t>(from),
                     columns.begin() + static_cast<std::ptrdiff_t>(to)},
-                   colour) +
+                   plan.experiment.thresholds, colour) +
              "\n";
     }
   }
-  const std::string wrong = problems(cells, colour);
+  const std::string wrong = problems(cells, plan.experiment.thresholds, colour);
   return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
 }
 
-int exit_status(const std::vector<CellResult>& cells, bool allow_expected) {
-  int status = 0;
+int exit_status(const std::vector<CellResult>& cells, const std::vector<Threshold>& thresholds, bool allow_expected) {
+  int status = all_kept(thresholds, cells) ? kPass : kThreshold;
   for (const CellResult& cell : cells) {
     switch (cell.summary.verdict.judgement) {
       case Judgement::pass:
         break;
       case Judgement::violation:
-        if (!(cell.summary.verdict.expected && allow_expected)) return 2;
+        if (!(cell.summary.verdict.expected && allow_expected)) return kViolation;
         break;
       case Judgement::unknown:
-        status = 3;
+        status = kUnknown;
         break;
     }
   }

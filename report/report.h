@@ -15,7 +15,9 @@ namespace geocommit {
 /// how to read it.
 [[nodiscard]] std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, bool colour);
 
-/// The verdict's share of the exit status: 2 for a violation (unless expected, and allowed), 3 for unknown, else 0.
-[[nodiscard]] int exit_status(const std::vector<CellResult>& cells, bool allow_expected);
+/// os/exit_status.h: a violation (unless expected, and allowed), else an unknown verdict, else a threshold that some
+/// cell does not keep, else a pass.
+[[nodiscard]] int exit_status(const std::vector<CellResult>& cells, const std::vector<Threshold>& thresholds,
+                              bool allow_expected);
 
 }  // namespace geocommit

@@ -8,6 +8,7 @@
 #include "measure/percentiles.h"
 #include "os/files.h"
 #include "report/results_faults.h"
+#include "report/thresholds.h"
 
 namespace geocommit {
 namespace {
@@ -185,6 +186,18 @@ Json verdict_json(const Verdict& v) {
           {"examples", examples}};
 }
 
+Json json_of(const std::vector<ThresholdResult>& results) {
+  Json out = Json::array();
+  for (const ThresholdResult& one : results) {
+    out.push_back({{"threshold", to_text(one.threshold)},
+                   {"of", one.threshold.label},
+                   {"value", json_of(one.value)},
+                   {"kept", one.kept},
+                   {"why", one.kept ? Json(nullptr) : Json(one.why)}});
+  }
+  return out;
+}
+
 Json json_of(const CellResult& r, const Plan& plan) {
   const CellSummary& s = r.summary;
   Json sweep = Json::object();
@@ -210,6 +223,8 @@ Json json_of(const CellResult& r, const Plan& plan) {
   out["failure"] = r.failure.empty() ? Json(nullptr) : Json(r.failure);
   out["violations"] = violations;
   out["verdict_detail"] = verdict_json(s.verdict);
+  const auto thresholds = judge_thresholds(plan.experiment.thresholds, r);
+  if (!thresholds.empty()) out["thresholds"] = json_of(thresholds);
   out["transactions"] = json_of(s.transactions);
   out["goodput_per_s"] = rounded(s.load.committed_per_s);
   out["load"] = {{"offered_per_s", rounded(s.load.offered_per_s)},

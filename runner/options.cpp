@@ -25,7 +25,7 @@ constexpr const char* kExamples =
     "\n"
     "An experiment is a file, or the name of one in experiments/. Each command has a --help of its own.\n"
     "\n"
-    "Exit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n";
+    "Exit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 4 a threshold is not kept, 130 interrupted.\n";
 constexpr const char* kPredictExamples =
     "Examples:\n"
     "  ./geocommit predict experiments/quickstart.yaml\n"
@@ -40,6 +40,8 @@ constexpr const char* kRunExamples =
     "  ./geocommit run experiments/quickstart.yaml --protocols 2pc,3pc --set duration=30s --seed 7\n"
     "  ./geocommit run experiments/quickstart.yaml --set 'sweep={workload.rate: [50/s, 100/s, 200/s]}'\n"
     "  ./geocommit run experiments/quickstart.yaml --emulation loopback --output /tmp/try\n"
+    "  ./geocommit run experiments/quickstart.yaml --set 'thresholds={2pc: {client_p99_ms: \"< 400\"}}' --junit "
+    "run.xml\n"
     "\n"
     "Ctrl-C stops the load, keeps what was measured and cleans up; a second Ctrl-C stops at once.\n"
     "docs/results.md describes every file and field of the results folder.\n";
@@ -53,7 +55,7 @@ std::string check_setting(const std::string& text) {
 
 struct Raw {
   std::vector<std::string> settings;
-  std::string emulation, protocols, seed, backend, duration, exit_after;
+  std::string emulation, protocols, seed, repetitions, backend, duration, exit_after;
 };
 
 /// What replaces values of the file.
@@ -78,9 +80,11 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_flag("--dry-run", run.dry_run, "Print the plan and its predictions; start nothing");
   app.add_option("--output", run.output, "Results folder (default: results/<name>-<time>)");
   add_file_options(app, raw);
+  app.add_option("--repetitions", raw.repetitions, "As repetitions: in the file: 3 or more give intervals");
   app.add_option("--emulation", raw.emulation, "As emulation: in the file: auto, netem, tun, loopback, deployed, sim");
   app.add_flag("--allow-expected", run.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");
+  app.add_option("--junit", run.junit, "Also write verdicts and thresholds to this file, as JUnit XML");
   app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
       ->check(CLI::Range(1024, 60000));
   auto* prometheus = app.add_flag("--prometheus", run.prometheus,
@@ -154,6 +158,7 @@ std::string interpret(const Raw& raw, CommandLine& out) {
   }
   if (!raw.emulation.empty()) out.run.overrides.push_back({"emulation", raw.emulation});
   if (!raw.seed.empty()) out.run.overrides.push_back({"seed", raw.seed});
+  if (!raw.repetitions.empty()) out.run.overrides.push_back({"repetitions", raw.repetitions});
   if (!raw.protocols.empty()) out.run.overrides.push_back({"protocols", "[" + raw.protocols + "]"});
   if (!raw.backend.empty() && raw.backend != "auto") {
     const std::map<std::string, Backend> names{

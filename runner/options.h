@@ -21,6 +21,7 @@ struct RunOptions {
   bool dry_run{};
   std::string topology;          ///< predict: in place of a file.
   std::filesystem::path output;  ///< Empty: results/<name>-<time>.
+  std::filesystem::path junit;   ///< Empty: none is written.
   std::vector<Override> overrides;
   bool allow_expected{}, quiet{}, verbose{};
   std::optional<std::uint16_t> base_port;

@@ -15,6 +15,7 @@
 #include "experiment/theory.h"
 #include "os/console.h"
 #include "report/judge.h"
+#include "report/junit.h"
 #include "report/publish.h"
 #include "report/report.h"
 #include "report/results.h"
@@ -175,6 +176,7 @@ class Run {
   Result<int> execute(const NetworkChoice& choice, HttpProxy* proxy, RunState& state, const std::string& command_line) {
     facts_ = {make_run_id(), wall_clock(false), &plan_, nullptr, {}, command_line};
     results_.emplace(plan_, paths_, std::string(name_of(choice.kind)), facts_.run_id);
+    if (auto done = write_junit(); !done) return done.error();  // Nobody waits for a run whose end cannot be told.
     auto timeseries = LineFile::open(paths_.results / "timeseries.csv");
     if (!timeseries) return timeseries.error();
     if (auto done = timeseries->line(timeseries_header()); !done) return done.error();
@@ -258,13 +260,20 @@ class Run {
         }
       }
       results_->add(std::move(result));
-      if (auto written = results_->write(); !written) return written.error();
+      for (const auto& written : {results_->write(), write_junit()}) {
+        if (!written) return written.error();
+      }
       // Other ports may have been taken meanwhile.
       if (auto written = write_scrape_config(); !written) {
         return written.error();
       }
     }
     return {};
+  }
+
+  Result<void> write_junit() const {
+    if (options_.junit.empty()) return {};
+    return write_file(options_.junit, to_junit(plan_, results_->cells(), options_.allow_expected));
   }
 
   Result<int> finish() {
@@ -279,7 +288,7 @@ class Run {
     console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near) +
                     " (report.html: to look at)");
     if (interrupted()) return kInterrupted;
-    return failed_ ? kFailed : exit_status(results_->cells(), options_.allow_expected);
+    return failed_ ? kFailed : exit_status(results_->cells(), plan_.experiment.thresholds, options_.allow_expected);
   }
 
   const RunOptions& options_;
@@ -341,6 +350,7 @@ int become_simulator(const RunOptions& options, Console& console) {
   for (const Override& o : options.overrides) words.insert(words.end(), {"--set", o.key + "=" + o.value});
   if (options.allow_expected) words.emplace_back("--allow-expected");
   if (options.quiet) words.emplace_back("--quiet");
+  if (!options.junit.empty()) words.insert(words.end(), {"--junit", options.junit.string()});
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);

@@ -13,7 +13,7 @@ import sys
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 WRITTEN = "<!-- Written by schema/reference.py from schema/%s: change that, and run it. -->\n"
-LINKED = ("name", "duration", "fraction", "bit_rate", "timeout", "node", "place", "places")  # Kinds of values, with a line of their own.
+LINKED = ("name", "duration", "fraction", "bit_rate", "timeout", "node", "place", "places", "bound")  # Kinds of values, with a line of their own.
 
 EXPERIMENT = """# Experiment files: every key
 
@@ -109,6 +109,7 @@ def pages():
     text = EXPERIMENT + "\n## Top level\n" + sections(experiment, "")
     text += "\n## An entry of `faults`\n\nWhen (`at`, or `on` a protocol point), how long (`for`), and exactly one thing that breaks.\n"
     text += sections(parts["fault"], "faults[]", 3)
+    text += "\n## An entry of `thresholds`\n\nFigures of one protocol, or of all.\n" + table(parts["thresholds"])
     text += "\n## `trace`\n\nOff, or a map.\n" + table(parts["trace"])
     text += "\n## An entry of `deployed.nodes`\n" + table(parts["addresses"]) + kinds(experiment)
     yield ROOT / "docs/experiment-keys.md", WRITTEN % "experiment.schema.json" + text

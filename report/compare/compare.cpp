@@ -18,6 +18,7 @@ struct Metric {
   const char* unit;
   std::array<const char*, 3> path;  ///< In a cell; "" ends it.
   bool latency;                     ///< Left out where nothing was recorded.
+  bool more_is_better{};
   bool count{};  ///< Of each commit: a whole number where every commit had the same, and no chance in it.
 };
 constexpr std::array kMetrics{
@@ -31,10 +32,10 @@ constexpr std::array kMetrics{
     Metric{"in doubt, aborted too p99", "ms", {"in_doubt_all_ms", "p99", ""}, true},
     Metric{"blocked participants", "", {"blocking_ms", "count", ""}, false},
     Metric{"longest blocked", "ms", {"blocking_ms", "max", ""}, true},
-    Metric{"commits per second", "/s", {"goodput_per_s", "", ""}, false},
-    Metric{"availability", "", {"availability", "", ""}, false},
-    Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false, true},
-    Metric{"forced writes per commit", "", {"costs_per_commit", "forced_writes", ""}, false, true}};
+    Metric{"commits per second", "/s", {"goodput_per_s", "", ""}, false, true},
+    Metric{"availability", "", {"availability", "", ""}, false, true},
+    Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false, false, true},
+    Metric{"forced writes per commit", "", {"costs_per_commit", "forced_writes", ""}, false, false, true}};
 
 std::optional<double> figure_of(const Json& cell, const Metric& metric) {
   const Json* now = &cell;
@@ -207,6 +208,7 @@ Subject make_subject(const std::string& name, const std::vector<Side>& sides, st
   for (const Metric& metric : kMetrics) {
     Row row = make_row(
         metric.name, metric.unit, sides, seed, [&](const Json& cell) { return figure_of(cell, metric); }, metric.count);
+    row.more_is_better = metric.more_is_better;
     if (std::any_of(row.values.begin(), row.values.end(), [](const auto& v) { return v.has_value(); })) {
       subject.rows.push_back(std::move(row));
     }

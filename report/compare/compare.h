@@ -55,6 +55,7 @@ struct Row {
   std::string metric;                        ///< "commit latency p50"
   std::string unit;                          ///< "ms", "/s", "", "%"
   std::vector<std::optional<Value>> values;  ///< By side; none where a side has no such figure.
+  bool more_is_better{};
 };
 
 /// The rows of one thing that the sides have in common: a protocol at a sweep point, or whatever was selected.
@@ -78,6 +79,9 @@ struct Comparison {
 /// One run's figures, a subject per sweep point, whatever the number of its protocols; nothing is judged against noise
 /// that cannot be known.
 [[nodiscard]] Result<Comparison> tabulate(const Source& source, std::uint64_t seed);
+
+/// A line on each thing that is worse on another side than on the first, beyond noise; and on each worse verdict.
+[[nodiscard]] std::vector<std::string> regressions(const Comparison& comparison);
 
 /// For the terminal, within 100 columns where names allow.
 [[nodiscard]] std::string print(const Comparison& comparison, bool colour);

@@ -13,6 +13,7 @@
 #include "os/exit_status.h"
 #include "os/files.h"
 #include "report/evidence.h"
+#include "report/junit.h"
 #include "report/manifest.h"
 #include "report/publish.h"
 #include "report/report.h"
@@ -32,8 +33,8 @@ int failed(const std::string& why) {
 struct Options {
   std::filesystem::path file, output;
   std::vector<std::string> settings;
-  std::string seed, protocols;
-  bool allow_expected{}, quiet{}, logs{};
+  std::string seed, protocols, repetitions;
+  SimulationOptions simulation;
 };
 
 Result<std::vector<Override>> overrides_of(const Options& options) {
@@ -47,6 +48,9 @@ Result<std::vector<Override>> overrides_of(const Options& options) {
   }
   if (!options.seed.empty()) {
     overrides.push_back({"seed", options.seed});
+  }
+  if (!options.repetitions.empty()) {
+    overrides.push_back({"repetitions", options.repetitions});
   }
   if (!options.protocols.empty()) {
     overrides.push_back({"protocols", "[" + options.protocols + "]"});
@@ -140,13 +144,22 @@ CellEvidence evidence_of(const SimulatedCell& done) {
 
 }  // namespace
 
-int run_simulation(const Plan& plan, const std::filesystem::path& output, bool allow_expected, bool quiet, bool logs) {
+int run_simulation(const Plan& plan, const std::filesystem::path& output, const SimulationOptions& options) {
   RunPaths paths;
   paths.results = output;
   // Named by what determines it: the same run has the same id, and the same bytes.
   Results results(plan, paths, "sim", "sim-" + std::to_string(plan.experiment.seed));
   if (auto written = write_file(output / kExperimentFile, to_yaml(plan.experiment, EmulationKind::sim, plan.timeouts));
       !written) {
+    return failed(written.error().message);
+  }
+  const auto write_junit = [&]() -> Result<void> {
+    if (options.junit.empty()) {
+      return {};
+    }
+    return write_file(options.junit, to_junit(plan, results.cells(), options.allow_expected));
+  };
+  if (auto written = write_junit(); !written) {  // Nobody waits for a run whose end cannot be told.
     return failed(written.error().message);
   }
   std::string timeseries = timeseries_columns() + "\n";
@@ -159,18 +172,18 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
       break;
     }
     SimulatedCell done =
-        simulate_cell(plan, cell, &series, logs ? paths.in({"nodes", cell.id}) : std::filesystem::path());
+        simulate_cell(plan, cell, &series, options.logs ? paths.in({"nodes", cell.id}) : std::filesystem::path());
     for (const std::string& row : done.timeseries) {
       timeseries += row + "\n";
     }
     traces += cell.id + " events=" + std::to_string(done.events) + " trace=" + hex(done.trace_hash) + "\n";
-    if (!quiet) {
+    if (!options.quiet) {
       std::cout << one_line(done.result, false) << "\n" << std::flush;
     }
     if (auto written = write_event_logs(plan, paths, done); !written) {
       return failed(written.error().message);
     }
-    if (logs) {
+    if (options.logs) {
       auto sealed = seal_evidence({output, results.run_id()}, plan, cell, evidence_of(done));
       if (!sealed) {
         return failed(sealed.error().message);
@@ -179,8 +192,8 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
     }
     results.add(std::move(done.result));
     for (const auto& written :
-         {results.write(), write_file(output / "timeseries.csv", timeseries), write_file(output / "trace.txt", traces),
-          write_file(output / kMetricsLogFile, series.text())}) {
+         {results.write(), write_junit(), write_file(output / "timeseries.csv", timeseries),
+          write_file(output / "trace.txt", traces), write_file(output / kMetricsLogFile, series.text())}) {
       if (!written) {
         return failed(written.error().message);
       }
@@ -197,18 +210,12 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, bool a
     std::cout << "Interrupted after " << results.cells().size() << " of " << plan.cells.size() << " cells.\n";
     return kInterrupted;
   }
-  int status = 0;
   for (const CellResult& cell : results.cells()) {
-    const Verdict& verdict = cell.summary.verdict;
     if (!cell.failure.empty()) {
       return failed(cell.cell.id + ": " + cell.failure);
     }
-    if (verdict.judgement == Judgement::violation && !(verdict.expected && allow_expected)) {
-      return 2;
-    }
-    status = verdict.judgement == Judgement::unknown ? 3 : status;
   }
-  return status;
+  return exit_status(results.cells(), plan.experiment.thresholds, options.allow_expected);
 }
 
 int run_main(int argc, char** argv) {
@@ -224,17 +231,20 @@ int run_main(int argc, char** argv) {
       ->allow_extra_args(false);
   app.add_option("--seed", options.seed, "As seed: in the file");
   app.add_option("--protocols", options.protocols, "As protocols: in the file: 2pc,3pc");
-  app.add_flag("--allow-expected", options.allow_expected,
+  app.add_option("--repetitions", options.repetitions, "As repetitions: in the file");
+  app.add_flag("--allow-expected", options.simulation.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");
-  app.add_flag("--quiet", options.quiet, "Only errors and the table");
-  app.add_flag("--logs", options.logs, "Also the nodes' durable logs and the clients' outcomes, for ./geocommit check");
+  app.add_flag("--quiet", options.simulation.quiet, "Only errors and the table");
+  app.add_option("--junit", options.simulation.junit, "Also write verdicts and thresholds to this file, as JUnit XML");
+  app.add_flag("--logs", options.simulation.logs,
+               "Also the nodes' durable logs and the clients' outcomes, for ./geocommit check");
   app.footer(
       "Examples:\n"
       "  ./geocommit sim experiments/quickstart.yaml\n"
       "  ./geocommit sim experiments/aws-15.yaml --set workload.rate=1000/s --set duration=10min --output /tmp/load\n"
       "  ./geocommit sim experiments/quickstart.yaml --protocols 2pc --seed 7\n"
       "A seed gives the same bytes in summary.json, timeseries.csv and trace.txt, on any machine.\n"
-      "\nExit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 130 interrupted.\n"
+      "\nExit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 4 a threshold is not kept, 130 interrupted.\n"
       "\nIn virtual time too, each with its --help: ./geocommit fuzz, explore, check; geocommit-sim bench.");
   if (const auto refused = parse_arguments(app, argc, argv, setting_keys)) {
     return *refused;
@@ -251,7 +261,7 @@ int run_main(int argc, char** argv) {
   if (!output) {
     return failed(output.error().message);
   }
-  return run_simulation(*plan, *output, options.allow_expected, options.quiet, options.logs);
+  return run_simulation(*plan, *output, options.simulation);
 }
 
 }  // namespace geocommit::sim

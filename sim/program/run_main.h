@@ -9,10 +9,15 @@
 
 namespace geocommit::sim {
 
+struct SimulationOptions {
+  bool allow_expected{}, quiet{};
+  bool logs{};                  ///< Also nodes/, for check.
+  std::filesystem::path junit;  ///< Empty: none is written.
+};
+
 /// Runs every cell and writes experiment.yaml, summary.json, summary.csv, timeseries.csv, histograms/ and trace.txt
-/// (events and digest of each cell) into `output`, which exists; with `logs` also nodes/, for check. The exit status:
-/// 0, 2 (violation), 3 (unknown), 1.
-int run_simulation(const Plan& plan, const std::filesystem::path& output, bool allow_expected, bool quiet, bool logs);
+/// (events and digest of each cell) into `output`, which exists. The exit status, as os/exit_status.h has them.
+int run_simulation(const Plan& plan, const std::filesystem::path& output, const SimulationOptions& options);
 /// argv[0] is the program.
 int run_main(int argc, char** argv);
 

@@ -66,7 +66,7 @@ def words_of(line):
     """Placeholders become what there is here, optional parts what they allow."""
     line = re.sub(r"\[(--\S+)( \S+)?\]", r"\1\2", line)
     line = re.sub(r" \[(\w+)\\?\|\w+\]", r" \1", line).replace("[...]", "").replace("...", "").split(" > ")[0]
-    for old, new in (("RESULTS", "results/A"), ("FILE", "mine.yaml"), (",NAME", ",3pc"), ("results/my-run", "results/A"), ("results/RUN", "results/A"), (" A B", " results/A results/B")):
+    for old, new in (("RESULTS", "results/A"), ("FILE", "mine.yaml"), (",NAME", ",3pc"), ("results/my-run", "results/A"), ("results/RUN", "results/A"), ("results/before", "results/A"), ("results/after", "results/B"), (" A B", " results/A results/B")):
         line = line.replace(old, new)
     return shlex.split(line)[1:]
 

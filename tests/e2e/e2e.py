@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 import urllib.request
+import xml.etree.ElementTree
 from urllib.parse import quote
 
 from harness import (HOME, PATIENCE, QUICK, Daemons, Running, check, equal, folder, gone, need_tun, run, run_tests,
@@ -73,13 +74,14 @@ def loopback_easy_commit():
 
 
 def options_and_labels():
-    """One protocol twice: told apart in table, files, metrics and summary, and each does what its options say."""
+    """One protocol twice: told apart in table, files, metrics, summary and thresholds, and each does what its options say."""
     with folder() as place:
         text = QUICK.replace("[2pc]", "[2pc, {2pc: {read_only: false}}, {3pc: {label: three}}]").replace("participants: 3", "participants: 1").replace("local: 0", "local: 0, reads: 1")
+        text += "thresholds: {2pc: {messages_per_commit: == 2}, 2pc read_only=false: {messages_per_commit: < 3}, three: {violations: == 0, unknown: == 0}}\n"
         file = write(place / "quick.yaml", text)
         results = place / "results"
-        status, out, err = run("run", file, "--output", results, cwd=place)
-        check(status == 0, f"exit status {status}\n{out}\n{err}")
+        status, out, err = run("run", file, "--output", results, "--junit", place / "run.xml", cwd=place)
+        check(status == 4 and "2pc-read_only-false-r1: threshold messages_per_commit < 3: is 4\n" in out, f"exit status {status}\n{out}\n{err}")
         cells = summary(results)["cells"]
         equal([c["cell"] for c in cells], ["2pc-r1", "2pc-read_only-false-r1", "three-r1"], "cells")
         equal([c["protocol"] for c in cells], ["2pc", "2pc read_only=false", "three"], "labels")
@@ -88,6 +90,9 @@ def options_and_labels():
         equal([c["costs_per_commit"]["messages"] for c in cells], [2, 4, 2], "messages a commit")
         equal([c["costs_per_commit"]["forced_writes"] for c in cells], [0, 3, 0], "forced writes a commit")
         equal([c["verdict"] for c in cells], ["pass"] * 3, "verdicts")
+        equal([[t["kept"] for t in c["thresholds"]] for c in cells], [[True], [False], [True, True]], "thresholds")
+        tests = xml.etree.ElementTree.parse(place / "run.xml").getroot()[0]
+        equal((tests.get("tests"), tests.get("failures"), tests.get("errors"), tests.get("skipped")), ("7", "1", "0", "0"), "tests in the JUnit file")
         for cell in cells:
             check(all(cell["protocol"] in text for text in (out, (results / "summary.csv").read_text())), f"{cell['protocol']} is in the table")
             check((results / "nodes" / cell["cell"] / "agent@rack-1").is_dir(), f"{cell['cell']} has a folder")

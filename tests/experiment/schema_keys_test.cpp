@@ -103,6 +103,7 @@ TEST_CASE("schema: the experiment's keys are the reader's, in every map") {
       {"/properties/timeouts", kTop + "timeouts: {" + kUnknownEntry + "}\n"},
       {"/properties/deployed", kTop + "deployed: {nodes: {}, " + kUnknownEntry + "}\n"},
       {"/definitions/addresses", kTop + "deployed: {nodes: {agent@a: {" + kUnknownEntry + "}}}\n"},
+      {"/definitions/thresholds", kTop + "thresholds: {all: {" + kUnknownEntry + "}}\n"},
       {"/definitions/trace", kTop + "trace: {" + kUnknownEntry + "}\n"},
       {"/definitions/fault/properties/cut", fault("at: 1s, for: 1s, cut: {" + kUnknownEntry + "}")},
       {"/definitions/fault/properties/drop", fault("at: 1s, for: 1s, drop: {" + kUnknownEntry + "}")},

@@ -222,6 +222,46 @@ TEST_CASE("nothing is called a difference more often than one time in twenty whe
   CHECK(alarms <= kTrials * 8 / 100);
 }
 
+TEST_CASE("a regression is a figure that is worse beyond noise, by what worse means of it, or a worse verdict") {
+  const auto found = [](Source before, Source after) {
+    before.label = "before";
+    after.label = "after";
+    const auto compared = compare({before, after}, 1);
+    INFO((compared ? "" : compared.error().message));
+    REQUIRE(compared);
+    return joined(regressions(*compared));
+  };
+  const Source before = run("before", {100, 101, 99, 100, 101});
+  CHECK(found(before, before).empty());
+  CHECK(
+      found(before, run("after", {150, 151, 149, 150, 151})) ==
+      "2pc, after: commit latency p50, ms 150 instead of 100\n2pc, after: commit latency p99, ms 225 instead of 150\n");
+  CHECK(found(before, run("after", {50, 51, 49, 50, 51})).empty());      // Better.
+  CHECK(found(before, run("after", {100, 102, 98, 101, 100})).empty());  // Noise.
+  CHECK(found(run("before", {100}), run("after", {150})).empty());       // Nobody can tell.
+  const auto with_rate = [](Source source, double rate) {
+    double more = 0;
+    for (auto& cell : source.summary["cells"]) cell["goodput_per_s"] = rate + ++more / 100;
+    return source;
+  };
+  CHECK(
+      found(with_rate(before, 50), with_rate(run("after", {100, 101, 99, 100, 101}), 40)).find("commits per second") !=
+      std::string::npos);
+  CHECK(found(with_rate(before, 50), with_rate(run("after", {100, 101, 99, 100, 101}), 60)).empty());
+  const auto with_verdict = [&](const std::string& verdict, bool expected) {
+    Source out = before;
+    out.summary["cells"][2]["verdict"] = verdict;
+    out.summary["cells"][2]["expected"] = expected;
+    return out;
+  };
+  CHECK(found(before, with_verdict("unknown", false)) == "2pc, after: verdict unknown instead of pass\n");
+  CHECK(found(with_verdict("unknown", false), before).empty());
+  CHECK(found(with_verdict("unknown", false), with_verdict("violation", true)) ==
+        "2pc, after: verdict violation (expected) instead of unknown\n");
+  CHECK(found(with_verdict("violation", true), with_verdict("violation", false)) ==
+        "2pc, after: verdict violation instead of violation (expected)\n");
+}
+
 TEST_CASE("one run compares its protocols, several the same protocol; selectors choose; verdicts count") {
   Source one = run("A", {150, 151, 152});
   for (int r = 1; r <= 3; ++r) one.summary["cells"].push_back(cell("3pc", r, 300 + r, r == 2 ? "violation" : "pass"));

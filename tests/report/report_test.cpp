@@ -280,20 +280,20 @@ TEST_CASE("repetitions are merged, not averaged") {
 TEST_CASE("the exit status is the worst verdict's: a violation before unknown, and what is expected only by leave") {
   const Plan plan = make("");
   const std::vector<CellResult> pass{result(plan, 0), result(plan, 1)};
-  CHECK(exit_status(pass, false) == 0);
+  CHECK(exit_status(pass, {}, false) == 0);
   auto unknown = pass;
   unknown[0].summary.verdict.judgement = Judgement::unknown;
-  CHECK(exit_status(unknown, false) == 3);
+  CHECK(exit_status(unknown, {}, false) == 3);
   auto violation = unknown;
   violation[1].summary.verdict.judgement = Judgement::violation;
-  CHECK(exit_status(violation, false) == 2);
-  CHECK(exit_status(violation, true) == 2);
+  CHECK(exit_status(violation, {}, false) == 2);
+  CHECK(exit_status(violation, {}, true) == 2);
   auto expected = violation;
   expected[1].summary.verdict.expected = true;
-  CHECK(exit_status(expected, false) == 2);
-  CHECK(exit_status(expected, true) == 3);
+  CHECK(exit_status(expected, {}, false) == 2);
+  CHECK(exit_status(expected, {}, true) == 3);
   expected[0].summary.verdict.judgement = Judgement::pass;
-  CHECK(exit_status(expected, true) == 0);
+  CHECK(exit_status(expected, {}, true) == 0);
 }
 
 TEST_CASE("the list of protocols gives costs in N") {

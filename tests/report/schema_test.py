@@ -56,6 +56,9 @@ WRONG_EXPERIMENTS = {
     "disk both ways": BASE + "faults: [{at: 1s, for: 1s, disk: {node: agent@us-east-1, stall: true, fail: sync}}]\n",
     "faults and scenarios": BASE + "faults: []\nscenarios: {a: []}\n",
     "trace": BASE + "trace: {sample: 200%}\n",
+    "a threshold without a relation": BASE + "thresholds: {all: {blocked: '0'}}\n",
+    "a threshold with a unit": BASE + "thresholds: {all: {client_p99_ms: '< 4ms'}}\n",
+    "a threshold of no figure": BASE + "thresholds: {all: {speed: '< 4'}}\n",
     "deployed without nodes": BASE + "deployed: {}\n",
 }
 WRONG_TOPOLOGIES = {
@@ -70,6 +73,7 @@ WRONG_TOPOLOGIES = {
     "datacenters as text": "name: t\nregions: {a: {datacenters: az1}}\n",
 }
 RIGHT_EXPERIMENTS = {
+    "thresholds": BASE + "thresholds: {all: {blocked: == 0, lost: '<=2.5'}, 2pc: {commit_p99_ms: '> -1e3'}}\n",
     "every fault": BASE + """faults:
   - {at: 5s, for: 10s, partition: [[us-east-1], rest]}
   - {at: 5s, for: 10s, cut: {from: us-east-1, to: eu-west-1}}

@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import xml.etree.ElementTree
 
 SIM, FAILING = (str(pathlib.Path(p).resolve()) for p in sys.argv[1:3])
 SOURCE = pathlib.Path(sys.argv[3])
@@ -150,13 +151,13 @@ def runs(folder):
     check(quiet.returncode == 0 and set(quiet.stdout.splitlines()) < set(first.stdout.replace(str(folder / "a"), str(folder / "b")).splitlines()), f"--quiet: {quiet.stdout}")
     traces = (folder / "a/trace.txt").read_text()
     check(traces == (folder / "b/trace.txt").read_text() and re.fullmatch(r"(\S+ events=\d+ trace=[0-9a-f]{16}\n){2}", traces), f"trace.txt: {traces}")
-    other = sim(plain, "--output", folder / "c", "--seed", "7", "--protocols", "2pc", "--set", "workload.rate=5/s", "--set", "duration=2s")
+    other = sim(plain, "--output", folder / "c", "--seed", "7", "--protocols", "2pc", "--repetitions", "2", "--set", "workload.rate=5/s", "--set", "duration=2s")
     check(other.returncode == 0, f"{other.words}: {other.stdout}{other.stderr}")
     again = (folder / "c/experiment.yaml").read_text()
     check("seed: 7" in again and "rate: 5/s" in again and "3pc" not in again, f"what was set: {again}")
     cells = json.loads((folder / "c/summary.json").read_text())["cells"]
-    check([c["protocol"] for c in cells] == ["2pc"], "one protocol")
-    check(len((folder / "c/timeseries.csv").read_text().splitlines()) == 1 + 4 * 4, "three seconds and the drain, of three regions and all")
+    check([(c["protocol"], c["repetition"]) for c in cells] == [("2pc", 1), ("2pc", 2)], "one protocol, twice")
+    check(len((folder / "c/timeseries.csv").read_text().splitlines()) == 1 + 2 * 4 * 4, "three seconds and the drain, of three regions and all")
     here = [sim(plain, "--quiet", folder=folder) for _ in range(3)]
     names = sorted(p.name for p in (folder / "results").iterdir())
     check(all(run.returncode == 0 for run in here) and len(names) == 3, f"three runs without --output: {names}: {here[0].stderr}")
@@ -173,6 +174,28 @@ def statuses(folder):
     check(len(list(marks)) >= 1, "when faults began and ended is written down")
     nothing = sim(folder / "tiny.yaml", "--output", folder / "f", "--set", "workload.rate=0.001/s", "--protocols", "2pc")
     check(nothing.returncode == 3, f"nothing to judge: exit {nothing.returncode}: {nothing.stdout}{nothing.stderr}")
+
+
+def thresholds(folder):
+    """What is demanded of figures decides on the exit status, and is told to people and programs; a JUnit file is there from the start."""
+    file = folder / "t.xml"
+    kept = sim(folder / "tiny.yaml", "--output", folder / "i", "--junit", file, "--set", 'thresholds={all: {violations: "== 0", client_p99_ms: "< 100000"}}')
+    check(kept.returncode == 0 and "2 kept" in kept.stdout, f"thresholds that are kept: {kept.returncode} {kept.stdout}{kept.stderr}")
+    suite = xml_of(file)
+    check((suite.get("tests"), suite.get("failures"), suite.get("skipped")) == ("6", "0", "0"), f"two cells, three tests each: {suite.attrib}")
+    check([case.get("name") for case in suite][:3] == ["verdict", "client_p99_ms < 100000", "violations == 0"], "their names")
+    broken = sim(folder / "tiny.yaml", "--output", folder / "j", "--junit", file, "--set", 'thresholds={2pc: {client_p50_ms: "< 1"}, 3pc: {blocked: "== 0"}}')
+    check(broken.returncode == 4 and "1 of 1 BROKEN" in broken.stdout and "2pc-r1: threshold client_p50_ms < 1: is " in broken.stdout,
+          f"one that is not: {broken.returncode} {broken.stdout}{broken.stderr}")
+    check([(case.get("classname"), case.get("name")) for case in xml_of(file) if case.find("failure") is not None] == [("tiny.2pc-r1", "client_p50_ms < 1")], "and in the file")
+    told = {cell["protocol"]: cell["thresholds"] for cell in json.loads((folder / "j/summary.json").read_text())["cells"]}
+    check([(t["threshold"], t["of"], t["kept"]) for t in told["2pc"] + told["3pc"]] == [("client_p50_ms < 1", "2pc", False), ("blocked == 0", "3pc", True)], f"{told}")
+    nowhere = sim(folder / "tiny.yaml", "--output", folder / "k", "--junit", folder / "tiny.yaml/t.xml")
+    check(nowhere.returncode == 1 and "t.xml" in nowhere.stderr and not (folder / "k/summary.json").exists(), f"a file that cannot be: {nowhere.stderr}")
+
+
+def xml_of(path):
+    return xml.etree.ElementTree.parse(path).getroot()[0]
 
 
 def faults(folder):
@@ -227,7 +250,7 @@ def main():
     for part in (fuzz_adds_up, fuzz_takes_away, fuzz_refuses, fuzz_fails, bench):
         part()
     with tempfile.TemporaryDirectory(prefix="geocommit-sim-cli-") as place:
-        for part in (runs, statuses, faults, refusals, interrupted):
+        for part in (runs, statuses, thresholds, faults, refusals, interrupted):
             part(pathlib.Path(place))
     print("\n".join(problems) or "ok")
     sys.exit(1 if problems else 0)
