@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "report/html_report.h"
 #include "report/thresholds.h"
 
 namespace geocommit {
@@ -12,25 +13,11 @@ namespace {
 /// XML has no way to write most control characters at all.
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&':
-        out += "&amp;";
-        break;
-      case '<':
-        out += "&lt;";
-        break;
-      case '>':
-        out += "&gt;";
-        break;
-      case '"':
-        out += "&quot;";
-        break;
-      case '\n':
-        out += "&#10;";
-        break;
-      default:
-        out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+  for (const char c : escape_html(text)) {
+    if (c == '\n') {
+      out += "&#10;";
+    } else {
+      out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
     }
   }
   return out;
