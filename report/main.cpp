@@ -83,9 +83,11 @@ int compare_runs(const CompareOptions& options) {
   for (const std::string& argument : options.sources) {
     auto source = compare::load(argument);
     if (!source) return fail(source.error().message);
-    const bool taken =
-        std::any_of(sources.begin(), sources.end(), [&](const auto& s) { return s.label == source->label; });
-    if (taken) source->label = argument;
+    const auto taken = [&] {
+      return std::any_of(sources.begin(), sources.end(), [&](const auto& s) { return s.label == source->label; });
+    };
+    if (taken()) source->label = argument;
+    if (taken()) return fail(argument + " stands twice: there is nothing to compare in it");
     sources.push_back(std::move(source).value());
   }
   if (options.fail_on_regression && sources.size() < 2) {

@@ -62,6 +62,11 @@ def names(at):
     check(status == 0, f"what a run wrote is valid from elsewhere: {out}{err}")
     status, out, err = run("check", "kept", at=at)
     check(status == 3 and out.count("\n") == 1 and "without its logs" in out, f"a simulation without logs is one line: {out}{err}")
+    one_error(*run("compare", "kept", "kept", at=at), "kept stands twice")
+    one_error(*run("compare", "kept", "--fail-on", "regression", at=at), "expected two results or more")
+    one_error(*run("compare", "kept", "kept:2pc", "--fail-on", "anything", at=at), "--fail-on")
+    status, out, err = run("compare", "kept:2pc", "kept", "--fail-on", "regression", at=at)
+    check(status == 0 and "regression" not in err, f"a run against itself: {status} {out}{err}")
     (folder / "same.yaml").write_text(experiment.replace("./wan.yaml", "wan30.yaml"))
     (folder / "wan30.yaml").write_text("name: own\nregions: [a, b]\nrtt: {a: {b: 30}}\n")
     both = [run("predict", f"deep/{name}.yaml", "--protocols", "2pc", at=at)[1] for name in ("mine", "same")]
