@@ -4,7 +4,7 @@
 Usage: commands_test.py BUILD-FOLDER SOURCE-FOLDER
 
 A command line is an indented line, a line of a code block, or a span of code that begins with ./geocommit or scripts/. RULES says how each is tried; one
-that no rule is about fails the test: add a rule, or say there which test does it.
+that no rule is about fails the test: add a rule, or say there which test does it. A block of YAML that begins with `# NAME.yaml` is that file.
 """
 import os
 import pathlib
@@ -62,6 +62,12 @@ def commands():
             yield page.relative_to(SOURCE), line
 
 
+def files():
+    """(name, text) of the files that the pages have the reader write."""
+    for page in sorted((SOURCE / "docs").glob("*.md")):
+        yield from re.findall(r"(?ms)^```yaml\n# (\S+\.yaml)\n(.*?)^```$", page.read_text())
+
+
 def words_of(line):
     """Placeholders become what there is here, optional parts what they allow."""
     line = re.sub(r"\[(--\S+)( \S+)?\]", r"\1\2", line)
@@ -88,6 +94,8 @@ def main():
         for name in "AB":
             status, out, err = run(["sim", "mine.yaml", "--quiet", "--logs", "--output", f"results/{name}"], at)
             assert status == 0, out + err
+        for name, text in files():
+            (at / name).write_text(text)
         found = list(commands())
         assert len(found) > 60, f"only {len(found)} command lines found"
         for page, line in found:
