@@ -145,7 +145,7 @@ void invalid(const std::vector<Group>& groups, std::vector<Finding>& out) {
   out.push_back({FindingKind::warning, first + "."});
 }
 
-/// "2pc commits in 152 ms, 3pc in 303 ms (2.00 times that) and home-region in 2.50 ms (1/60.8 of that)"; empty:
+/// "2pc commits in 152 ms, 3pc in 303 ms (2.00 times as long) and home-region in 2.50 ms (60.8 times faster)"; empty:
 /// nothing.
 std::string commit_latencies(const std::vector<Group>& groups, const std::string& point) {
   std::vector<std::string> commits;
@@ -155,8 +155,8 @@ std::string commit_latencies(const std::vector<Group>& groups, const std::string
     const auto commit = group.middle({"commit_latency_ms", "p50"});
     if (!commit || group.sum({"commit_latency_ms", "count"}) < 1) continue;
     std::string words = group.protocol + (commits.empty() ? " commits in " : " in ") + span(*commit);
-    if (first && *first > 0 && *commit >= *first) words += " (" + figure(*commit / *first) + " times that)";
-    if (first && *commit > 0 && *commit < *first) words += " (1/" + figure(*first / *commit) + " of that)";
+    if (first && *first > 0 && *commit >= *first) words += " (" + figure(*commit / *first) + " times as long)";
+    if (first && *commit > 0 && *commit < *first) words += " (" + figure(*first / *commit) + " times faster)";
     if (!first) first = commit;
     if (overloaded_of(group)) words += " (overloaded)";
     commits.push_back(words);

@@ -294,8 +294,8 @@ std::string how_to_read() {
          "key can do a second. Predicted is theory without load. In doubt is from a durable YES to the\n"
          "outcome; blocked is past the decision timeout. Commits per second are those told within the\n"
          "measurement window. >: at least, as some had not ended, or clients never learned of them. ~: a\n"
-         "process died with what it had counted. The verdict is from the durable logs: every outcome agreed,\n"
-         "nothing acknowledged lost, money conserved.\n";
+         "process died with what it had counted. -: nothing of the kind was recorded. The verdict is from the\n"
+         "durable logs: every outcome agreed, nothing acknowledged lost, money conserved.\n";
 }
 
 std::string problems(const std::vector<CellResult>& cells, const std::vector<Threshold>& thresholds, bool colour) {

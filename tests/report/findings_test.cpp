@@ -57,7 +57,8 @@ bool says(const Json& of, const std::string& sentence) {
 TEST_CASE("findings: a clean run compares its protocols") {
   const Json clean = summary({cell("2pc", 150), cell("3pc", 300), cell("home-region", 2.5)});
   says(clean,
-       "At p50 2pc commits in 150 ms, 3pc in 300 ms (2.00 times that) and home-region in 2.50 ms (1/60.0 of that).");
+       "At p50 2pc commits in 150 ms, 3pc in 300 ms (2.00 times as long) and home-region in 2.50 ms (60.0 times "
+       "faster).");
   says(clean,
        "By their lock hold times, one hot key can take this many commits a second: 2pc 6.67, 3pc 3.33 and home-region "
        "400.");
