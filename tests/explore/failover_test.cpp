@@ -17,6 +17,7 @@ void clean(const FailoverOptions& options) {
   CHECK(report.ending == Ending::exhausted);
   CHECK(report.steps.empty());
   CHECK(report.states > 1000);
+  CHECK(report.expanded == report.states);
 }
 
 }  // namespace

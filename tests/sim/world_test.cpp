@@ -212,3 +212,17 @@ TEST_CASE("memory is bounded by what is in flight, not by how long it runs") {
   world.run_for(2s);
   CHECK(world.memory_slots() < 2 * early);
 }
+
+TEST_CASE("a world stops at its bound of events, says so, and waits for nothing any more") {
+  WorldSpec spec = small("2pc");
+  const std::uint64_t all = run(spec).events;
+  spec.events_most = all / 2;
+  World world(spec);
+  begin_load(world);
+  world.run_for(1min);
+  CHECK(world.events() == all / 2);
+  CHECK(world.exhausted());
+  const Instant then = world.now();
+  CHECK_FALSE(world.drain(1h));
+  CHECK(world.now() == then);
+}
