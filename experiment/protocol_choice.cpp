@@ -41,6 +41,7 @@ Result<std::string> read_label(const Node& node) {
   auto label = yaml::identifier()(node);
   if (!label) return label;
   if (find_protocol(*label) != nullptr) return node.error("expected a label that is no protocol's name");
+  if (*label == "all") return node.error("expected another label: thresholds say all of every protocol");
   if (ends_like_a_cell(*label)) {
     return node.error("expected a label that does not end as the names of cells do (-p1, -r1)");
   }

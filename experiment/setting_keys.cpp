@@ -24,7 +24,7 @@ std::vector<std::string> setting_keys() {
   blank.points.front().settings.workload.arrival = Arrival::poisson;
   const auto root = yaml::parse(to_yaml(blank, EmulationKind::automatic, {{}}), "defaults");
   GC_CHECK(root.ok());
-  std::vector<std::string> keys{"faults", "scenarios", "workload.clients", "workload.origins"};
+  std::vector<std::string> keys{"faults", "scenarios", "thresholds", "workload.clients", "workload.origins"};
   collect(*root, "", keys);
   return keys;
 }

@@ -162,7 +162,7 @@ std::string to_yaml(const Experiment& experiment, EmulationKind chosen, const st
   out += trace.on ? "trace: {sample: " + yaml::format_real(trace.sample) +
                         ", megabytes: " + std::to_string(trace.limit >> 20U) + "}\n"
                   : "trace: off\n";
-  out += "thresholds: " + to_yaml(experiment.thresholds) + "\n";
+  if (!experiment.thresholds.empty()) out += "thresholds: " + to_yaml(experiment.thresholds) + "\n";
   if (!s.faults.empty() && experiment.scenarios.empty()) out += "faults:\n" + to_yaml(s.faults, experiment.seed);
   if (!experiment.deployed.empty()) {
     out += "deployed:\n  lease: " + yaml::format_duration(experiment.lease) + "\n  nodes:\n";

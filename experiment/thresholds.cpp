@@ -88,7 +88,9 @@ std::string to_text(const Threshold& threshold) {
 yaml::Reader<std::vector<Threshold>> thresholds(const std::vector<ProtocolChoice>& protocols) {
   std::vector<std::string> labels{"all"};
   for (const ProtocolChoice& choice : protocols) labels.push_back(choice.label);
-  return [labels](const Node& node) -> Result<std::vector<Threshold>> {
+  for (const Protocol& row : all_protocols()) labels.emplace_back(row.name);
+  const bool known = !protocols.empty();  // Else they have a mistake of their own.
+  return [labels, known](const Node& node) -> Result<std::vector<Threshold>> {
     std::vector<Threshold> out;
     if (node.is_null()) return out;
     if (!node.is_map()) {
@@ -98,8 +100,8 @@ yaml::Reader<std::vector<Threshold>> thresholds(const std::vector<ProtocolChoice
     }
     std::vector<std::string> errors;
     for (const auto& [label, figures] : node.entries()) {
-      if (std::find(labels.begin(), labels.end(), label) == labels.end()) {
-        errors.push_back(node.key_error(label, "expected all, or a protocol of this experiment" +
+      if (known && std::find(labels.begin(), labels.end(), label) == labels.end()) {
+        errors.push_back(node.key_error(label, "expected all, a protocol, or a label of this experiment" +
                                                    yaml::did_you_mean_or_list(label, labels))
                              .message);
       } else if (auto read = read_of(label, figures, out); !read) {

@@ -74,7 +74,8 @@ struct Threshold {
 
 /// "client_p99_ms < 400"
 [[nodiscard]] std::string to_text(const Threshold& threshold);
-/// In the order of the file.
+/// By label in the order of the file, then as kThresholdFigures has them. A label is one of `protocols`, the name of
+/// any protocol (which may be left out this time), or "all".
 [[nodiscard]] yaml::Reader<std::vector<Threshold>> thresholds(const std::vector<ProtocolChoice>& protocols);
 /// As the file has them: "{all: {violations: \"== 0\"}}".
 [[nodiscard]] std::string to_yaml(const std::vector<Threshold>& thresholds);

@@ -145,6 +145,30 @@ void invalid(const std::vector<Group>& groups, std::vector<Finding>& out) {
   out.push_back({FindingKind::warning, first + "."});
 }
 
+/// The first threshold that some cell does not keep.
+void thresholds(const std::vector<Group>& groups, std::vector<Finding>& out) {
+  std::string first;
+  std::size_t others = 0;
+  for (const Group& group : groups) {
+    for (const Json* cell : group.cells) {
+      const Json* results = at(*cell, {"thresholds"});
+      if (results == nullptr || !results->is_array()) continue;
+      for (const Json& one : *results) {
+        if (truth(one, {"kept"})) continue;
+        if (first.empty()) {
+          first = text(*cell, {"cell"}) + " does not keep its threshold " + text(one, {"threshold"}) + ": " +
+                  text(one, {"why"});
+        } else {
+          ++others;
+        }
+      }
+    }
+  }
+  if (first.empty()) return;
+  if (others > 0) first += "; " + counted(static_cast<double>(others), "more is", "more are") + " not kept";
+  out.push_back({FindingKind::warning, first + "."});
+}
+
 /// "2pc commits in 152 ms, 3pc in 303 ms (2.00 times as long) and home-region in 2.50 ms (60.8 times faster)"; empty:
 /// nothing.
 std::string commit_latencies(const std::vector<Group>& groups, const std::string& point) {
@@ -342,6 +366,7 @@ std::vector<Finding> find(const Json& summary) {
   }
   keep_heaviest(heavy, out);
   invalid(groups, out);
+  thresholds(groups, out);
   add_scenarios(groups, out);
   comparison(groups, out);
   prediction(groups, out);

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdio>
 
+#include "os/files.h"
 #include "report/html_report.h"
 #include "report/thresholds.h"
 
@@ -13,7 +14,7 @@ namespace {
 /// XML has no way to write most control characters at all.
 std::string escaped(const std::string& text) {
   std::string out;
-  for (const char c : escape_html(text)) {
+  for (const char c : escape_html(valid_utf8(text))) {
     if (c == '\n') {
       out += "&#10;";
     } else {
@@ -80,8 +81,10 @@ void add_verdict(Suite& suite, const CellResult& cell, bool allow_expected) {
 
 }  // namespace
 
-std::string to_junit(const Plan& plan, const std::vector<CellResult>& cells, bool allow_expected) {
+std::string to_junit(const Plan& plan, const std::vector<CellResult>& cells, const std::vector<std::string>& failures,
+                     bool allow_expected) {
   Suite suite(plan.experiment.name);
+  for (const std::string& why : failures) suite.add("run", "goes on to its end", {}, "error", why);
   for (const Cell& planned : plan.cells) {
     const auto cell =
         std::find_if(cells.begin(), cells.end(), [&](const CellResult& one) { return one.cell.id == planned.id; });

@@ -9,8 +9,10 @@
 
 namespace geocommit {
 
-/// Planned cells that are not among `cells` are skipped tests. A verdict that is unknown, and a cell that failed, are
-/// errors; violations (unless expected, and allowed) and thresholds that are not kept are failures.
-[[nodiscard]] std::string to_junit(const Plan& plan, const std::vector<CellResult>& cells, bool allow_expected);
+/// Planned cells that are not among `cells` are skipped tests. A verdict that is unknown, a cell that failed, and each
+/// of `failures` (why the run could not go on) are errors; violations (unless expected, and allowed) and thresholds
+/// that are not kept are failures.
+[[nodiscard]] std::string to_junit(const Plan& plan, const std::vector<CellResult>& cells,
+                                   const std::vector<std::string>& failures, bool allow_expected);
 
 }  // namespace geocommit

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <set>
 
 #include "config/arguments.h"
 #include "experiment/schemas.h"
@@ -80,14 +81,16 @@ struct CompareOptions {
 
 int compare_runs(const CompareOptions& options) {
   std::vector<compare::Source> sources;
+  std::set<std::string> places;
   for (const std::string& argument : options.sources) {
     auto source = compare::load(argument);
     if (!source) return fail(source.error().message);
-    const auto taken = [&] {
-      return std::any_of(sources.begin(), sources.end(), [&](const auto& s) { return s.label == source->label; });
-    };
-    if (taken()) source->label = argument;
-    if (taken()) return fail(argument + " stands twice: there is nothing to compare in it");
+    std::string place = std::filesystem::absolute(argument).lexically_normal().string();
+    while (place.size() > 1 && place.back() == '/') place.pop_back();
+    if (!places.insert(place).second) return fail(argument + " stands twice: there is nothing to compare in it");
+    const bool taken =
+        std::any_of(sources.begin(), sources.end(), [&](const auto& s) { return s.label == source->label; });
+    if (taken) source->label = place;
     sources.push_back(std::move(source).value());
   }
   if (options.fail_on_regression && sources.size() < 2) {
@@ -103,6 +106,9 @@ int compare_runs(const CompareOptions& options) {
   if (!options.fail_on_regression) return kPass;
   const auto worse = compare::regressions(*result);
   for (const std::string& one : worse) std::fprintf(stderr, "regression: %s\n", one.c_str());
+  if (worse.empty() && compare::nothing_told(*result)) {
+    std::fprintf(stderr, "no figure could be told from noise: run with repetitions: 3 or more\n");
+  }
   return worse.empty() ? kPass : kThreshold;
 }
 

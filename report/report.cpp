@@ -353,6 +353,12 @@ std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, b
   std::string out = fault_table(plan, cells, colour);
   // With many points the one table is what people can take in; summary.csv and report.html have the others.
   if (!out.empty() && plan.experiment.points.size() > 2) {
+    Column all{"", {}};
+    for (const CellResult& cell : cells) all.cells.push_back(&cell);
+    if (const auto& thresholds = plan.experiment.thresholds; !thresholds.empty()) {
+      const Verdicts of_all = thresholds_of(all, thresholds);
+      out += "thresholds: " + paint(of_all.text, of_all.colour, colour) + "\n\n";
+    }
     const std::string wrong = problems(cells, plan.experiment.thresholds, colour);
     return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
   }

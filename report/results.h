@@ -18,10 +18,11 @@ class Results {
 
   [[nodiscard]] const std::string& run_id() const { return run_id_; }
   [[nodiscard]] const std::vector<CellResult>& cells() const { return cells_; }
+  [[nodiscard]] const std::vector<std::string>& failures() const { return failures_; }
   void add(CellResult result);
   /// Sentences: what of the run had no authentication.
   void note_insecure(std::vector<std::string> what) { insecure_ = std::move(what); }
-  /// A cell that could not start at all.
+  /// A cell that could not start at all, or a WAN.
   void note_failure(const std::string& why) { failures_.push_back(why); }
   /// summary.json and summary.csv of all cells, and the histograms of the newest.
   [[nodiscard]] Result<void> write() const;

@@ -1,6 +1,7 @@
 #include "report/thresholds.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
 #include "base/check.h"
@@ -13,11 +14,15 @@ struct Figure {
   std::optional<double> value;
   bool at_least{};  ///< It may be more.
   bool latency{};   ///< Means nothing where the cell's latencies are not valid.
+  bool guess{};     ///< It may be less, or more.
 };
+
+/// As summary.json has it: what is compared is what is shown.
+double rounded(double value, double scale) { return std::round(value * scale) / scale; }
 
 Figure percentile(const LatencySummary& summary, Duration LatencySummary::*which, bool at_least = false,
                   std::uint64_t needed = 1) {
-  return {summary.count >= needed ? std::optional(to_ms(summary.*which)) : std::nullopt, at_least, true};
+  return {summary.count >= needed ? std::optional(rounded(to_ms(summary.*which), 1e3)) : std::nullopt, at_least, true};
 }
 
 Figure count(std::uint64_t value, bool at_least = false) { return {static_cast<double>(value), at_least}; }
@@ -25,9 +30,11 @@ Figure count(std::uint64_t value, bool at_least = false) { return {static_cast<d
 Figure figure_of(ThresholdFigure figure, const CellSummary& s) {
   const bool clients_miss = s.transactions.latencies_are_lower_bounds();
   const bool open = s.blocking.in_doubt_at_end > 0;
-  const bool evidence_lacks = s.verdict.judgement == Judgement::unknown;
+  const bool evidence_lacks = s.verdict.judgement == Judgement::unknown || !s.verdict.unknown_reasons.empty();
   const auto cost = [&](double CostSummary::*which) {
-    return Figure{s.costs_per_commit ? std::optional((*s.costs_per_commit).*which) : std::nullopt, s.costs_incomplete};
+    const auto& costs = s.costs_per_commit;
+    return Figure{costs ? std::optional(rounded((*costs).*which, 1e6)) : std::nullopt, false, false,
+                  s.costs_incomplete};
   };
   switch (figure) {
     case ThresholdFigure::client_p50:
@@ -47,20 +54,20 @@ Figure figure_of(ThresholdFigure figure, const CellSummary& s) {
     case ThresholdFigure::longest_lock_hold:
       return percentile(s.lock_hold_all, &LatencySummary::max, open);
     case ThresholdFigure::commits_per_s:
-      return {s.load.committed_per_s};
+      return {rounded(s.load.committed_per_s, 1e6)};
     case ThresholdFigure::availability:
-      return {s.availability};
+      return {s.availability ? std::optional(rounded(*s.availability, 1e6)) : std::nullopt};
     case ThresholdFigure::aborted_share: {
       const auto offered = static_cast<double>(s.transactions.offered);
-      return {offered > 0 ? std::optional(static_cast<double>(s.transactions.aborted_total()) / offered)
-                          : std::nullopt};
+      const auto aborted = static_cast<double>(s.transactions.aborted_total());
+      return {offered > 0 ? std::optional(rounded(aborted / offered, 1e6)) : std::nullopt, clients_miss};
     }
     case ThresholdFigure::unknown:
       return count(s.transactions.unknown);
     case ThresholdFigure::blocked:
       return count(s.blocking.ended.count + s.blocking.censored);
     case ThresholdFigure::longest_blocked:
-      return {to_ms(s.blocking.all.max), s.blocking.censored > 0};
+      return {rounded(to_ms(s.blocking.all.max), 1e3), s.blocking.censored > 0};
     case ThresholdFigure::violations:
       return count(std::accumulate(s.verdict.counts.begin(), s.verdict.counts.end(), std::uint64_t{}), evidence_lacks);
     case ThresholdFigure::lost:
@@ -80,8 +87,13 @@ ThresholdResult judge(const Threshold& threshold, const CellResult& cell) {
   const auto broken = [&](const std::string& why) { return ThresholdResult{threshold, figure.value, false, why}; };
   if (!cell.failure.empty()) return broken("the cell failed: " + cell.failure);
   if (cell.interrupted) return broken("the cell was interrupted");
-  if (!figure.value) return broken("nothing was recorded");
-  const std::string is = (figure.at_least ? "is at least " : "is ") + counted(*figure.value);
+  if (!figure.value) {
+    const bool few = threshold.figure == ThresholdFigure::client_p999 && cell.summary.client_latency.count > 0;
+    return broken(few ? "there were fewer than " + std::to_string(kSamplesForP999) + " commits"
+                      : "nothing was recorded");
+  }
+  const std::string is = (figure.at_least ? "is at least " : "is ") + yaml::format_real(*figure.value);
+  if (figure.guess) return broken(is + ", more or less: a process died with what it had counted");
   if (!threshold.kept_by(*figure.value)) return broken(is);
   if (figure.at_least && threshold.is_upper()) return broken(is + ", and may be more");
   if (figure.latency && !cell.valid()) return broken(is + ", which is not valid: " + cell.invalid_reasons.front());

@@ -181,7 +181,11 @@ class Run {
     if (!timeseries) return timeseries.error();
     if (auto done = timeseries->line(timeseries_header()); !done) return done.error();
     for (const PlannedWan& wan : plan_.wans) {
-      if (auto opened = open_network(wan, choice, proxy, state); !opened) return opened.error();
+      if (auto opened = open_network(wan, choice, proxy, state); !opened) {
+        results_->note_failure(opened.error().message);
+        if (auto done = write_junit(); !done) console_.warn(done.error().message);
+        return opened.error();
+      }
       auto run = run_cells(wan, timeseries.value(), state);
       network_->close();
       if (!run) return run.error();
@@ -273,11 +277,14 @@ class Run {
 
   Result<void> write_junit() const {
     if (options_.junit.empty()) return {};
-    return write_file(options_.junit, to_junit(plan_, results_->cells(), options_.allow_expected));
+    return write_file(options_.junit,
+                      to_junit(plan_, results_->cells(), results_->failures(), options_.allow_expected));
   }
 
   Result<int> finish() {
-    if (auto written = results_->write(); !written) return written.error();
+    for (const auto& written : {results_->write(), write_junit()}) {
+      if (!written) return written.error();
+    }
     console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
     if (const auto found = publish(plan_, results_->cells(), paths_.results, console_.coloured())) {
       console_.result("What this run found\n" + *found);

@@ -19,7 +19,8 @@ struct Metric {
   std::array<const char*, 3> path;  ///< In a cell; "" ends it.
   bool latency;                     ///< Left out where nothing was recorded.
   bool more_is_better{};
-  bool count{};  ///< Of each commit: a whole number where every commit had the same, and no chance in it.
+  const char* plus{};  ///< A neighbour that is added to it.
+  bool count{};        ///< Of each commit: a whole number where every commit had the same, and no chance in it.
 };
 constexpr std::array kMetrics{
     Metric{"commit latency p50", "ms", {"commit_latency_ms", "p50", ""}, true},
@@ -30,18 +31,20 @@ constexpr std::array kMetrics{
     Metric{"lock hold, commits p99", "ms", {"lock_hold_ms", "p99", ""}, true},
     Metric{"lock hold, aborted too p99", "ms", {"lock_hold_all_ms", "p99", ""}, true},
     Metric{"in doubt, aborted too p99", "ms", {"in_doubt_all_ms", "p99", ""}, true},
-    Metric{"blocked participants", "", {"blocking_ms", "count", ""}, false},
+    Metric{"blocked participants", "", {"blocking_ms", "count", ""}, false, false, "censored"},
     Metric{"longest blocked", "ms", {"blocking_ms", "max", ""}, true},
     Metric{"commits per second", "/s", {"goodput_per_s", "", ""}, false, true},
     Metric{"availability", "", {"availability", "", ""}, false, true},
-    Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false, false, true},
-    Metric{"forced writes per commit", "", {"costs_per_commit", "forced_writes", ""}, false, false, true}};
+    Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false, false, nullptr, true},
+    Metric{"forced writes per commit", "", {"costs_per_commit", "forced_writes", ""}, false, false, nullptr, true}};
 
 std::optional<double> figure_of(const Json& cell, const Metric& metric) {
   const Json* now = &cell;
+  double more = 0;
   for (const char* key : metric.path) {
     if (*key == '\0') break;
     if (!now->is_object()) return std::nullopt;
+    if (metric.plus != nullptr) more = now->value(metric.plus, 0.0);
     const auto found = now->find(key);
     if (found == now->end()) return std::nullopt;
     // Blocking counts those that ended; one that did not is in its figures too.
@@ -49,7 +52,7 @@ std::optional<double> figure_of(const Json& cell, const Metric& metric) {
     if (metric.latency && found->is_object() && recorded() <= 0) return std::nullopt;
     now = &*found;
   }
-  return now->is_number() ? std::optional(now->get<double>()) : std::nullopt;
+  return now->is_number() ? std::optional(now->get<double>() + more) : std::nullopt;
 }
 
 std::optional<double> abort_share(const Json& cell) {
@@ -209,6 +212,7 @@ Subject make_subject(const std::string& name, const std::vector<Side>& sides, st
     Row row = make_row(
         metric.name, metric.unit, sides, seed, [&](const Json& cell) { return figure_of(cell, metric); }, metric.count);
     row.more_is_better = metric.more_is_better;
+    row.absent_is_best = std::string_view(metric.path[0]) == "blocking_ms";
     if (std::any_of(row.values.begin(), row.values.end(), [](const auto& v) { return v.has_value(); })) {
       subject.rows.push_back(std::move(row));
     }
@@ -267,6 +271,23 @@ Subjects subjects_of(const std::vector<Source>& sources) {
     }
   }
   return out;
+}
+
+/// Why a run has less than it was to have; empty: it has all.
+std::string cut_short(const Source& source) {
+  const Json& summary = source.summary;
+  const auto planned = summary.find("cells_planned");
+  const std::size_t there = summary["cells"].size();
+  if (planned != summary.end() && planned->is_number_unsigned() && planned->get<std::size_t>() > there) {
+    return source.label + ": " + std::to_string(there) + " of " + planned->dump() + " cells were run";
+  }
+  for (const Json* cell : selected(source)) {
+    const bool failed = cell->contains("failure") && !(*cell)["failure"].is_null();
+    if (failed || cell->value("interrupted", false)) {
+      return source.label + ": " + text_of(*cell, "cell") + (failed ? " failed" : " was interrupted");
+    }
+  }
+  return "";
 }
 
 /// JSON that is none of ours: a field is not what a summary has there.
@@ -328,6 +349,9 @@ Result<Comparison> compare(const std::vector<Source>& sources, std::uint64_t see
   Comparison out;
   std::size_t alone = 0;
   for (const auto& [name, sides] : subjects_of(sources)) {
+    if (sides.size() < sources.size() && sources.size() > 1 && sides.front().label == sources.front().label) {
+      out.lacking.push_back(name + ": in " + sources.front().label + ", and not in every other run");
+    }
     if (sides.size() < 2) {
       ++alone;
       continue;
@@ -345,6 +369,9 @@ Result<Comparison> compare(const std::vector<Source>& sources, std::uint64_t see
     out.notes.push_back(std::to_string(alone) + " protocols or sweep points are in one run only, and left out.");
   for (std::size_t i = 1; i < sources.size(); ++i) {
     for (std::string& note : differences(sources.front(), sources[i])) out.notes.push_back(std::move(note));
+  }
+  for (std::size_t i = 1; i < sources.size(); ++i) {
+    if (const std::string what = cut_short(sources[i]); !what.empty()) out.lacking.push_back(what);
   }
   std::size_t judged = 0;
   for (const Subject& subject : out.subjects) {

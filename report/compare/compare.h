@@ -56,6 +56,7 @@ struct Row {
   std::string unit;                          ///< "ms", "/s", "", "%"
   std::vector<std::optional<Value>> values;  ///< By side; none where a side has no such figure.
   bool more_is_better{};
+  bool absent_is_best{};  ///< Not recorded: there was nothing of the kind, and that is good.
 };
 
 /// The rows of one thing that the sides have in common: a protocol at a sweep point, or whatever was selected.
@@ -69,7 +70,8 @@ struct Subject {
 
 struct Comparison {
   std::vector<Subject> subjects;
-  std::vector<std::string> notes;  ///< In what else the runs differ; what was left out.
+  std::vector<std::string> notes;    ///< In what else the runs differ; what was left out.
+  std::vector<std::string> lacking;  ///< What a later run does not have, or not whole.
 };
 
 /// One source without selector: its protocols with each other, per sweep point. Several: the same protocol and point
@@ -80,8 +82,11 @@ struct Comparison {
 /// that cannot be known.
 [[nodiscard]] Result<Comparison> tabulate(const Source& source, std::uint64_t seed);
 
-/// A line on each thing that is worse on another side than on the first, beyond noise; and on each worse verdict.
+/// A line on each thing that is worse on another side than on the first, beyond noise, or is not there any more; and on
+/// each worse verdict.
 [[nodiscard]] std::vector<std::string> regressions(const Comparison& comparison);
+/// There are differences, and of none it could be told whether it is noise.
+[[nodiscard]] bool nothing_told(const Comparison& comparison);
 
 /// For the terminal, within 100 columns where names allow.
 [[nodiscard]] std::string print(const Comparison& comparison, bool colour);

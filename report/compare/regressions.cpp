@@ -1,13 +1,16 @@
 // What got worse, for who gates on a comparison.
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
-#include "os/console.h"
+#include "config/yaml_values.h"
 #include "report/compare/compare.h"
 
 namespace geocommit::compare {
 namespace {
+
+double rounded(double value) { return std::round(value * 1e3) / 1e3; }
 
 /// As compare.cpp words them, the better first.
 std::size_t rank(std::string_view verdict) {
@@ -15,16 +18,22 @@ std::size_t rank(std::string_view verdict) {
   return static_cast<std::size_t>(std::find(kWorse.begin(), kWorse.end(), verdict) - kWorse.begin());
 }
 
-bool is_worse(const Row& row, std::size_t side) {
-  if (!row.values.front() || !row.values[side] || row.values[side]->judgement != Judgement::differs) return false;
-  const double change = row.values[side]->difference.mean;
-  return row.more_is_better ? change < 0 : change > 0;
+/// What of it is worse than the first side's; empty: nothing.
+std::string worse(const Row& row, std::size_t side) {
+  const auto &base = row.values.front(), &now = row.values[side];
+  if (!base) return "";
+  const std::string was = " instead of " + yaml::format_real(rounded(base->mean.mean));
+  if (!now) return row.absent_is_best ? "" : title_of(row) + ": nothing was recorded" + was;
+  if (now->judgement != Judgement::differs) return "";
+  const double change = now->difference.mean;
+  if (row.more_is_better ? change >= 0 : change <= 0) return "";
+  return title_of(row) + " " + yaml::format_real(rounded(now->mean.mean)) + was;
 }
 
 }  // namespace
 
 std::vector<std::string> regressions(const Comparison& comparison) {
-  std::vector<std::string> out;
+  std::vector<std::string> out = comparison.lacking;
   for (const Subject& subject : comparison.subjects) {
     for (std::size_t side = 1; side < subject.sides.size(); ++side) {
       const std::string where = subject.name + ", " + subject.sides[side] + ": ";
@@ -32,13 +41,26 @@ std::vector<std::string> regressions(const Comparison& comparison) {
         out.push_back(where + "verdict " + subject.verdicts[side] + " instead of " + subject.verdicts.front());
       }
       for (const Row& row : subject.rows) {
-        if (!is_worse(row, side)) continue;
-        out.push_back(where + title_of(row) + " " + figure(row.values[side]->mean.mean) + " instead of " +
-                      figure(row.values.front()->mean.mean));
+        if (const std::string what = worse(row, side); !what.empty()) out.push_back(where + what);
       }
     }
   }
   return out;
+}
+
+bool nothing_told(const Comparison& comparison) {
+  bool untold = false;
+  for (const Subject& subject : comparison.subjects) {
+    for (const Row& row : subject.rows) {
+      for (std::size_t side = 1; side < row.values.size(); ++side) {
+        const auto& value = row.values[side];
+        if (!row.values.front() || !value || value->judgement == Judgement::same) continue;
+        if (value->judgement != Judgement::untold) return false;
+        untold = true;
+      }
+    }
+  }
+  return untold;
 }
 
 }  // namespace geocommit::compare

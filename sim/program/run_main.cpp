@@ -157,7 +157,7 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, const 
     if (options.junit.empty()) {
       return {};
     }
-    return write_file(options.junit, to_junit(plan, results.cells(), options.allow_expected));
+    return write_file(options.junit, to_junit(plan, results.cells(), results.failures(), options.allow_expected));
   };
   if (auto written = write_junit(); !written) {  // Nobody waits for a run whose end cannot be told.
     return failed(written.error().message);

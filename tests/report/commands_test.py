@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,7 +63,13 @@ def names(at):
     check(status == 0, f"what a run wrote is valid from elsewhere: {out}{err}")
     status, out, err = run("check", "kept", at=at)
     check(status == 3 and out.count("\n") == 1 and "without its logs" in out, f"a simulation without logs is one line: {out}{err}")
-    one_error(*run("compare", "kept", "kept", at=at), "kept stands twice")
+    one_error(*run("compare", "kept", "kept/", at=at), "kept/ stands twice")
+    shutil.copytree(at / "kept", at / "old/kept")
+    status, out, err = run("compare", "old/kept", "kept", "--fail-on", "regression", at=at)
+    check(status == 0 and str(at / "kept") in out, f"two folders of one name: {status} {out}{err}")
+    (at / "old/kept/summary.json").write_text((at / "kept/summary.json").read_text().replace('"cells_planned": ', '"cells_planned": 9'))
+    status, out, err = run("compare", "kept", "old/kept", "--fail-on", "regression", at=at)
+    check(status == 4 and "cells were run" in err, f"a run that was cut short: {status} {out}{err}")
     one_error(*run("compare", "kept", "--fail-on", "regression", at=at), "expected two results or more")
     one_error(*run("compare", "kept", "kept:2pc", "--fail-on", "anything", at=at), "--fail-on")
     status, out, err = run("compare", "kept:2pc", "kept", "--fail-on", "regression", at=at)

@@ -233,9 +233,9 @@ TEST_CASE("a regression is a figure that is worse beyond noise, by what worse me
   };
   const Source before = run("before", {100, 101, 99, 100, 101});
   CHECK(found(before, before).empty());
-  CHECK(
-      found(before, run("after", {150, 151, 149, 150, 151})) ==
-      "2pc, after: commit latency p50, ms 150 instead of 100\n2pc, after: commit latency p99, ms 225 instead of 150\n");
+  CHECK(found(before, run("after", {150, 151, 149, 150, 151})) ==
+        "2pc, after: commit latency p50, ms 150.2 instead of 100.2\n"
+        "2pc, after: commit latency p99, ms 225.3 instead of 150.3\n");
   CHECK(found(before, run("after", {50, 51, 49, 50, 51})).empty());      // Better.
   CHECK(found(before, run("after", {100, 102, 98, 101, 100})).empty());  // Noise.
   CHECK(found(run("before", {100}), run("after", {150})).empty());       // Nobody can tell.
@@ -248,6 +248,45 @@ TEST_CASE("a regression is a figure that is worse beyond noise, by what worse me
       found(with_rate(before, 50), with_rate(run("after", {100, 101, 99, 100, 101}), 40)).find("commits per second") !=
       std::string::npos);
   CHECK(found(with_rate(before, 50), with_rate(run("after", {100, 101, 99, 100, 101}), 60)).empty());
+  // What is not there any more, or not whole; and what had not ended.
+  const auto changed = [&](const std::function<void(Json&)>& change) {
+    Source out = before;
+    for (auto& cell : out.summary["cells"]) change(cell);
+    return out;
+  };
+  const Source nothing = changed([](Json& cell) { cell.erase("commit_latency_ms"); });
+  CHECK(found(before, nothing) ==
+        "2pc, after: commit latency p50, ms: nothing was recorded instead of 100.2\n"
+        "2pc, after: commit latency p99, ms: nothing was recorded instead of 150.3\n");
+  CHECK(found(nothing, before).empty());
+  const auto blocking = [&](int ended, int open) {
+    return changed([&](Json& cell) {
+      cell["blocking_ms"] = {{"count", ended}, {"censored", open}, {"max", ended + open == 0 ? 0 : 900}};
+    });
+  };
+  CHECK(found(blocking(0, 0), blocking(0, 5)).find("blocked participants 5 instead of 0") != std::string::npos);
+  CHECK(found(blocking(5, 0), blocking(0, 5)).empty());
+  CHECK(found(blocking(5, 0), blocking(0, 0)).empty());
+  Source two = before;
+  two.summary["cells"].push_back(cell("3pc", 1, 200));
+  CHECK(found(two, before) == "3pc: in before, and not in every other run\n");
+  CHECK(found(before, two).empty());
+  Source planned = before;
+  planned.summary["cells_planned"] = 5U;
+  CHECK(found(before, planned).empty());
+  planned.summary["cells_planned"] = 6U;
+  CHECK(found(before, planned) == "after: 5 of 6 cells were run\n");
+  CHECK(found(before, changed([](Json& cell) { cell["interrupted"] = cell["repetition"] == 5; })) ==
+        "after: 2pc-r5 was interrupted\n");
+  CHECK(found(before, changed([](Json& cell) { cell["failure"] = cell["repetition"] == 1 ? Json("died") : Json(); })) ==
+        "after: 2pc-r1 failed\n");
+  const auto told = [&](Source after) {
+    after.label = "after";
+    return !nothing_told(*compare({before, after}, 1));
+  };
+  CHECK(told(before));
+  CHECK(told(run("after", {150, 151, 149, 150, 151})));
+  CHECK(nothing_told(*compare({run("before", {100}), run("after", {150})}, 1)));
   const auto with_verdict = [&](const std::string& verdict, bool expected) {
     Source out = before;
     out.summary["cells"][2]["verdict"] = verdict;

@@ -54,6 +54,19 @@ bool says(const Json& of, const std::string& sentence) {
 
 }  // namespace
 
+TEST_CASE("findings: the first threshold that is not kept, and how many more") {
+  Json two = cell("2pc", 150);
+  two["thresholds"] = {
+      {{"threshold", "blocked == 0"}, {"of", "all"}, {"value", 0}, {"kept", true}, {"why", nullptr}},
+      {{"threshold", "commit_p50_ms < 100"}, {"of", "2pc"}, {"value", 150}, {"kept", false}, {"why", "is 150"}}};
+  says(summary({two}), "2pc-r1 does not keep its threshold commit_p50_ms < 100: is 150.");
+  Json three = cell("3pc", 300);
+  three["thresholds"] = two["thresholds"];
+  says(summary({two, three}), "2pc-r1 does not keep its threshold commit_p50_ms < 100: is 150; 1 more is not kept.");
+  two["thresholds"].erase(1);
+  for (const std::string& text : texts(summary({two}))) CHECK(text.find("threshold") == std::string::npos);
+}
+
 TEST_CASE("findings: a clean run compares its protocols") {
   const Json clean = summary({cell("2pc", 150), cell("3pc", 300), cell("home-region", 2.5)});
   says(clean,

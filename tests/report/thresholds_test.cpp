@@ -109,6 +109,15 @@ TEST_CASE("thresholds: each figure is the cell's own, and each relation is held 
   CHECK(why_not("longest_blocked_ms", ">= 70", counts).empty());
 }
 
+TEST_CASE("thresholds: what is compared is what is shown, to the microsecond") {
+  const auto just_over = [](CellResult& cell) { cell.summary.client_latency.p99 = 400ms + 400us; };
+  CHECK(why_not("client_p99_ms", "<= 400", just_over) == "is 400.4");
+  const auto hardly_over = [](CellResult& cell) { cell.summary.client_latency.p99 = 400ms + 400ns; };
+  CHECK(why_not("client_p99_ms", "<= 400", hardly_over).empty());
+  CHECK(why_not("availability", ">= 0.9999", [](CellResult& cell) { cell.summary.availability = 0.99985; }) ==
+        "is 0.99985");
+}
+
 TEST_CASE("thresholds: what cannot be shown is not kept") {
   const auto unknown = [](CellResult& cell) { cell.summary.transactions.unknown = 1; };
   CHECK(why_not("client_p99_ms", "< 400", unknown) == "is at least 102, and may be more");
@@ -116,6 +125,7 @@ TEST_CASE("thresholds: what cannot be shown is not kept") {
   CHECK(why_not("client_p99_ms", "< 50", unknown) == "is at least 102");
   CHECK(why_not("client_p99_ms", ">= 100", unknown).empty());
   CHECK(why_not("commit_p99_ms", "< 400", unknown).empty());  // The coordinators' own.
+  CHECK(why_not("aborted_share", "< 0.5", unknown) == "is at least 0.1, and may be more");
   const auto open = [](CellResult& cell) {
     cell.summary.blocking.censored = cell.summary.blocking.in_doubt_at_end = 1;
     cell.summary.blocking.all.max = 70ms;
@@ -123,7 +133,10 @@ TEST_CASE("thresholds: what cannot be shown is not kept") {
   CHECK(why_not("longest_blocked_ms", "< 100", open) == "is at least 70, and may be more");
   CHECK(why_not("longest_lock_hold_ms", "< 1000", open) == "is at least 404, and may be more");
   const auto died = [](CellResult& cell) { cell.summary.costs_incomplete = true; };
-  CHECK(why_not("messages_per_commit", "<= 12", died) == "is at least 12, and may be more");
+  for (const char* bound : {"<= 12", "== 12", ">= 1"}) {
+    CHECK(why_not("messages_per_commit", bound, died) ==
+          "is 12, more or less: a process died with what it had counted");
+  }
   const auto nothing = [](CellResult& cell) {
     cell.summary.client_latency = cell.summary.staleness = {};
     cell.summary.costs_per_commit.reset();
@@ -135,7 +148,7 @@ TEST_CASE("thresholds: what cannot be shown is not kept") {
     CHECK(why_not(figure, "< 1000", nothing) == "nothing was recorded");
   }
   const auto few = [](CellResult& cell) { cell.summary.client_latency.count = 999; };
-  CHECK(why_not("client_p999_ms", "< 1000", few) == "nothing was recorded");
+  CHECK(why_not("client_p999_ms", "< 1000", few) == "there were fewer than 1000 commits");
   CHECK(why_not("client_p99_ms", "< 1000", few).empty());
   const auto invalid = [](CellResult& cell) { cell.invalid_reasons = {"the router was late"}; };
   CHECK(why_not("client_p99_ms", "< 1000", invalid) == "is 102, which is not valid: the router was late");
@@ -143,6 +156,13 @@ TEST_CASE("thresholds: what cannot be shown is not kept") {
   const auto no_evidence = [](CellResult& cell) { cell.summary.verdict.judgement = Judgement::unknown; };
   CHECK(why_not("violations", "== 0", no_evidence) == "is at least 0, and may be more");
   CHECK(why_not("lost", "== 0", no_evidence) == "is at least 0, and may be more");
+  const auto some_evidence = [](CellResult& cell) {
+    cell.summary.verdict.judgement = Judgement::violation;
+    cell.summary.verdict.counts[0] = 1;
+    cell.summary.verdict.unknown_reasons = {"no log of agent@us"};
+  };
+  CHECK(why_not("violations", "<= 1", some_evidence) == "is at least 1, and may be more");
+  CHECK(why_not("lost", "== 0", some_evidence) == "is at least 0, and may be more");
   CHECK(why_not("blocked", "== 0", [](CellResult& cell) { cell.failure = "agent@us died"; }) ==
         "the cell failed: agent@us died");
   CHECK(why_not("blocked", "== 0", [](CellResult& cell) { cell.interrupted = true; }) == "the cell was interrupted");
@@ -172,7 +192,7 @@ TEST_CASE("thresholds: of one protocol, or of all; the table, the sentences and 
 
 TEST_CASE("junit: a test of each verdict and threshold; what has not been run is skipped") {
   const Plan plan = plan_of("{all: {client_p99_ms: \"< 100\", blocked: \"== 0\"}}");
-  CHECK(to_junit(plan, {}, false) ==
+  CHECK(to_junit(plan, {}, {}, false) ==
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites>\n"
         "  <testsuite name=\"e\" tests=\"2\" failures=\"0\" errors=\"0\" skipped=\"2\">\n"
         "    <testcase classname=\"e.2pc-r1\" name=\"verdict\" time=\"0.000\">\n"
@@ -187,7 +207,7 @@ TEST_CASE("junit: a test of each verdict and threshold; what has not been run is
   verdict.judgement = Judgement::violation;
   verdict.expected = true;
   verdict.examples = {{ViolationClass::split_outcome, {NodeId{1001}, Epoch{1}, 1}, "a < b & \"c\"\n\x01"}};
-  const std::string text = to_junit(plan, cells, false);
+  const std::string text = to_junit(plan, cells, {}, false);
   INFO(text);
   CHECK(text.find("tests=\"6\" failures=\"3\" errors=\"0\" skipped=\"0\"") != std::string::npos);
   CHECK(text.find("classname=\"e.2pc-r1\" name=\"verdict\" time=\"21.300\"/>") != std::string::npos);
@@ -195,18 +215,23 @@ TEST_CASE("junit: a test of each verdict and threshold; what has not been run is
         std::string::npos);
   CHECK(text.find("name=\"blocked == 0\" time=\"0.000\"/>") != std::string::npos);
   CHECK(text.find("<failure message=\"split_outcome: a &lt; b &amp; &quot;c&quot;&#10; \"/>") != std::string::npos);
-  CHECK(to_junit(plan, cells, true).find("failures=\"2\" errors=\"0\"") != std::string::npos);
+  CHECK(to_junit(plan, cells, {}, true).find("failures=\"2\" errors=\"0\"") != std::string::npos);
   verdict.judgement = Judgement::unknown;
   verdict.unknown_reasons = {"no log of agent@us"};
   cells[0].failure = "agent@eu died";
-  const std::string errors = to_junit(plan, cells, true);
+  const std::string errors = to_junit(plan, cells, {}, true);
   INFO(errors);
   CHECK(errors.find("errors=\"2\"") != std::string::npos);
   CHECK(errors.find("<error message=\"the verdict is unknown: no log of agent@us\"/>") != std::string::npos);
   CHECK(errors.find("<error message=\"agent@eu died\"/>") != std::string::npos);
+  const std::string stopped = to_junit(plan, {}, {"2pc-r1: no port is free \xff"}, true);
+  INFO(stopped);
+  CHECK(stopped.find("tests=\"3\" failures=\"0\" errors=\"1\" skipped=\"2\"") != std::string::npos);
+  CHECK(stopped.find("<error message=\"2pc-r1: no port is free ") != std::string::npos);
+  CHECK(stopped.find('\xff') == std::string::npos);
 }
 
-TEST_CASE("thresholds: a file is read strictly, and written back as it was") {
+TEST_CASE("thresholds: a file is read strictly, and written back as what it says") {
   const auto refusal = [](const std::string& thresholds) {
     const auto read = parse_experiment(
         "name: e\ntopology: t\nprotocols: [2pc, {2pc: {read_only: false, label: full}}]\nthresholds: " + thresholds +
@@ -216,7 +241,7 @@ TEST_CASE("thresholds: a file is read strictly, and written back as it was") {
     return read.error().message;
   };
   CHECK(refusal("{2cp: {blocked: \"== 0\"}}") ==
-        "e.yaml:4:14: thresholds.2cp: expected all, or a protocol of this experiment, did you mean \"2pc\"?");
+        "e.yaml:4:14: thresholds.2cp: expected all, a protocol, or a label of this experiment, did you mean \"2pc\"?");
   CHECK(refusal("{all: {blokked: \"== 0\"}}").find("thresholds.all.blokked: unknown key, did you mean \"blocked\"?") !=
         std::string::npos);
   for (const char* wrong :
@@ -228,6 +253,13 @@ TEST_CASE("thresholds: a file is read strictly, and written back as it was") {
   }
   CHECK(refusal("[]").find("expected a map such as") != std::string::npos);
   CHECK(refusal("{all: 3}").find("thresholds.all: expected a map such as {client_p99_ms:") != std::string::npos);
+  // Of a protocol that is left out this time, and of none where those cannot be read.
+  CHECK(
+      parse_experiment("name: e\ntopology: t\nprotocols: [2pc]\nthresholds: {3pc: {blocked: == 0}}\n", "e.yaml").ok());
+  const auto typo =
+      parse_experiment("name: e\ntopology: t\nprotocols: [3cp]\nthresholds: {mine: {blocked: == 0}}\n", "e.yaml");
+  REQUIRE_FALSE(typo.ok());
+  CHECK(typo.error().message.find("thresholds") == std::string::npos);
   const auto read = parse_experiment(
       "name: e\ntopology: t\nprotocols: [2pc, {2pc: {read_only: false, label: full}}]\n"
       "thresholds:\n  full: {lost: '<=2.5', client_p50_ms: \"> -1e5\", client_p99_ms: \"< 1e-7\"}\n  all:\n    "
@@ -235,9 +267,10 @@ TEST_CASE("thresholds: a file is read strictly, and written back as it was") {
       "e.yaml");
   INFO((read ? "" : read.error().message));
   REQUIRE(read);
-  CHECK(to_yaml(read->thresholds) ==
-        "{\"full\": {client_p50_ms: \"> -100000\", client_p99_ms: \"< 0.0000001\", lost: \"<= 2.5\"}, \"all\": {blocked: "
-        "\"== 0\"}}");
+  CHECK(
+      to_yaml(read->thresholds) ==
+      "{\"full\": {client_p50_ms: \"> -100000\", client_p99_ms: \"< 0.0000001\", lost: \"<= 2.5\"}, \"all\": {blocked: "
+      "\"== 0\"}}");
   const auto again = parse_experiment(to_yaml(*read, EmulationKind::sim, {}), "again.yaml");
   INFO((again ? "" : again.error().message));
   REQUIRE(again);
