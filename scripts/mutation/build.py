@@ -18,11 +18,7 @@ def run(command, seconds, **options):
     except subprocess.TimeoutExpired:
         return None, ""
     finally:
-        for pid in of_session(process.pid):  # also what a test left behind: ninja gives each command a group of its own
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+        end_session(process.pid)
         process.communicate()
 
 
@@ -35,15 +31,30 @@ def contained():
     return []
 
 
+def end_session(session):
+    """Kills all of a session, also what a test left behind (ninja gives each command a group of its own); none of it runs when this returns."""
+    for _ in range(6000):  # again: who was not killed yet may have started another, and a kill takes a moment
+        running = of_session(session)
+        if not running:
+            return
+        for pid in running:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        time.sleep(0.01)
+    raise RuntimeError(f"processes {of_session(session)} cannot be killed")
+
+
 def of_session(session):
-    """Processes of a session that a command of ours was started as the leader of."""
+    """Processes, zombies apart, of a session that a command of ours was started as the leader of."""
     found = []
     for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
         except (OSError, ValueError):
             continue  # it has ended meanwhile
-        if int(fields[3]) == session:
+        if int(fields[3]) == session and fields[0] not in "ZX":
             found.append(int(stat.parent.name))
     return found
 
