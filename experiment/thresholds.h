@@ -61,7 +61,7 @@ inline constexpr std::array kThresholdFigures{
 enum class Relation : std::uint8_t { below, at_most, equal, at_least, above };
 
 struct Threshold {
-  std::string label;  ///< Of a protocol of the experiment, or "all".
+  std::string label;  ///< Of a protocol, or "all".
   ThresholdFigure figure{};
   Relation relation{};
   double bound{};

@@ -11,6 +11,7 @@
 #include "measure/percentiles.h"
 #include "report/findings.h"
 #include "report/report_traces.h"
+#include "report/rounding.h"
 #include "runtime/child_path.h"
 
 namespace geocommit {
@@ -66,8 +67,6 @@ std::vector<std::string> fields_of(const std::string& line) {
   return out;
 }
 
-double three_decimals(double value) { return std::round(value * 1000) / 1000; }
-
 /// Percentiles and the curve: [milliseconds, share at or below] pairs, denser in the tail.
 Json distribution(const Histogram& h) {
   Json x = Json::array();
@@ -82,7 +81,7 @@ Json distribution(const Histogram& h) {
     const double tail = 1 - share;
     next = share + std::max(1.0 / kPointsPerCurve * std::min(1.0, tail * 12), 1e-5);
     x.push_back(three_decimals(to_ms(std::min(Histogram::bucket_upper(index), h.max()))));
-    y.push_back(std::round(share * 1e6) / 1e6);
+    y.push_back(six_decimals(share));
   }
   Json out{{"count", h.count()}};
   const std::array quantiles{std::pair{"p50", 0.5}, std::pair{"p90", 0.9}, std::pair{"p99", 0.99},

@@ -1,13 +1,13 @@
 #include "report/results.h"
 
 #include <array>
-#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
 #include "measure/percentiles.h"
 #include "os/files.h"
 #include "report/results_faults.h"
+#include "report/rounding.h"
 #include "report/thresholds.h"
 
 namespace geocommit {
@@ -15,15 +15,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-/// Microsecond resolution is all that a clock on the wire can promise; fewer digits read better.
-double ms(Duration duration) { return std::round(to_ms(duration) * 1000) / 1000; }
-double rounded(double value) { return std::round(value * 1e6) / 1e6; }
-
 Json json_of(const LatencySummary& s) {
-  return {{"count", s.count}, {"mean", ms(s.mean)},
-          {"p50", ms(s.p50)}, {"p90", ms(s.p90)},
-          {"p99", ms(s.p99)}, {"p999", s.count >= kSamplesForP999 ? Json(ms(s.p999)) : Json(nullptr)},
-          {"max", ms(s.max)}};
+  return {{"count", s.count},         {"mean", rounded_ms(s.mean)},
+          {"p50", rounded_ms(s.p50)}, {"p90", rounded_ms(s.p90)},
+          {"p99", rounded_ms(s.p99)}, {"p999", s.count >= kSamplesForP999 ? Json(rounded_ms(s.p999)) : Json(nullptr)},
+          {"max", rounded_ms(s.max)}};
 }
 
 /// Clients did not learn, or were not asked for, `counts.unknown + counts.shed` more.
@@ -46,10 +42,10 @@ Json json_of(const BlockingSummary& s) {
   out["count"] = s.ended.count;
   out["censored"] = s.censored;
   out["percentiles_are_lower_bounds"] = s.censored > 0;
-  out["censored_lower_bound_sum"] = ms(s.lower_bound_sum);
-  out["censored_lower_bound_max"] = ms(s.lower_bound_max);
+  out["censored_lower_bound_sum"] = rounded_ms(s.lower_bound_sum);
+  out["censored_lower_bound_max"] = rounded_ms(s.lower_bound_max);
   out["in_doubt_at_end"] = s.in_doubt_at_end;
-  out["lock_seconds_lost"] = rounded(to_seconds(s.lock_time_lost));
+  out["lock_seconds_lost"] = six_decimals(to_seconds(s.lock_time_lost));
   out["blast_radius"] = {{"waited", s.radius_waited}, {"aborted", s.radius_aborted}, {"max", s.radius_max}};
   out["held_up"] = Json::object();
   for (const auto& [cause, count] : s.held_up) out["held_up"][cause] = count;
@@ -65,8 +61,8 @@ Json list_of(const std::vector<OpenAtEnd>& open, const Directory& directory) {
     const NodeInfo* node = directory.find(one.node);
     out.push_back({{"transaction", to_text(one.txn)},
                    {"participant", node != nullptr ? node->name : ""},
-                   {"in_doubt_ms_at_least", ms(one.in_doubt)},
-                   {"blocked_ms_at_least", ms(one.blocked)},
+                   {"in_doubt_ms_at_least", rounded_ms(one.in_doubt)},
+                   {"blocked_ms_at_least", rounded_ms(one.blocked)},
                    {"keys", one.cost.keys},
                    {"waiting_behind", one.cost.waited},
                    {"aborted_behind", one.cost.aborted},
@@ -82,19 +78,19 @@ Json json_of(const TransactionCounts& t) {
           {"unknown", t.unknown}, {"forgotten", t.forgotten}, {"shed", t.shed}};
 }
 
-Json json_of(const std::optional<double>& value) { return value ? Json(rounded(*value)) : Json(nullptr); }
+Json json_of(const std::optional<double>& value) { return value ? Json(six_decimals(*value)) : Json(nullptr); }
 
 Json json_of(const std::optional<CostSummary>& costs, bool incomplete) {
   if (!costs) return nullptr;
   const CostSummary& c = *costs;
-  return {{"messages", rounded(c.messages)},
-          {"wan_messages", rounded(c.wan_messages)},
-          {"bytes", rounded(c.bytes)},
-          {"wan_bytes", rounded(c.wan_bytes)},
-          {"forced_writes", rounded(c.forced_writes)},
-          {"lazy_writes", rounded(c.lazy_writes)},
-          {"retries", rounded(c.retries)},
-          {"message_delays", rounded(c.message_delays)},
+  return {{"messages", six_decimals(c.messages)},
+          {"wan_messages", six_decimals(c.wan_messages)},
+          {"bytes", six_decimals(c.bytes)},
+          {"wan_bytes", six_decimals(c.wan_bytes)},
+          {"forced_writes", six_decimals(c.forced_writes)},
+          {"lazy_writes", six_decimals(c.lazy_writes)},
+          {"retries", six_decimals(c.retries)},
+          {"message_delays", six_decimals(c.message_delays)},
           {"incomplete", incomplete}};
 }
 
@@ -102,10 +98,12 @@ Json json_of(const Prediction& p) {
   Json out;
   Json range = Json::object();
   const auto add = [&](const char* name, const std::optional<Predicted>& value) {
-    out[name] = value ? Json(ms(value->p50)) : Json(nullptr);
+    out[name] = value ? Json(rounded_ms(value->p50)) : Json(nullptr);
     if (value) {
-      range[name] = {
-          {"mean", ms(value->mean)}, {"p45", ms(value->p45)}, {"p50", ms(value->p50)}, {"p55", ms(value->p55)}};
+      range[name] = {{"mean", rounded_ms(value->mean)},
+                     {"p45", rounded_ms(value->p45)},
+                     {"p50", rounded_ms(value->p50)},
+                     {"p55", rounded_ms(value->p55)}};
     }
   };
   add("commit_latency", p.commit_latency);
@@ -164,9 +162,9 @@ Json json_of(const RouterStats& s) {
            {"no_route", s.no_route},
            {"write_failed", s.write_failed}};
   if (s.has_lateness) {
-    out["lateness_ms"] = {{"p50", rounded(s.lateness_p50_us / 1000)},
-                          {"p99", rounded(s.lateness_p99_us / 1000)},
-                          {"max", rounded(s.lateness_max_us / 1000)}};
+    out["lateness_ms"] = {{"p50", six_decimals(s.lateness_p50_us / 1000)},
+                          {"p99", six_decimals(s.lateness_p99_us / 1000)},
+                          {"max", six_decimals(s.lateness_max_us / 1000)}};
   }
   return out;
 }
@@ -226,9 +224,9 @@ Json json_of(const CellResult& r, const Plan& plan) {
   const auto thresholds = judge_thresholds(plan.experiment.thresholds, r);
   if (!thresholds.empty()) out["thresholds"] = json_of(thresholds);
   out["transactions"] = json_of(s.transactions);
-  out["goodput_per_s"] = rounded(s.load.committed_per_s);
-  out["load"] = {{"offered_per_s", rounded(s.load.offered_per_s)},
-                 {"done_per_s", rounded(s.load.done_per_s)},
+  out["goodput_per_s"] = six_decimals(s.load.committed_per_s);
+  out["load"] = {{"offered_per_s", six_decimals(s.load.offered_per_s)},
+                 {"done_per_s", six_decimals(s.load.done_per_s)},
                  {"overloaded", s.load.overloaded},
                  {"send_lateness_ms", json_of(s.send_lateness)}};
   out["availability"] = json_of(s.availability);
@@ -249,11 +247,11 @@ Json json_of(const CellResult& r, const Plan& plan) {
   out["by_region"] = json_of(s.by_region);
   out["costs_per_commit"] = json_of(s.costs_per_commit, s.costs_incomplete);
   out["prediction_ms"] = json_of(s.prediction);
-  out["forced_write_ms"] = ms(r.forced_write);
-  out["timeouts_ms"] = {{"vote", ms(t.protocol.vote)},
-                        {"decision", ms(t.protocol.decision)},
-                        {"lock_wait", ms(t.lock_wait)},
-                        {"resend", ms(t.protocol.resend)}};
+  out["forced_write_ms"] = rounded_ms(r.forced_write);
+  out["timeouts_ms"] = {{"vote", rounded_ms(t.protocol.vote)},
+                        {"decision", rounded_ms(t.protocol.decision)},
+                        {"lock_wait", rounded_ms(t.lock_wait)},
+                        {"resend", rounded_ms(t.protocol.resend)}};
   out["evidence"] = r.evidence.empty() ? Json(nullptr) : Json(r.evidence);
   out["drained"] = r.drained;
   out["left_at_end"] = json_of(r.left);
@@ -262,9 +260,9 @@ Json json_of(const CellResult& r, const Plan& plan) {
   out["faults"] = faults_json(r, plan.directory(r.cell));
   out["phases"] = phases_json(r.phases);
   out["router"] = r.router ? json_of(*r.router) : Json(nullptr);
-  out["seconds"] = {{"start", rounded(to_seconds(r.started))},
-                    {"load", rounded(to_seconds(r.loaded))},
-                    {"drain", rounded(to_seconds(r.drain))}};
+  out["seconds"] = {{"start", six_decimals(to_seconds(r.started))},
+                    {"load", six_decimals(to_seconds(r.loaded))},
+                    {"drain", six_decimals(to_seconds(r.drain))}};
   return out;
 }
 
@@ -294,18 +292,18 @@ std::string csv_row(const CellResult& r, const Plan& plan) {
                              r.valid() ? "true" : "false"};
   const auto count = [&](std::uint64_t value) { f.push_back(std::to_string(value)); };
   const auto latency = [&](const LatencySummary& l) {
-    f.push_back(l.count > 0 ? number(ms(l.p50)) : "");
-    f.push_back(l.count > 0 ? number(ms(l.p99)) : "");
+    f.push_back(l.count > 0 ? number(rounded_ms(l.p50)) : "");
+    f.push_back(l.count > 0 ? number(rounded_ms(l.p99)) : "");
   };
-  const auto predicted = [&](const std::optional<Predicted>& p) { f.push_back(p ? number(ms(p->p50)) : ""); };
+  const auto predicted = [&](const std::optional<Predicted>& p) { f.push_back(p ? number(rounded_ms(p->p50)) : ""); };
   const TransactionCounts& t = s.transactions;
   for (const std::uint64_t value : {t.offered, t.committed, t.aborted_total(), t.unknown, t.shed}) count(value);
   f.push_back(number(s.load.committed_per_s));
   for (const LatencySummary* l : {&s.client_latency, &s.commit_latency, &s.lock_hold, &s.in_doubt}) latency(*l);
   count(s.blocking.ended.count);
-  f.push_back(s.blocking.all.count > 0 ? number(ms(s.blocking.all.p99)) : "");
+  f.push_back(s.blocking.all.count > 0 ? number(rounded_ms(s.blocking.all.p99)) : "");
   count(s.blocking.censored);
-  f.push_back(number(ms(s.blocking.all.max)));
+  f.push_back(number(rounded_ms(s.blocking.all.max)));
   f.push_back(number(to_seconds(s.blocking.lock_time_lost)));
   count(s.blocking.radius_waited + s.blocking.radius_aborted);
   latency(s.staleness);
@@ -321,7 +319,7 @@ std::string csv_row(const CellResult& r, const Plan& plan) {
   f.push_back(number(s.load.done_per_s));
   f.push_back(s.load.overloaded ? "true" : "false");
   latency(s.lock_hold_all);
-  f.push_back(s.lock_hold_all.count > 0 ? number(ms(s.lock_hold_all.max)) : "");
+  f.push_back(s.lock_hold_all.count > 0 ? number(rounded_ms(s.lock_hold_all.max)) : "");
   f.push_back(s.costs_incomplete ? "true" : "false");
   std::string out;
   for (const std::string& field : f) out += (out.empty() ? "" : ",") + csv(field);

@@ -2,15 +2,16 @@
 
 #include <cmath>
 
+#include "report/rounding.h"
+
 namespace geocommit {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-double seconds(Duration duration) { return std::round(to_seconds(duration) * 1e6) / 1e6; }
-double ms(Duration duration) { return std::round(to_ms(duration) * 1000) / 1000; }
+double seconds(Duration duration) { return six_decimals(to_seconds(duration)); }
 Json seconds(const std::optional<Duration>& duration) { return duration ? Json(seconds(*duration)) : Json(nullptr); }
-Json share(const std::optional<double>& value) { return value ? Json(std::round(*value * 1e6) / 1e6) : Json(nullptr); }
+Json share(const std::optional<double>& value) { return value ? Json(six_decimals(*value)) : Json(nullptr); }
 
 Json figures_json(const PhaseFigures& p) {
   return {{"offered", p.offered},
@@ -23,13 +24,13 @@ Json figures_json(const PhaseFigures& p) {
 Json phase_json(const PhaseSummary& p) {
   Json out{{"seconds", seconds(p.time)}};
   out.update(figures_json(p));
-  out["goodput_per_s"] = std::round(p.goodput_per_s * 1000) / 1000;
+  out["goodput_per_s"] = three_decimals(p.goodput_per_s);
   const bool any = p.commits.count > 0;
   out["client_latency_ms"] = {{"count", p.commits.count},
                               {"percentiles_are_lower_bounds", p.unknown > 0},
-                              {"p50", any ? Json(ms(p.commits.p50)) : Json(nullptr)},
-                              {"p99", any ? Json(ms(p.commits.p99)) : Json(nullptr)},
-                              {"max", any ? Json(ms(p.commits.max)) : Json(nullptr)}};
+                              {"p50", any ? Json(rounded_ms(p.commits.p50)) : Json(nullptr)},
+                              {"p99", any ? Json(rounded_ms(p.commits.p99)) : Json(nullptr)},
+                              {"max", any ? Json(rounded_ms(p.commits.max)) : Json(nullptr)}};
   Json regions = Json::object();
   for (const auto& [name, figures] : p.by_region) regions[name] = figures_json(figures);
   out["by_region"] = regions;

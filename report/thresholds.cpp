@@ -1,11 +1,11 @@
 #include "report/thresholds.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 
 #include "base/check.h"
 #include "measure/percentiles.h"
+#include "report/rounding.h"
 
 namespace geocommit {
 namespace {
@@ -17,12 +17,9 @@ struct Figure {
   bool guess{};     ///< It may be less, or more.
 };
 
-/// As summary.json has it: what is compared is what is shown.
-double rounded(double value, double scale) { return std::round(value * scale) / scale; }
-
 Figure percentile(const LatencySummary& summary, Duration LatencySummary::*which, bool at_least = false,
                   std::uint64_t needed = 1) {
-  return {summary.count >= needed ? std::optional(rounded(to_ms(summary.*which), 1e3)) : std::nullopt, at_least, true};
+  return {summary.count >= needed ? std::optional(rounded_ms(summary.*which)) : std::nullopt, at_least, true};
 }
 
 Figure count(std::uint64_t value, bool at_least = false) { return {static_cast<double>(value), at_least}; }
@@ -33,7 +30,7 @@ Figure figure_of(ThresholdFigure figure, const CellSummary& s) {
   const bool evidence_lacks = s.verdict.judgement == Judgement::unknown || !s.verdict.unknown_reasons.empty();
   const auto cost = [&](double CostSummary::*which) {
     const auto& costs = s.costs_per_commit;
-    return Figure{costs ? std::optional(rounded((*costs).*which, 1e6)) : std::nullopt, false, false,
+    return Figure{costs ? std::optional(six_decimals((*costs).*which)) : std::nullopt, false, false,
                   s.costs_incomplete};
   };
   switch (figure) {
@@ -54,20 +51,20 @@ Figure figure_of(ThresholdFigure figure, const CellSummary& s) {
     case ThresholdFigure::longest_lock_hold:
       return percentile(s.lock_hold_all, &LatencySummary::max, open);
     case ThresholdFigure::commits_per_s:
-      return {rounded(s.load.committed_per_s, 1e6)};
+      return {six_decimals(s.load.committed_per_s)};
     case ThresholdFigure::availability:
-      return {s.availability ? std::optional(rounded(*s.availability, 1e6)) : std::nullopt};
+      return {s.availability ? std::optional(six_decimals(*s.availability)) : std::nullopt};
     case ThresholdFigure::aborted_share: {
       const auto offered = static_cast<double>(s.transactions.offered);
       const auto aborted = static_cast<double>(s.transactions.aborted_total());
-      return {offered > 0 ? std::optional(rounded(aborted / offered, 1e6)) : std::nullopt, clients_miss};
+      return {offered > 0 ? std::optional(six_decimals(aborted / offered)) : std::nullopt, clients_miss};
     }
     case ThresholdFigure::unknown:
       return count(s.transactions.unknown);
     case ThresholdFigure::blocked:
       return count(s.blocking.ended.count + s.blocking.censored);
     case ThresholdFigure::longest_blocked:
-      return {rounded(to_ms(s.blocking.all.max), 1e3), s.blocking.censored > 0};
+      return {rounded_ms(s.blocking.all.max), s.blocking.censored > 0};
     case ThresholdFigure::violations:
       return count(std::accumulate(s.verdict.counts.begin(), s.verdict.counts.end(), std::uint64_t{}), evidence_lacks);
     case ThresholdFigure::lost:

@@ -16,27 +16,41 @@ namespace {
 struct Metric {
   const char* name;
   const char* unit;
-  std::array<const char*, 3> path;  ///< In a cell; "" ends it.
-  bool latency;                     ///< Left out where nothing was recorded.
-  bool more_is_better{};
-  const char* plus{};  ///< A neighbour that is added to it.
-  bool count{};        ///< Of each commit: a whole number where every commit had the same, and no chance in it.
+  std::array<const char*, 3> path;          ///< In a cell; "" ends it.
+  bool latency{};                           ///< Left out where nothing was recorded.
+  bool more_is_better{}, absent_is_best{};  ///< As Row's.
+  const char* plus{};                       ///< A neighbour that is added to it.
+  bool count{};  ///< Of each commit: a whole number where every commit had the same, and no chance in it.
 };
+constexpr Metric latency(const char* name, const char* in, const char* percentile) {
+  return {.name = name, .unit = "ms", .path = {in, percentile, ""}, .latency = true};
+}
+constexpr Metric per_commit(const char* name, const char* what) {
+  return {.name = name, .unit = "", .path = {"costs_per_commit", what, ""}, .count = true};
+}
 constexpr std::array kMetrics{
-    Metric{"commit latency p50", "ms", {"commit_latency_ms", "p50", ""}, true},
-    Metric{"commit latency p99", "ms", {"commit_latency_ms", "p99", ""}, true},
-    Metric{"client latency p50", "ms", {"client_latency_ms", "p50", ""}, true},
-    Metric{"client latency p99", "ms", {"client_latency_ms", "p99", ""}, true},
-    Metric{"lock hold, commits p50", "ms", {"lock_hold_ms", "p50", ""}, true},
-    Metric{"lock hold, commits p99", "ms", {"lock_hold_ms", "p99", ""}, true},
-    Metric{"lock hold, aborted too p99", "ms", {"lock_hold_all_ms", "p99", ""}, true},
-    Metric{"in doubt, aborted too p99", "ms", {"in_doubt_all_ms", "p99", ""}, true},
-    Metric{"blocked participants", "", {"blocking_ms", "count", ""}, false, false, "censored"},
-    Metric{"longest blocked", "ms", {"blocking_ms", "max", ""}, true},
-    Metric{"commits per second", "/s", {"goodput_per_s", "", ""}, false, true},
-    Metric{"availability", "", {"availability", "", ""}, false, true},
-    Metric{"messages per commit", "", {"costs_per_commit", "messages", ""}, false, false, nullptr, true},
-    Metric{"forced writes per commit", "", {"costs_per_commit", "forced_writes", ""}, false, false, nullptr, true}};
+    latency("commit latency p50", "commit_latency_ms", "p50"),
+    latency("commit latency p99", "commit_latency_ms", "p99"),
+    latency("client latency p50", "client_latency_ms", "p50"),
+    latency("client latency p99", "client_latency_ms", "p99"),
+    latency("lock hold, commits p50", "lock_hold_ms", "p50"),
+    latency("lock hold, commits p99", "lock_hold_ms", "p99"),
+    latency("lock hold, aborted too p99", "lock_hold_all_ms", "p99"),
+    latency("in doubt, aborted too p99", "in_doubt_all_ms", "p99"),
+    Metric{.name = "blocked participants",
+           .unit = "",
+           .path = {"blocking_ms", "count", ""},
+           .absent_is_best = true,
+           .plus = "censored"},
+    Metric{.name = "longest blocked",
+           .unit = "ms",
+           .path = {"blocking_ms", "max", ""},
+           .latency = true,
+           .absent_is_best = true},
+    Metric{.name = "commits per second", .unit = "/s", .path = {"goodput_per_s", "", ""}, .more_is_better = true},
+    Metric{.name = "availability", .unit = "", .path = {"availability", "", ""}, .more_is_better = true},
+    per_commit("messages per commit", "messages"),
+    per_commit("forced writes per commit", "forced_writes")};
 
 std::optional<double> figure_of(const Json& cell, const Metric& metric) {
   const Json* now = &cell;
@@ -212,7 +226,7 @@ Subject make_subject(const std::string& name, const std::vector<Side>& sides, st
     Row row = make_row(
         metric.name, metric.unit, sides, seed, [&](const Json& cell) { return figure_of(cell, metric); }, metric.count);
     row.more_is_better = metric.more_is_better;
-    row.absent_is_best = std::string_view(metric.path[0]) == "blocking_ms";
+    row.absent_is_best = metric.absent_is_best;
     if (std::any_of(row.values.begin(), row.values.end(), [](const auto& v) { return v.has_value(); })) {
       subject.rows.push_back(std::move(row));
     }

@@ -1,16 +1,14 @@
 // What got worse, for who gates on a comparison.
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <string_view>
 
 #include "config/yaml_values.h"
 #include "report/compare/compare.h"
+#include "report/rounding.h"
 
 namespace geocommit::compare {
 namespace {
-
-double rounded(double value) { return std::round(value * 1e3) / 1e3; }
 
 /// As compare.cpp words them, the better first.
 std::size_t rank(std::string_view verdict) {
@@ -22,12 +20,12 @@ std::size_t rank(std::string_view verdict) {
 std::string worse(const Row& row, std::size_t side) {
   const auto &base = row.values.front(), &now = row.values[side];
   if (!base) return "";
-  const std::string was = " instead of " + yaml::format_real(rounded(base->mean.mean));
+  const std::string was = " instead of " + yaml::format_real(three_decimals(base->mean.mean));
   if (!now) return row.absent_is_best ? "" : title_of(row) + ": nothing was recorded" + was;
   if (now->judgement != Judgement::differs) return "";
   const double change = now->difference.mean;
   if (row.more_is_better ? change >= 0 : change <= 0) return "";
-  return title_of(row) + " " + yaml::format_real(rounded(now->mean.mean)) + was;
+  return title_of(row) + " " + yaml::format_real(three_decimals(now->mean.mean)) + was;
 }
 
 }  // namespace
