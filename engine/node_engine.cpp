@@ -194,6 +194,9 @@ void NodeEngine::Impl::move_home(RegionId home, RegionId successor, bool forced)
 void NodeEngine::Impl::quiesce() {
   context_.quiesce();
   router_.quiesce();
+  for (Service* service : services_) {
+    service->quiesce();
+  }
 }
 
 // ---- What it says of itself ---------------------------------------------------------------------------------------

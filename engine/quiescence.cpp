@@ -24,7 +24,7 @@ std::string open_at(const EngineStatus& s) {
 
 void Quiescence::look(const std::map<NodeId, EngineStatus>& statuses) {
   std::vector<NodeId> coordinators, agents;
-  bool coordinators_done = true;
+  bool agents_turn = true;
   to_quiesce_.clear();
   epochs_.clear();
   why_not_.clear();
@@ -34,21 +34,21 @@ void Quiescence::look(const std::map<NodeId, EngineStatus>& statuses) {
     }
     const auto status = statuses.find(node.id);
     const bool coordinates = node.kind == NodeKind::coordinator;
-    const std::string open = status == statuses.end()   ? "does not answer"
-                             : !status->second.quiesced ? "has not been told that nothing may begin any more"
-                                                        : open_at(status->second);
-    if (!open.empty()) {
-      why_not_ += (why_not_.empty() ? "" : "; ") + node.name + ": " + open;
-      coordinators_done = coordinators_done && !coordinates;
+    const std::string open = status == statuses.end() ? "does not answer" : open_at(status->second);
+    const bool told = status != statuses.end() && status->second.quiesced;
+    if (!open.empty() || !told) {
+      why_not_ += (why_not_.empty() ? "" : "; ") + node.name + ": " +
+                  (!open.empty() ? open : "has not been told that nothing may begin any more");
     }
+    agents_turn = agents_turn && open.empty() && (told || !coordinates);
     if (status != statuses.end()) {
       epochs_[node.id] = status->second.epoch;
-      if (!status->second.quiesced) {
+      if (!told) {
         (coordinates ? coordinators : agents).push_back(node.id);
       }
     }
   }
-  to_quiesce_ = coordinators_done ? agents : coordinators;
+  to_quiesce_ = agents_turn ? agents : coordinators;
 }
 
 bool Quiescence::holds(NodeId node, const EngineStatus& later) const {

@@ -3,11 +3,11 @@
 //
 // Each node proves it by itself. One that is quiesced begins nothing (NodeEngine::quiesce); so once it has no machine,
 // it gets none that could commit, whatever is still under way to it: a request is refused, a PREPARE is answered NO. A
-// home's log grows only by machines at its master; shipped everywhere, it is the same everywhere. Nor does it get another
-// master: no order comes any more, and a change that was begun and forgotten is resumed only where a quorum is idle,
-// which one that helps the master (Mastership::is_backed) is not. All of this holds
-// from the moment at which the node says so until it starts anew, which its epoch shows. Hence: once every node has
-// said so, all is as it stays, and a report, or a log, of the same start speaks of that state.
+// home's log grows only by machines at its master; shipped everywhere, it is the same everywhere. Nor does it get
+// another master: no order comes any more, and a change that was begun and forgotten is taken up by nobody who is
+// quiesced (Resumption::stop). All of this holds from the moment at which the node says so until it starts anew, which
+// its epoch shows. Hence: once every node has said so, all is as it stays, and a report, or a log, of the same start
+// speaks of that state.
 #pragma once
 
 #include <map>
@@ -25,7 +25,8 @@ class Quiescence {
 
   /// What each agent and coordinator says; who does not answer is absent. Asked again and again until proven().
   void look(const std::map<NodeId, EngineStatus>& statuses);
-  /// Whom to quiesce before the next look. Agents only when no coordinator has anything open: what runs may end.
+  /// Whom to quiesce before the next look. Agents only when nobody has anything open: what runs may end, also a change
+  /// of masters that somebody else has to take up.
   [[nodiscard]] const std::vector<NodeId>& to_quiesce() const { return to_quiesce_; }
   [[nodiscard]] bool proven() const { return why_not_.empty(); }
   /// What is missing, in words.

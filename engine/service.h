@@ -19,6 +19,8 @@ class Service {
   // ---- The node ----
   virtual void start() = 0;
   virtual void on_timer(std::uint8_t timer) = 0;
+  /// It begins nothing any more (NodeEngine::quiesce); what is under way goes on to its end.
+  virtual void quiesce() = 0;
   /// The oldest of its own forced writes (NodeContext::force) is durable.
   virtual void on_forced() = 0;
   /// false: no message of its own.

@@ -4,6 +4,9 @@
 #include <array>
 #include <utility>
 
+#include "sim/streams.h"
+#include "workload/random.h"
+
 namespace geocommit::sim {
 namespace {
 
@@ -40,6 +43,18 @@ bool only_reads(const Client& client, RequestId request) {
 std::ptrdiff_t effects(const NodeHistory& node) {
   return std::count_if(node.facts.begin(), node.facts.end(),
                        [](const Fact& fact) { return fact.kind != FactKind::aborted; });
+}
+
+/// What is at rest stays so whatever the network does: for long enough that a change of masters which was begun would
+/// be taken up by whoever still sees a majority.
+void disturb(World& world) {
+  if (world.spec().home.lease == Duration{}) {
+    return;
+  }
+  Random random(world.spec().seed, kRestStream);
+  std::vector<bool> one_side(world.spec().directory.nodes().size());
+  std::generate(one_side.begin(), one_side.end(), [&] { return random.chance(0.3); });
+  world.part(one_side, 8 * world.spec().home.lease);
 }
 
 }  // namespace
@@ -95,6 +110,8 @@ FuzzResult run_case(const FuzzCase& one) {
   // As in a real run: first everybody is asked for balances, then the logs are read, and time passes in between.
   const History asked = world.history(drained);
   if (drained) {
+    world.run_for(2 * longest);
+    disturb(world);
     world.run_for(2 * longest);
   }
   History history = world.history(drained);

@@ -16,7 +16,8 @@ class Draw {
       : reduction_(reduction),
         random_(seed, kFuzzStream),
         fault_random_(seed, kFaultStream),
-        home_random_(seed, kHomeStream) {
+        home_random_(seed, kHomeStream),
+        lease_random_(seed, kLeaseStream) {
     case_.seed = seed;
   }
 
@@ -141,6 +142,9 @@ class Draw {
     const Duration base = spec.timeouts.vote;
     if (home_random_.chance(0.6)) {
       spec.home.lease = between(base / 2, 6 * base, home_random_);
+      if (lease_random_.chance(0.15)) {  // Shorter than round trips: a home that some sites cannot serve, or none.
+        spec.home.lease = between(std::min<Duration>(10ms, spec.home.lease), spec.home.lease, lease_random_);
+      }
     }
     spec.home.drain_limit = between(base / 2, 5s, home_random_);
     spec.unreachable_home = home_random_.chance(0.5) ? UnreachableHome::wait : UnreachableHome::fail;
@@ -282,7 +286,7 @@ class Draw {
   }
 
   const Reduction& reduction_;
-  Random random_, fault_random_, home_random_;
+  Random random_, fault_random_, home_random_, lease_random_;
   FuzzCase case_;
   Duration latest_{};
   bool unbounded_{};

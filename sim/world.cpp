@@ -278,6 +278,18 @@ void World::run_load() {
 Duration World::let_faults_end() { return impl_->faults().let_end(); }
 void World::heal() { impl_->faults().heal(); }
 bool World::drain(Duration most) { return impl_->drain(most); }
+void World::part(const std::vector<bool>& one_side, Duration length) {
+  Fault cut;
+  cut.kind = FaultKind::cut;
+  cut.both_ways = true;
+  const std::vector<NodeInfo>& nodes = spec().directory.nodes();
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    (one_side.at(i) ? cut.from : cut.to).push_back(nodes[i].id);
+  }
+  impl_->network().begin(cut);
+  run_for(length);
+  impl_->network().end(cut);
+}
 Duration World::under_way() const { return impl_->under_way(); }
 std::string World::why_not_quiet() const { return sim::why_not_quiet(impl_->context()); }
 Instant World::now() const { return Instant{Duration{impl_->now_ns()}}; }

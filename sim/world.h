@@ -86,6 +86,9 @@ class World {
   /// Until clients wait for nothing and nothing is open, locked or unshipped anywhere, for good: nodes are quiesced
   /// then (engine/quiescence.h). False: not within `most`.
   [[nodiscard]] bool drain(Duration most);
+  /// For so long messages between nodes of different sides are lost, besides what the plan says. `one_side`: by index
+  /// in Directory::nodes(). What is proven to be at rest stays so.
+  void part(const std::vector<bool>& one_side, Duration length);
   /// Until the last message that the network is late with has come: a lost one is sent again after minutes.
   [[nodiscard]] Duration under_way() const;
   /// What drain() waits for, in words; empty when quiet.

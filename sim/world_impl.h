@@ -26,6 +26,7 @@ class World::Impl final : public ClientWorld {
   [[nodiscard]] Duration under_way() const;
   [[nodiscard]] const WorldContext& context() const { return context_; }
   [[nodiscard]] const Traffic& traffic() const { return traffic_; }
+  [[nodiscard]] Network& network() { return traffic_.network(); }
   [[nodiscard]] FaultCourse& faults() { return faults_; }
   [[nodiscard]] const TraceDigest& digest() const { return digest_; }
   [[nodiscard]] const std::map<std::string, std::uint64_t, std::less<>>& alarms() const { return alarms_; }

@@ -20,6 +20,7 @@ class HomeService final : public Service {
   void start() override;
   void on_timer(std::uint8_t timer) override;
   void on_forced() override;
+  void quiesce() override { masterships_.quiesce(); }
   [[nodiscard]] bool receive(const PeerMessage& message) override;
   void greeted(NodeId peer) override;
   void add_to(EngineStatus& status) const override { homes_.add_to(status); }

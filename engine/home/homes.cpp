@@ -104,9 +104,8 @@ void Homes::add_to(EngineStatus& status) const {
   for (const auto& [home, site] : homes_) {
     status.unshipped += site.sender ? site.sender->unconfirmed() : 0;
     const HomeRole role = site.mastership.role();
-    const bool settled = role == HomeRole::master
-                             ? site.mastership.is_backed()
-                             : role == HomeRole::replica && !site.mastership.awaits_master(context_.now());
+    const bool settled =
+        role == HomeRole::master || (role == HomeRole::replica && !site.mastership.awaits_master(context_.now()));
     status.unshipped += settled ? 0 : 1;
   }
 }

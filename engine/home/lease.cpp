@@ -17,7 +17,6 @@ void Lease::start(Instant now, Epoch epoch) {
 
 void Lease::begin(Instant now) {
   renewals_.clear();
-  answers_.clear();
   until_ = Instant{};
   next_ = now;
   had_ = false;
@@ -41,11 +40,6 @@ std::uint64_t Lease::ask(Instant now, NodeId self, bool own) {
 }
 
 void Lease::granted(NodeId from, std::uint64_t number) {
-  auto& [answered, helps] = answers_[from];
-  if (number > answered) {
-    answered = number;
-    helps = true;
-  }
   const auto renewal = renewals_.find(number);
   if (renewal == renewals_.end()) {
     return;
@@ -63,12 +57,6 @@ bool Lease::is_lost(Instant now) {
   }
   had_ = false;
   return true;
-}
-
-bool Lease::is_backed() const {
-  const auto granted =
-      std::count_if(answers_.begin(), answers_.end(), [](const auto& one) { return one.second.second; });
-  return static_cast<std::size_t>(granted) + 1 >= quorum_;  // And itself.
 }
 
 void Lease::hash_state(const PutTime& put_time, std::string& out) const {

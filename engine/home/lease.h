@@ -84,8 +84,6 @@ class Lease {
   /// The others are asked now. `own`: this site grants it too.
   [[nodiscard]] std::uint64_t ask(Instant now, NodeId self, bool own);
   void granted(NodeId from, std::uint64_t number);
-  /// It helps another; what it granted until now, it granted before.
-  void refused(NodeId from) { answers_[from] = {number_, false}; }
   /// True once, when it can serve no more until it is renewed.
   [[nodiscard]] bool is_lost(Instant now);
 
@@ -93,8 +91,6 @@ class Lease {
   [[nodiscard]] bool is_due(Instant now) const { return now >= next_; }
   [[nodiscard]] Instant deadline() const { return had_ ? std::min(next_, until_ - guard_) : next_; }
   [[nodiscard]] bool awaits(std::uint64_t number) const { return renewals_.contains(number); }
-  /// So many sites helped when they last answered that nobody else can open.
-  [[nodiscard]] bool is_backed() const;
   void hash_state(const PutTime& put_time, std::string& out) const;
 
  private:
@@ -108,7 +104,6 @@ class Lease {
   std::map<std::uint64_t, Renewal> renewals_;  // The last few.
   Instant until_{}, next_{};
   bool had_{};
-  std::map<NodeId, std::pair<std::uint64_t, bool>> answers_;  // Up to which of its renewals; and did that one help?
 };
 
 }  // namespace geocommit

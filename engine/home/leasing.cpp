@@ -43,12 +43,6 @@ void Leasing::granted(const HomeStanding& at, NodeId from, const HomeMessage& gr
   }
 }
 
-void Leasing::refused(const HomeStanding& at, NodeId from, HomeEpoch epoch) {
-  if (at.is_master() && epoch > at.opened) {
-    lease_.refused(from);
-  }
-}
-
 void Leasing::hash_state(const HomeStanding& at, Instant now, const PutTime& put_time, std::string& out) const {
   canonical::put(out, grants_.holder(now).value);
   put_time(grants_.until());

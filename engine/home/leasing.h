@@ -24,8 +24,6 @@ class Leasing {
   /// A renewal that nothing speaks against but perhaps another's lease.
   void asked(const HomeStanding& at, Instant now, NodeId from, const HomeMessage& renewal, HomeEffects& out);
   void granted(const HomeStanding& at, NodeId from, const HomeMessage& grant);
-  /// It helps another.
-  void refused(const HomeStanding& at, NodeId from, HomeEpoch epoch);
 
   /// May it vote YES for a write of this home now?
   [[nodiscard]] bool may_serve(const HomeStanding& at, Instant now) const {
@@ -34,9 +32,6 @@ class Leasing {
   /// It neither serves nor lends, nor is it about to.
   [[nodiscard]] bool is_idle(const HomeStanding& at, Instant now) const {
     return !at.takes_over() && !may_serve(at, now) && now >= granted_until();
-  }
-  [[nodiscard]] bool is_backed(const HomeStanding& at) const {
-    return at.role == HomeRole::master && (!at.leased() || lease_.is_backed());
   }
   [[nodiscard]] bool awaits(std::uint64_t number) const { return lease_.awaits(number); }
   /// Until then it has lent.

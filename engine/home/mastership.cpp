@@ -69,7 +69,7 @@ void Mastership::received(Instant now, NodeId from, const HomeMessage& message, 
     case HomeMessageKind::promise:
       return takeover_.promised(standing_, now, from, message, out);
     case HomeMessageKind::refuse:
-      return on_refuse(now, from, message, out);
+      return on_refuse(now, message, out);
     case HomeMessageKind::handoff:
       return received_handoff(from, message, false, out);
     case HomeMessageKind::open:
@@ -103,8 +103,7 @@ void Mastership::on_claim(Instant now, NodeId from, const HomeMessage& message, 
   resumption_.be_patient(standing_, now);  // The claimant is alive.
 }
 
-void Mastership::on_refuse(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
-  leasing_.refused(standing_, from, message.epoch);
+void Mastership::on_refuse(Instant now, const HomeMessage& message, HomeEffects& out) {
   if (message.opened) {
     learn(message.epoch, out);
   } else if (takeover_.refused(standing_, now, message, leasing_.granted_until(), out)) {

@@ -30,6 +30,8 @@ class Mastership {
   void start(Instant now, Epoch epoch);
 
   // Inputs.
+  /// What nobody finishes is not taken up any more: not here, nor by another with this site's help.
+  void quiesce() { resumption_.stop(); }
   /// Planned transfer; only the master acts on it.
   void transfer(Instant now, NodeId successor) { handover_.order(standing_, now, successor); }
   /// Forced failover to this site.
@@ -71,9 +73,6 @@ class Mastership {
   [[nodiscard]] bool awaits_master(Instant now) const { return resumption_.awaits_master(standing_, now); }
   /// As master.
   [[nodiscard]] bool awaits_grant(std::uint64_t number) const { return leasing_.awaits(number); }
-  /// A master that so many sites helped when they last answered that nobody else can open; without leases, any. A
-  /// change that was begun and that no such quorum stands against is resumed by somebody, sooner or later.
-  [[nodiscard]] bool is_backed() const { return leasing_.is_backed(standing_); }
   /// When it next wants tick(); nullopt: never.
   [[nodiscard]] std::optional<Instant> deadline() const;
   /// Appends a canonical encoding, with all times relative to `now` (an explorer's key). There is no input after
@@ -83,7 +82,7 @@ class Mastership {
  private:
   void on_renew(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
   void on_claim(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
-  void on_refuse(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
+  void on_refuse(Instant now, const HomeMessage& message, HomeEffects& out);
   void on_idle(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out);
 
   HomeStanding standing_;

@@ -42,6 +42,12 @@ void Masterships::start() {
   announce_moved();
 }
 
+void Masterships::quiesce() {
+  for (auto& [home, site] : homes_.all()) {
+    site.mastership.quiesce();
+  }
+}
+
 // ---- Who is master, told ------------------------------------------------------------------------------------------
 
 void Masterships::announce(NodeId home, const HomeSite& site) {

@@ -20,6 +20,8 @@ class Masterships {
         service_(service) {}
 
   void start();
+  /// No change of masters is taken up here any more; one that is under way goes on.
+  void quiesce();
   /// HomeTimer::masterships
   void on_timer();
   /// HomeTimer::announce: says again who is master of what has moved.

@@ -15,7 +15,7 @@ void Resumption::answer(NodeId site, HomeEpoch promised) {
 }
 
 void Resumption::tick(const HomeStanding& at, Instant now, bool idle, HomeEffects& out) {
-  if (!at.unfinished() || now < due_) {
+  if (!at.unfinished() || stopped_ || now < due_) {
     return;
   }
   due_ = now + at.rules.patience;
@@ -33,14 +33,14 @@ void Resumption::asked(const HomeStanding& at, Instant now, bool idle, NodeId fr
                        HomeEffects& out) {
   if (at.opened > probe.base) {
     out.send.emplace_back(from, at.make(HomeMessageKind::open, at.opened));
-  } else if (idle) {
+  } else if (idle && !stopped_) {
     out.send.emplace_back(from, at.make(HomeMessageKind::idle, at.promised));
     be_patient(at, now);  // One at a time.
   }
 }
 
 std::optional<HomeEpoch> Resumption::answered(const HomeStanding& at, NodeId from, HomeEpoch promised) {
-  if (!at.unfinished()) {
+  if (!at.unfinished() || stopped_) {
     return std::nullopt;
   }
   answer(from, promised);
@@ -51,6 +51,7 @@ std::optional<HomeEpoch> Resumption::answered(const HomeStanding& at, NodeId fro
 }
 
 void Resumption::hash_state(const HomeStanding& at, const PutTime& put_time, std::string& out) const {
+  canonical::put(out, stopped_ ? 1 : 0);
   if (at.unfinished()) {
     put_time(due_);
     canonical::put(out, highest_.value);

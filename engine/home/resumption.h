@@ -13,6 +13,8 @@ namespace geocommit {
 
 class Resumption {
  public:
+  /// From now on this site takes up nothing, and does not say that it helps nobody.
+  void stop() { stopped_ = true; }
   /// Somebody is at work on it, or may be.
   void be_patient(const HomeStanding& at, Instant now);
   /// The master of the term that is open asks for its lease.
@@ -29,7 +31,7 @@ class Resumption {
     return at.unfinished() && now > heard_ + at.rules.lease / 2;
   }
   [[nodiscard]] std::optional<Instant> deadline(const HomeStanding& at) const {
-    return at.unfinished() ? std::optional(due_) : std::nullopt;
+    return at.unfinished() && !stopped_ ? std::optional(due_) : std::nullopt;
   }
   void hash_state(const HomeStanding& at, const PutTime& put_time, std::string& out) const;
 
@@ -39,6 +41,7 @@ class Resumption {
   Instant due_{}, heard_{};
   HomeEpoch highest_;  // That was promised anywhere, as far as the answers say.
   std::set<NodeId> idle_;
+  bool stopped_{};
 };
 
 }  // namespace geocommit

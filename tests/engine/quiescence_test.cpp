@@ -126,6 +126,25 @@ TEST_CASE("rest is proven only when everybody answers, is quiesced and has nothi
   CHECK(quiescence.to_quiesce() == std::vector<NodeId>{world.agent(2)});
 }
 
+TEST_CASE("agents are told last: when no coordinator has anything open, and no agent waits for another's help") {
+  World world(options("2pc"));
+  std::map<NodeId, EngineStatus> now = statuses(world);
+  for (std::uint32_t r = 0; r < 3; ++r) {
+    now[world.coordinator(r)].quiesced = true;
+  }
+  now[world.agent(1)].unshipped = 1;  // A change of masters that somebody else has to take up.
+  Quiescence quiescence(world.directory());
+  quiescence.look(now);
+  CHECK(quiescence.to_quiesce().empty());
+  CHECK_FALSE(quiescence.proven());
+  now[world.agent(1)].unshipped = 0;
+  quiescence.look(now);
+  CHECK(quiescence.to_quiesce().size() == 3);
+  now.erase(world.agent(2));
+  quiescence.look(now);
+  CHECK(quiescence.to_quiesce().empty());
+}
+
 TEST_CASE("whatever a node still has keeps rest from being proven, and proven rest from holding; each is named") {
   World world(options("2pc"));
   for (const auto& [node, status] : statuses(world)) {

@@ -23,6 +23,7 @@ struct Spy final : Service {
   std::vector<ShipPlace> places;  ///< That it gives.
 
   void start() override {}
+  void quiesce() override { asked += "quiesce; "; }
   void on_timer(std::uint8_t timer) override { asked += "timer " + std::to_string(timer) + "; "; }
   void on_forced() override { asked += "forced; "; }
   bool receive(const PeerMessage& /*message*/) override { return false; }

@@ -166,6 +166,7 @@ void look_at_world(const FuzzCase& one, Drawn& drawn) {
       unbounded = unbounded || link.loss > 0 || link.distribution >= JitterDistribution::pareto;
     }
   }
+  drawn("a lease shorter than round trips", spec.home.lease > Duration{} && spec.home.lease < farthest);
   drawn("hasty timeouts", spec.timeouts.vote < 2 * farthest);
   if (one.synchronous) {  // Nothing in it breaks what 3PC is built for: messages and votes come in time.
     CHECK_FALSE(unbounded);

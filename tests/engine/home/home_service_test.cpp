@@ -547,6 +547,26 @@ TEST_CASE("home service: a site that takes a home over tells everybody at once, 
   CHECK(unmoved.sent<HomeMessage>().empty());
 }
 
+TEST_CASE("home service: who is quiesced takes up no change of masters that nobody finishes") {
+  for (const bool quiesced : {false, true}) {
+    INFO(quiesced);
+    AtA node(at_a(kThreeSeconds));
+    node.start();
+    node.hear(kC, about(kB, HomeMessageKind::claim, kBAtC));
+    node.force();
+    if (quiesced) {
+      node.homes.quiesce();
+    }
+    node.run_for(60s);
+    std::size_t probes = 0;
+    for (const auto& [to, message] : node.sent<HomeMessage>()) {
+      probes += message.kind == HomeMessageKind::probe ? 1U : 0U;
+    }
+    CHECK((probes == 0) == quiesced);
+    CHECK(node.homes_status().unshipped > 0);  // It awaits a master, and says so.
+  }
+}
+
 TEST_CASE("home service: a request goes where its home is now, once anything has moved") {
   AtA node;
   node.start();

@@ -50,7 +50,6 @@ TEST_CASE("a lease lasts from when a majority was asked, less the guard, and its
   lease.granted(kSecond, first);
   CHECK(lease.serves(at(1900ms)));
   CHECK_FALSE(lease.serves(at(2s)));
-  CHECK(lease.is_backed());
   const std::uint64_t second = lease.ask(at(1s), kSelf, true);
   lease.granted(kThird, first);  // Late: it says nothing of the second.
   CHECK_FALSE(lease.serves(at(2s)));
@@ -74,19 +73,14 @@ TEST_CASE("a grant without this site's own help, or to an earlier start's renewa
   CHECK(lease.serves(at(0s)));
 }
 
-TEST_CASE("who refuses helps no more, until it grants what was asked later; a new term begins with nothing") {
+TEST_CASE("a new term begins with nothing") {
   Lease lease(kLength, kGuard, 2);
   lease.start(at(0s), Epoch{1});
   const std::uint64_t first = lease.ask(at(0s), kSelf, true);
   lease.granted(kSecond, first);
-  lease.refused(kSecond);
-  lease.granted(kSecond, first);  // A copy.
-  CHECK_FALSE(lease.is_backed());
   lease.granted(kSecond, lease.ask(at(1s), kSelf, true));
-  CHECK(lease.is_backed());
   REQUIRE(lease.serves(at(1s)));
   lease.begin(at(1s));
-  CHECK_FALSE(lease.is_backed());
   CHECK_FALSE(lease.serves(at(1s)));
   CHECK_FALSE(lease.is_lost(at(1s)));  // It has not had one.
   CHECK_FALSE(lease.awaits(first));

@@ -72,11 +72,9 @@ TEST_CASE("leasing: a master serves once a majority has granted what it asked in
   CHECK(sent(out) == Sent{{kSecond, HomeMessageKind::renew}, {kThird, HomeMessageKind::renew}});
   leasing.granted(master, kSecond, grant);
   CHECK_FALSE(leasing.may_serve(master, at(0s)));
-  CHECK_FALSE(leasing.is_backed(master));
   grant.epoch = master.opened;
   leasing.granted(master, kSecond, grant);
   CHECK(leasing.may_serve(master, at(1900ms)));
-  CHECK(leasing.is_backed(master));
   leasing.tick(master, at(2s), out);
   CHECK(out.lease_lost);
   leasing.open(at(2s));  // The next term.
@@ -361,5 +359,26 @@ TEST_CASE("resumption: who asks is told of a later master, or that nobody is hel
   CHECK(resumption.deadline(site) >= at(2 * kRules.lease));
   probe.base = HomeEpoch{};
   resumption.asked(site, at(0s), true, kSecond, probe, out);
+  CHECK(sent(out) == Sent{{kSecond, HomeMessageKind::open}});
+}
+
+TEST_CASE("resumption: once stopped, a site asks nobody, helps nobody to begin, and begins nothing itself") {
+  HomeStanding site = standing_of(kThird);
+  site.promised = HomeEpoch{site.opened.value + 30};
+  Resumption resumption;
+  HomeEffects out;
+  resumption.be_patient(site, at(0s));
+  resumption.tick(site, *resumption.deadline(site), true, out);
+  CHECK(sent(out).size() == 2);
+  resumption.stop();
+  CHECK_FALSE(resumption.deadline(site).has_value());
+  CHECK_FALSE(resumption.answered(site, kFirst, site.promised).has_value());  // With itself, a majority.
+  resumption.tick(site, at(99s), true, out);
+  CHECK(sent(out).empty());
+  HomeMessage probe = message_of(HomeMessageKind::probe, site.promised, site.opened);
+  resumption.asked(site, at(99s), true, kSecond, probe, out);
+  CHECK(sent(out).empty());
+  probe.base = HomeEpoch{};  // But what it knows it says.
+  resumption.asked(site, at(99s), true, kSecond, probe, out);
   CHECK(sent(out) == Sent{{kSecond, HomeMessageKind::open}});
 }

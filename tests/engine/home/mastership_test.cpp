@@ -150,29 +150,6 @@ TEST_CASE("mastership: a site helps one master at a time, unless the other has h
   CHECK(asks(home_region::next_planned(planned, RegionId{1}, 5), planned));  // At once.
 }
 
-TEST_CASE("mastership: who has refused backs no master, whatever of its grants was still under way") {
-  const std::vector<NodeId> nodes{NodeId{1}, NodeId{2}, NodeId{3}};
-  const Instant now{Duration{1h}};
-  Mastership master({.lease = 200ms, .guard = 20ms, .retry = 30ms}, nodes[0], nodes[0], nodes);
-  master.start(now, Epoch{1});
-  HomeEffects renewal;
-  master.tick(now, renewal);
-  REQUIRE(renewal.send.size() == 2);
-  HomeMessage answer = renewal.send[0].second;
-  REQUIRE(answer.kind == HomeMessageKind::renew);
-  const auto answered = [&](HomeMessageKind kind, HomeEpoch epoch) {
-    answer.kind = kind;
-    answer.epoch = epoch;
-    HomeEffects effects;
-    master.received(now, nodes[1], answer, effects);
-    return master.is_backed();
-  };
-  const HomeEpoch own = answer.epoch;
-  CHECK(answered(HomeMessageKind::grant, own));
-  CHECK_FALSE(answered(HomeMessageKind::refuse, HomeEpoch{own.value + 100}));
-  CHECK_FALSE(answered(HomeMessageKind::grant, own));
-}
-
 TEST_CASE("mastership: a promise is sent once it is durable, and not before") {
   Machines machines(1, std::vector<HomeRules>(3, {.lease = 200ms, .guard = 20ms, .retry = 30ms}));
   Mastership& site = machines.sites[2].machine;
