@@ -11,8 +11,9 @@ pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 # What every target of the project is compiled with. Generated code links geocommit_options_relaxed.
 add_library(geocommit_options INTERFACE)
 target_include_directories(geocommit_options INTERFACE ${CMAKE_SOURCE_DIR})
-# -fpch-preprocess: ccache asks for it where headers are precompiled.
-target_compile_options(geocommit_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror -fpch-preprocess)
+# -fpch-preprocess: ccache asks for it where headers are precompiled. -ffp-contract=off: a fused multiply-add rounds once instead of twice, so
+# that a load, and a run in virtual time, would depend on the processor.
+target_compile_options(geocommit_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror -fpch-preprocess -ffp-contract=off)
 if(GEOCOMMIT_SANITIZE)
   add_compile_options(-fsanitize=${GEOCOMMIT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
   add_link_options(-fsanitize=${GEOCOMMIT_SANITIZE})

@@ -1,4 +1,5 @@
 // A comparison as text to paste into other documents.
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "report/compare/compare.h"

@@ -1,5 +1,6 @@
 #include "runtime/log/frame.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cstdio>

@@ -2,6 +2,7 @@
 #include "base/identifier.h"
 
 #include <catch2/catch.hpp>
+#include <vector>
 
 #include "runtime/child_path.h"
 

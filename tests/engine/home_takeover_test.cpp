@@ -1,4 +1,5 @@
 // Failovers to a site that lacks what others hold, and failovers that nobody finishes, in virtual time.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
 

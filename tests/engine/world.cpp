@@ -1,5 +1,7 @@
 #include "tests/engine/world.h"
 
+#include <algorithm>
+
 #include "base/check.h"
 
 namespace geocommit::test {

@@ -1,5 +1,6 @@
 // The JSON Schemas name exactly the keys that the strict readers accept: each reader is asked, by a key that nothing is
 // near to, which keys it knows.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <map>

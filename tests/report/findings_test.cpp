@@ -1,6 +1,7 @@
 // From summary.json to sentences.
 #include "report/findings.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <sstream>
 

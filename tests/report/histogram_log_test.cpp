@@ -1,6 +1,7 @@
 // HdrHistogram's log: what was written is read again, and nothing hostile is believed.
 #include "report/histogram_log.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdio>
 #include <initializer_list>

@@ -1,5 +1,6 @@
 // The controller against a made-up world: what it does to whom, in which order, and what it undoes. Times are short and
 // never decide: each step is waited for.
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <csignal>
 #include <thread>

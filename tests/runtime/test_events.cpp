@@ -1,6 +1,7 @@
 // The event logs: what is kept, what is bounded, what survives a killed process.
 #include <unistd.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdlib>
 #include <filesystem>

@@ -3,6 +3,7 @@
 // everything runs again, and then: no violation, no money lost, no lock held, nothing in doubt.
 //
 // GEOCOMMIT_KILLS (default 42) and GEOCOMMIT_SEED (default 1) say how many and which; scripts/kill-storm sets them.
+#include <algorithm>
 #include <atomic>
 #include <cstdio>
 #include <cstdlib>

@@ -4,6 +4,7 @@
 #include <linux/pkt_sched.h>
 #include <net/ethernet.h>
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstring>
 #include <map>
