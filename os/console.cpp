@@ -33,7 +33,7 @@ void print(std::FILE* to, std::string_view text) {
 
 Console::Console(Options options)
     : options_(options),
-      terminal_(::isatty(1) == 1),
+      terminal_(::isatty(1) == 1 && !options.events),
       coloured_(terminal_ && (std::getenv("NO_COLOR") == nullptr || *std::getenv("NO_COLOR") == '\0')) {}
 
 void Console::clear_live() {
@@ -43,7 +43,7 @@ void Console::clear_live() {
 }
 
 void Console::say(std::string_view line) {
-  if (options_.quiet) return;
+  if (options_.quiet || options_.events) return;
   clear_live();
   print(stdout, line);
 }
@@ -65,7 +65,7 @@ void Console::error(std::string_view message) {
 }
 
 void Console::live(std::string_view line) {
-  if (options_.quiet) return;
+  if (options_.quiet || options_.events) return;
   if (terminal_) {
     std::string shown(line);
     if (characters(shown) > width()) shown.resize(width());
@@ -79,7 +79,7 @@ void Console::live(std::string_view line) {
 }
 
 void Console::live(std::string_view line, const std::vector<std::string>& block) {
-  if (options_.quiet) return;
+  if (options_.quiet || options_.events) return;
   if (!terminal_ || block.empty()) {
     live(line);
     return;
@@ -102,7 +102,12 @@ void Console::end_live(std::string_view line) {
   say(line);
 }
 
+void Console::event(std::string_view line) {
+  if (options_.events) print(stdout, line);
+}
+
 void Console::result(std::string_view text) {
+  if (options_.events) return;
   clear_live();
   print(stdout, text);
 }

@@ -14,8 +14,9 @@ enum class Colour { none, red, green, yellow, dim, bold };
 class Console {
  public:
   struct Options {
-    bool quiet{};    ///< Only errors and the final table.
+    bool quiet{};    ///< Only errors and results.
     bool verbose{};  ///< Also what is usually left out.
+    bool events{};   ///< Standard output has events, for programs, and nothing else.
   };
   explicit Console(Options options);
 
@@ -36,6 +37,8 @@ class Console {
   void end_live(std::string_view line);
   /// The result itself: standard output, also when quiet.
   void result(std::string_view text);
+  /// A line for programs: only there.
+  void event(std::string_view line);
 
   [[nodiscard]] bool coloured() const { return coloured_; }
   [[nodiscard]] std::string paint(std::string_view text, Colour colour) const;

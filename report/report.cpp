@@ -335,16 +335,30 @@ std::string problems(const std::vector<CellResult>& cells, const std::vector<Thr
 
 }  // namespace
 
-std::string one_line(const CellResult& result, bool colour) {
+std::string one_line(const Plan& plan, const CellResult& result, bool colour) {
   const Verdicts verdict = verdict_of({result.cell.label, {&result}});
   const CellSummary& s = result.summary;
-  std::string out = result.cell.id + "  " + paint(verdict.text, verdict.colour, colour) + "  " +
-                    std::to_string(s.transactions.committed) + " commits, " + figure(s.load.committed_per_s) + "/s";
+  const std::string point = describe(plan.point(result.cell));
+  std::string out = result.cell.id + (point.empty() ? "" : " (" + point + ")") + "  " +
+                    paint(verdict.text, verdict.colour, colour) + "  " + std::to_string(s.transactions.committed) +
+                    " commits, " + figure(s.load.committed_per_s) + "/s";
   if (s.commit_latency.count > 0) {
     out += ", commit p50 " + figure(to_ms(s.commit_latency.p50)) + " ms, p99 " + figure(to_ms(s.commit_latency.p99)) +
            " ms";
   }
   if (!result.valid()) out += paint("  (not valid)", Colour::yellow, colour);
+  return out;
+}
+
+std::string verdict_line(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
+  Column all{"", {}};
+  for (const CellResult& cell : cells) all.cells.push_back(&cell);
+  const Verdicts verdict = cells.empty() ? Verdicts{"unknown", Colour::yellow} : verdict_of(all);
+  std::string out = "verdict: " + paint(verdict.text, verdict.colour, colour);
+  if (const auto& thresholds = plan.experiment.thresholds; !thresholds.empty()) {
+    const Verdicts kept = thresholds_of(all, thresholds);
+    out += ", thresholds: " + paint(kept.text, kept.colour, colour);
+  }
   return out;
 }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "report/progress_lines.h"
 #include "runner/live_view.h"
 #include "runtime/event_loop.h"
 
@@ -89,6 +90,15 @@ class Sampler {
       committed_[region] = sample.committed;
     }
     write(row(context_.cell.id, to_seconds(elapsed), phase, "all", all, rate, recent_));
+    context_.console.event(load_line({.cell = context_.cell.id,
+                                      .elapsed = elapsed,
+                                      .total = s.warmup + s.duration,
+                                      .commits_per_s = rate,
+                                      .client_p50_ms = all.p50_ms,
+                                      .client_p99_ms = all.p99_ms,
+                                      .in_doubt = all.in_doubt,
+                                      .blocked = all.blocked,
+                                      .faults = recent_}));
     recent_.clear();
     committed_[kAll] = all.committed;
     last_ = elapsed;

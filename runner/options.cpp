@@ -55,7 +55,7 @@ std::string check_setting(const std::string& text) {
 
 struct Raw {
   std::vector<std::string> settings;
-  std::string emulation, protocols, seed, repetitions, backend, duration, exit_after;
+  std::string emulation, protocols, seed, repetitions, backend, duration, exit_after, progress;
 };
 
 /// What replaces values of the file.
@@ -92,7 +92,10 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_option("--prometheus-port", run.prometheus_port, "Where it listens on 127.0.0.1 (default: a free port)")
       ->check(CLI::Range(1024, 65535))
       ->needs(prometheus);
-  app.add_flag("--quiet", run.quiet, "Only errors and the table");
+  auto* quiet = app.add_flag("--quiet", run.quiet, "A line per cell, the verdict, and errors");
+  app.add_option("--progress", raw.progress, "text, or json: one object a line, for programs, in place of all else")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->excludes(quiet);
   app.add_flag("--verbose", run.verbose,
                "Also each process with its pid and addresses, and the network settings in force");
   app.footer(kRunExamples);
@@ -156,6 +159,7 @@ std::string interpret(const Raw& raw, CommandLine& out) {
     const auto equals = setting.find('=');
     out.run.overrides.push_back({setting.substr(0, equals), setting.substr(equals + 1)});
   }
+  out.run.events = raw.progress == "json";
   if (!raw.emulation.empty()) out.run.overrides.push_back({"emulation", raw.emulation});
   if (!raw.seed.empty()) out.run.overrides.push_back({"seed", raw.seed});
   if (!raw.repetitions.empty()) out.run.overrides.push_back({"repetitions", raw.repetitions});

@@ -24,6 +24,7 @@ struct RunOptions {
   std::filesystem::path junit;   ///< Empty: none is written.
   std::vector<Override> overrides;
   bool allow_expected{}, quiet{}, verbose{};
+  bool events{};  ///< --progress json
   std::optional<std::uint16_t> base_port;
   bool prometheus{};  ///< A Prometheus scrapes the run.
   std::optional<std::uint16_t> prometheus_port;

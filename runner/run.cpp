@@ -17,6 +17,7 @@
 #include "os/console.h"
 #include "report/judge.h"
 #include "report/junit.h"
+#include "report/progress_lines.h"
 #include "report/publish.h"
 #include "report/report.h"
 #include "report/results.h"
@@ -242,6 +243,7 @@ class Run {
   Result<void> run_cells(const PlannedWan& wan, LineFile& timeseries, RunState& state) {
     for (std::size_t i = 0; i < plan_.cells.size() && !failed_ && !interrupted(); ++i) {
       if (&plan_.wan(plan_.cells[i]) != &wan) continue;
+      console_.event(cell_line(plan_, i + 1));
       const CellContext context{plan_,    plan_.cells[i],     *network_, paths_,
                                 console_, timeseries,         state,     results_->run_id(),
                                 i + 1,    plan_.cells.size(), &monitor_};
@@ -258,7 +260,9 @@ class Run {
       monitor_.own().cell_judged(result.cell.id, result.cell.label, result.summary.verdict, result.valid());
       monitor_.sample_own();
       if (!interrupted()) monitor_.await_scrapes({kRunnerNode}, 2);
-      console_.end_live(one_line(result, console_.coloured()));
+      const std::string line = one_line(plan_, result, console_.coloured());
+      options_.quiet ? console_.result(line) : console_.end_live(line);
+      console_.event(judged_line(result));
       if (result.failure.empty() && !result.interrupted) {  // those were told when they happened
         for (const std::string& reason : result.invalid_reasons) {
           console_.warn(result.cell.id + " is not valid: " + reason);
@@ -286,11 +290,13 @@ class Run {
     for (const auto& written : {results_->write(), write_junit()}) {
       if (!written) return written.error();
     }
-    console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
-    if (const auto found = publish(plan_, results_->cells(), paths_.results, console_.coloured())) {
-      console_.result("What this run found\n" + *found);
+    const auto found = publish(plan_, results_->cells(), paths_.results, console_.coloured());
+    if (!found) console_.warn("no report.html: " + found.error().message);
+    if (options_.quiet) {
+      console_.result(verdict_line(plan_, results_->cells(), console_.coloured()));
     } else {
-      console_.warn("no report.html: " + found.error().message);
+      console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
+      if (found) console_.result("What this run found\n" + *found);
     }
     const std::string near = std::filesystem::proximate(paths_.results).string();
     console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near) +
@@ -358,6 +364,7 @@ int become_simulator(const RunOptions& options, Console& console) {
   for (const Override& o : options.overrides) words.insert(words.end(), {"--set", o.key + "=" + o.value});
   if (options.allow_expected) words.emplace_back("--allow-expected");
   if (options.quiet) words.emplace_back("--quiet");
+  if (options.events) words.insert(words.end(), {"--progress", "json"});
   if (!options.junit.empty()) words.insert(words.end(), {"--junit", options.junit.string()});
   std::vector<char*> argv;
   for (std::string& word : words) argv.push_back(word.data());
@@ -369,7 +376,7 @@ int become_simulator(const RunOptions& options, Console& console) {
 }  // namespace
 
 int run_experiment(const RunOptions& options, const std::string& command_line) {
-  Console console({options.quiet, options.verbose});
+  Console console({options.quiet, options.verbose, options.events && !options.dry_run});
   auto plan = load_plan(options.file, options.overrides, [&]() -> Result<Duration> {
     // The disk that the logs will be on.
     const auto folder = nearest_folder(options.output.empty() ? "results" : options.output);
@@ -420,14 +427,17 @@ int run_experiment(const RunOptions& options, const std::string& command_line) {
               std::to_string(std::chrono::ceil<std::chrono::seconds>(plan->estimated_time()).count()) +
               " s, on topology " + topology_names(*plan) + " over " + std::string(name_of(choice->kind)) + " (" +
               choice->why + ")");
+  console.event(started_line(*plan, std::string(name_of(choice->kind)), paths->results));
   Run run(options, std::move(plan).value(), std::move(paths).value(), console, *monitor);
   auto status = run.execute(*choice, proxy->has_value() ? &**proxy : nullptr, *state, command_line);
   if (*prometheus) {
     if (const auto ended = (*prometheus)->failure()) console.warn("the run's Prometheus had ended: " + *ended);
     (*prometheus)->stop();
   }
-  if (!status) return interrupted() ? kInterrupted : fail(console, status.error());
-  return *status;
+  if (!status && !interrupted()) console.error(status.error().message);
+  const int ended = status ? *status : interrupted() ? kInterrupted : kFailed;
+  console.event(ended_line(ended));
+  return ended;
 }
 
 int predict_experiment(const RunOptions& options) {

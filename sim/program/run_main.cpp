@@ -15,6 +15,7 @@
 #include "report/evidence.h"
 #include "report/junit.h"
 #include "report/manifest.h"
+#include "report/progress_lines.h"
 #include "report/publish.h"
 #include "report/report.h"
 #include "report/results.h"
@@ -33,7 +34,7 @@ int failed(const std::string& why) {
 struct Options {
   std::filesystem::path file, output;
   std::vector<std::string> settings;
-  std::string seed, protocols, repetitions;
+  std::string seed, protocols, repetitions, progress;
   SimulationOptions simulation;
 };
 
@@ -142,9 +143,9 @@ CellEvidence evidence_of(const SimulatedCell& done) {
   return evidence;
 }
 
-}  // namespace
-
-int run_simulation(const Plan& plan, const std::filesystem::path& output, const SimulationOptions& options) {
+/// `text`, `events`: who reads along, a person or a program.
+int simulate(const Plan& plan, const std::filesystem::path& output, const SimulationOptions& options,
+             std::ostream& text, std::ostream& events) {
   RunPaths paths;
   paths.results = output;
   // Named by what determines it: the same run has the same id, and the same bytes.
@@ -171,15 +172,15 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, const 
     if (interrupted != 0) {
       break;
     }
+    events << cell_line(plan, results.cells().size() + 1) << "\n" << std::flush;
     SimulatedCell done =
         simulate_cell(plan, cell, &series, options.logs ? paths.in({"nodes", cell.id}) : std::filesystem::path());
     for (const std::string& row : done.timeseries) {
       timeseries += row + "\n";
     }
     traces += cell.id + " events=" + std::to_string(done.events) + " trace=" + hex(done.trace_hash) + "\n";
-    if (!options.quiet) {
-      std::cout << one_line(done.result, false) << "\n" << std::flush;
-    }
+    text << one_line(plan, done.result, false) << "\n" << std::flush;
+    events << judged_line(done.result) << "\n" << std::flush;
     if (auto written = write_event_logs(plan, paths, done); !written) {
       return failed(written.error().message);
     }
@@ -199,15 +200,20 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, const 
       }
     }
   }
-  std::cout << "\nsimulated: virtual time, modelled network and disk\n"
-            << comparison(plan, results.cells(), false) << "\n";
   const auto found = publish(plan, results.cells(), output, false);
   if (!found) {
     return failed("no report.html: " + found.error().message);
   }
-  std::cout << "What this run found\n" << *found << "\nResults: " << output.string() << " (report.html: to look at)\n";
+  if (options.quiet) {
+    text << verdict_line(plan, results.cells(), false) << "\n";
+  } else {
+    text << "\nsimulated: virtual time, modelled network and disk\n"
+         << comparison(plan, results.cells(), false) << "\nWhat this run found\n"
+         << *found << "\n";
+  }
+  text << "Results: " << output.string() << " (report.html: to look at)\n";
   if (interrupted != 0 && results.cells().size() < plan.cells.size()) {
-    std::cout << "Interrupted after " << results.cells().size() << " of " << plan.cells.size() << " cells.\n";
+    text << "Interrupted after " << results.cells().size() << " of " << plan.cells.size() << " cells.\n";
     return kInterrupted;
   }
   for (const CellResult& cell : results.cells()) {
@@ -216,6 +222,17 @@ int run_simulation(const Plan& plan, const std::filesystem::path& output, const 
     }
   }
   return exit_status(results.cells(), plan.experiment.thresholds, options.allow_expected);
+}
+
+}  // namespace
+
+int run_simulation(const Plan& plan, const std::filesystem::path& output, const SimulationOptions& options) {
+  std::ostream nowhere(nullptr);
+  std::ostream &events = options.events ? std::cout : nowhere, &text = options.events ? nowhere : std::cout;
+  events << started_line(plan, "sim", output) << "\n" << std::flush;
+  const int status = simulate(plan, output, options, text, events);
+  events << ended_line(status) << "\n" << std::flush;
+  return status;
 }
 
 int run_main(int argc, char** argv) {
@@ -234,7 +251,10 @@ int run_main(int argc, char** argv) {
   app.add_option("--repetitions", options.repetitions, "As repetitions: in the file");
   app.add_flag("--allow-expected", options.simulation.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");
-  app.add_flag("--quiet", options.simulation.quiet, "Only errors and the table");
+  auto* quiet = app.add_flag("--quiet", options.simulation.quiet, "A line per cell, the verdict, and errors");
+  app.add_option("--progress", options.progress, "text, or json: one object a line, for programs, in place of all else")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->excludes(quiet);
   app.add_option("--junit", options.simulation.junit, "Also write verdicts and thresholds to this file, as JUnit XML");
   app.add_flag("--logs", options.simulation.logs,
                "Also the nodes' durable logs and the clients' outcomes, for ./geocommit check");
@@ -261,6 +281,7 @@ int run_main(int argc, char** argv) {
   if (!output) {
     return failed(output.error().message);
   }
+  options.simulation.events = options.progress == "json";
   return run_simulation(*plan, *output, options.simulation);
 }
 

@@ -10,7 +10,9 @@
 namespace geocommit::sim {
 
 struct SimulationOptions {
-  bool allow_expected{}, quiet{};
+  bool allow_expected{};
+  bool quiet{};                 ///< A line per cell, and the verdict.
+  bool events{};                ///< For programs (report/progress_lines.h), in place of all else.
   bool logs{};                  ///< Also nodes/, for check.
   std::filesystem::path junit;  ///< Empty: none is written.
 };

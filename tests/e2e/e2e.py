@@ -4,7 +4,9 @@
 Usage: tests/e2e/e2e.py [NAME ...]     all of them if none is named
 GEOCOMMIT_BUILD names the build folder (default: build/dev). Exits 1 if one fails, 77 if all were skipped.
 """
+import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -129,7 +131,14 @@ def sweep_and_repetitions():
         cells = summary(place / "results")["cells"]
         equal([(c["sweep"], c["repetition"], c["transactions"]["offered"]) for c in cells],
               [({"workload.rate": r}, n, int(r[:2])) for r in ("20/s", "40/s") for n in (1, 2)], "cells")
-        check("workload.rate=20/s" in out and "2/2" not in out, "the comparison names the points, quietly")
+        check(re.fullmatch(r"(2pc-p[12]-r[12] \(workload.rate=[24]0/s\)  pass  .*\n){4}verdict: pass\nResults: .*\n", out), f"a line per cell and the verdict: {out}")
+        status, out, err = run("run", file, "--output", place / "events", "--progress", "json", cwd=place)
+        events = [json.loads(line) for line in out.splitlines()]
+        check(status == 0 and not err, f"exit status {status}\n{out}\n{err}")
+        equal([e["event"] for e in events if e["event"] != "load"], ["started", "cell", "judged", "ended"], "events")
+        loads = [e for e in events if e["event"] == "load"]
+        check(loads and all(e["cell"] == "2pc-r1" and e["total_s"] == 1.3 for e in loads), f"of the load: {loads}")
+        equal((events[0]["emulation"], events[-1]["status"]), ("loopback", 0), "how it was run, and how it ended")
 
 
 def closed_loop():

@@ -148,7 +148,9 @@ def runs(folder):
     check(first.returncode == 0 and "2pc" in first.stdout and "3pc" in first.stdout and f"Results: {folder / 'a'}" in first.stdout, f"a run: {first.stdout}{first.stderr}")
     check("What this run found" in first.stdout and "virtual time" in first.stdout, "what a run found")
     quiet = sim(plain, "--output", folder / "b", "--quiet")
-    check(quiet.returncode == 0 and set(quiet.stdout.splitlines()) < set(first.stdout.replace(str(folder / "a"), str(folder / "b")).splitlines()), f"--quiet: {quiet.stdout}")
+    lines = first.stdout.splitlines()
+    check(quiet.returncode == 0 and quiet.stdout.splitlines() == [*lines[:2], "verdict: pass", f"Results: {folder / 'b'} (report.html: to look at)"], f"--quiet: {quiet.stdout}")
+    events(folder, plain)
     traces = (folder / "a/trace.txt").read_text()
     check(traces == (folder / "b/trace.txt").read_text() and re.fullmatch(r"(\S+ events=\d+ trace=[0-9a-f]{16}\n){2}", traces), f"trace.txt: {traces}")
     other = sim(plain, "--output", folder / "c", "--seed", "7", "--protocols", "2pc", "--repetitions", "2", "--set", "workload.rate=5/s", "--set", "duration=2s")
@@ -162,6 +164,25 @@ def runs(folder):
     names = sorted(p.name for p in (folder / "results").iterdir())
     check(all(run.returncode == 0 for run in here) and len(names) == 3, f"three runs without --output: {names}: {here[0].stderr}")
     check(all(re.fullmatch(r"tiny-sim-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(-[23])?", name) for name in names), f"their names: {names}")
+
+
+def events(folder, plain):
+    """What a program reads: --progress json."""
+    done = sim(plain, "--output", folder / "events", "--progress", "json", "--set", "sweep={workload.rate: [20/s, 40/s]}", "--protocols", "2pc", "--set", "thresholds={2pc: {client_p50_ms: < 1}}")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    check([line.pop("event") for line in lines] == ["started", "cell", "judged", "cell", "judged", "ended"], f"events: {done.stdout}")
+    started, *cells, ended = lines
+    check(started["experiment"] == "tiny" and started["cells"] == 2 and started["emulation"] == "sim" and started["results"] == str(folder / "events"), f"started: {started}")
+    check(ended == {"status": 4} and done.returncode == 4, f"ended: {ended}, exit {done.returncode}")
+    kept = json.loads((folder / "events/summary.json").read_text())["cells"]
+    for number, (begins, judged, cell) in enumerate(zip(cells[::2], cells[1::2], kept), 1):
+        check(begins == {"cell": cell["cell"], "number": number, "of": 2, "protocol": "2pc", "sweep": cell["sweep"], "repetition": 1}, f"cell: {begins}")
+        wanted = {"cell": cell["cell"], "verdict": "pass", "expected": False, "valid": True, "committed": cell["transactions"]["committed"], "aborted": sum(cell["transactions"]["aborted"].values()),
+                  "committed_per_s": cell["goodput_per_s"], "commit_p50_ms": cell["commit_latency_ms"]["p50"], "commit_p99_ms": cell["commit_latency_ms"]["p99"]}
+        check(judged == wanted, f"judged: {judged}, not {wanted}")
+    check(not done.stderr, f"nothing else: {done.stderr}")
+    for words in (["--progress", "xml"], ["--progress", "json", "--quiet"]):
+        check(sim(plain, *words).returncode == 1, f"{words} is refused")
 
 
 def statuses(folder):

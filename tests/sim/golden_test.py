@@ -36,7 +36,7 @@ differences = 0
 for experiment in experiments:
     with tempfile.TemporaryDirectory() as scratch:
         results = pathlib.Path(scratch) / "results"
-        run = subprocess.run([program, str(experiment), "--output", str(results), "--quiet"], capture_output=True, text=True, timeout=600, check=False)
+        run = subprocess.run([program, str(experiment), "--output", str(results)], capture_output=True, text=True, timeout=600, check=False)
         assert run.returncode in (0, 2, 3), f"{experiment}: status {run.returncode}\n{run.stderr}"
         made = {
             "out": f"status {run.returncode}\n" + (run.stdout + run.stderr).replace(str(results), "RESULTS"),
