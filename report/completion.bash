@@ -4,8 +4,8 @@
 
 _geocommit_options() {
   case "$1" in
-    run) echo "--dry-run --output --set --emulation --seed --protocols --repetitions --allow-expected --junit --base-port --prometheus --prometheus-port --progress --quiet --verbose" ;;
-    sim) echo "--output --logs --set --seed --protocols --repetitions --allow-expected --junit --progress --quiet" ;;
+    run) echo "--dry-run --output --set --emulation --seed --protocols --repetitions --quick --allow-expected --junit --base-port --prometheus --prometheus-port --progress --quiet --verbose" ;;
+    sim) echo "--output --logs --set --seed --protocols --repetitions --quick --allow-expected --junit --progress --quiet" ;;
     predict) echo "--topology --set --seed --protocols" ;;
     probe) echo "--emulation --backend --duration --load --json --check" ;;
     replay) echo "--port --exit-after" ;;

@@ -81,6 +81,8 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_option("--output", run.output, "Results folder (default: results/<name>-<time>)");
   add_file_options(app, raw);
   app.add_option("--repetitions", raw.repetitions, "As repetitions: in the file: 3 or more give intervals");
+  app.add_flag("--quick", run.quick,
+               "A first look: one repetition, of a sweep the ends, 5s where no fault is scheduled");
   app.add_option("--emulation", raw.emulation, "As emulation: in the file: auto, netem, tun, loopback, deployed, sim");
   app.add_flag("--allow-expected", run.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");

@@ -25,6 +25,7 @@ struct RunOptions {
   std::vector<Override> overrides;
   bool allow_expected{}, quiet{}, verbose{};
   bool events{};  ///< --progress json
+  bool quick{};
   std::optional<std::uint16_t> base_port;
   bool prometheus{};  ///< A Prometheus scrapes the run.
   std::optional<std::uint16_t> prometheus_port;

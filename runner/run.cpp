@@ -13,6 +13,7 @@
 #include <random>
 #include <set>
 
+#include "experiment/quick.h"
 #include "experiment/theory.h"
 #include "os/console.h"
 #include "report/judge.h"
@@ -375,8 +376,16 @@ int become_simulator(const RunOptions& options, Console& console) {
 
 }  // namespace
 
-int run_experiment(const RunOptions& options, const std::string& command_line) {
+int run_experiment(const RunOptions& asked, const std::string& command_line) {
+  RunOptions options = asked;
   Console console({options.quiet, options.verbose, options.events && !options.dry_run});
+  if (options.quick) {
+    auto experiment = load_experiment(options.file, options.overrides);
+    if (!experiment) return fail(console, experiment.error());
+    const Quick less = quick(*experiment, options.overrides);
+    options.overrides.insert(options.overrides.end(), less.overrides.begin(), less.overrides.end());
+    console.say("--quick: " + less.what);
+  }
   auto plan = load_plan(options.file, options.overrides, [&]() -> Result<Duration> {
     // The disk that the logs will be on.
     const auto folder = nearest_folder(options.output.empty() ? "results" : options.output);

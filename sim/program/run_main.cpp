@@ -10,6 +10,7 @@
 #include <iostream>
 
 #include "config/arguments.h"
+#include "experiment/quick.h"
 #include "os/exit_status.h"
 #include "os/files.h"
 #include "report/evidence.h"
@@ -35,6 +36,7 @@ struct Options {
   std::filesystem::path file, output;
   std::vector<std::string> settings;
   std::string seed, protocols, repetitions, progress;
+  bool quick{};
   SimulationOptions simulation;
 };
 
@@ -249,6 +251,8 @@ int run_main(int argc, char** argv) {
   app.add_option("--seed", options.seed, "As seed: in the file");
   app.add_option("--protocols", options.protocols, "As protocols: in the file: 2pc,3pc");
   app.add_option("--repetitions", options.repetitions, "As repetitions: in the file");
+  app.add_flag("--quick", options.quick,
+               "A first look: one repetition, of a sweep the ends, 5s where no fault is scheduled");
   app.add_flag("--allow-expected", options.simulation.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");
   auto* quiet = app.add_flag("--quiet", options.simulation.quiet, "A line per cell, the verdict, and errors");
@@ -261,7 +265,7 @@ int run_main(int argc, char** argv) {
   app.footer(
       "Examples:\n"
       "  ./geocommit sim experiments/quickstart.yaml\n"
-      "  ./geocommit sim experiments/aws-15.yaml --set workload.rate=1000/s --set duration=10min --output /tmp/load\n"
+      "  ./geocommit sim experiments/aws-15.yaml --set workload.rate=1000/s --set duration=10m --output /tmp/load\n"
       "  ./geocommit sim experiments/quickstart.yaml --protocols 2pc --seed 7\n"
       "A seed gives the same bytes in summary.json, timeseries.csv and trace.txt, on any machine.\n"
       "\nExit status: 0 pass, 1 error, 2 violation, 3 unknown verdict, 4 a threshold is not kept, 130 interrupted.\n"
@@ -269,9 +273,18 @@ int run_main(int argc, char** argv) {
   if (const auto refused = parse_arguments(app, argc, argv, setting_keys)) {
     return *refused;
   }
-  const auto overrides = overrides_of(options);
+  auto overrides = overrides_of(options);
   if (!overrides) {
     return failed(overrides.error().message);
+  }
+  if (options.quick) {
+    const auto experiment = load_experiment(options.file, *overrides);
+    if (!experiment) {
+      return failed(experiment.error().message);
+    }
+    const Quick less = quick(*experiment, *overrides);
+    overrides->insert(overrides->end(), less.overrides.begin(), less.overrides.end());
+    std::cerr << "--quick: " << less.what << "\n";
   }
   auto plan = load_simulation(options.file, *overrides);
   if (!plan) {

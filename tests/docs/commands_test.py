@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Every command line that README and docs show is understood, and done where that takes seconds.
+"""Every command line that README and docs show is understood, and done where that takes seconds; so are the examples of --help that set keys.
 
 Usage: commands_test.py BUILD-FOLDER SOURCE-FOLDER
 
@@ -35,7 +35,7 @@ def with_few_seeds(words):
 
 # The first that matches the whole line counts.
 RULES = [
-    (r"\./geocommit (check|clean|explore|replay|trace|init|list|results)|\./geocommit --help", BARE),
+    (r"\./geocommit (check|clean|explore|replay|trace|init|list|results|protocols)|\./geocommit --help", BARE),
     (r"\./geocommit run .*--prometheus", ELSEWHERE),  # dashboards_live
     (r"\./geocommit replay .*", ELSEWHERE),  # dashboards_replay
     (r"\./geocommit probe .*", ELSEWHERE),  # probe_cli; e2e_tun_*
@@ -60,6 +60,16 @@ def commands():
         for span in spans:
             line = re.sub(r"(\s+#| {3,}).*$", "", span).strip()
             yield page.relative_to(SOURCE), line
+
+
+def examples():
+    """Of --help; those of sim are only understood, as some take minutes."""
+    for command in ("run", "sim", "predict", "protocols", "validate"):
+        _, text, _ = run([command, "--help"], SOURCE)
+        found = re.findall(r"(?m)^ +(\./geocommit .*)$", text)
+        assert found, f"{command} --help has no examples"
+        for line in found:
+            yield f"{command} --help", re.sub(r" {3,}.*$", "", line).replace("geocommit sim", "geocommit run").strip()
 
 
 def files():
@@ -96,7 +106,7 @@ def main():
             assert status == 0, out + err
         for name, text in files():
             (at / name).write_text(text)
-        found = list(commands())
+        found = [*commands(), *examples()]
         assert len(found) > 60, f"only {len(found)} command lines found"
         for page, line in found:
             how = next((how for pattern, how in RULES if re.fullmatch(pattern, line)), "no rule")
