@@ -2,13 +2,14 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 #include "os/console.h"
 
 namespace geocommit {
 namespace {
 
-constexpr std::size_t kWidth = 100;
+constexpr std::size_t kWidth = 80;
 
 std::string clients(const PhaseSummary& phase) {
   const LatencySummary& l = phase.commits;
@@ -47,10 +48,16 @@ std::size_t label_width(const std::vector<CellResult>& cells) {
 }
 
 std::string row(std::size_t labels, const std::vector<std::string>& fields) {
-  static constexpr std::size_t kWidths[] = {11, 13, 13, 13, 15, 9};  // Of those between the first one and the last.
+  static constexpr std::size_t kWidths[] = {10, 11, 11, 13, 13};  // Of those between the first one and the last.
   std::string out = left(fields.front(), labels);
-  for (std::size_t i = 1; i + 1 < fields.size(); ++i) out += left(fields[i], kWidths[i - 1]);
-  return out + fields.back() + "\n";
+  std::size_t width = labels;
+  for (std::size_t i = 1; i + 1 < fields.size(); ++i) {
+    width += kWidths[i - 1];
+    out = left(out + fields[i], width);
+  }
+  out += fields.back();
+  while (out.back() == ' ') out.pop_back();
+  return out + "\n";
 }
 
 /// Words after a label, broken where a line would be too long.
@@ -76,10 +83,8 @@ std::string row_of(std::size_t labels, const CellResult& cell) {
   const std::string blocked = b.all.count == 0 ? "none"
                                                : std::to_string(b.all.count) + ", " + (b.censored > 0 ? ">" : "") +
                                                      figure(std::chrono::duration<double>(b.all.max).count()) + " s";
-  return row(labels,
-             {cell.cell.label, clients(p.before), clients(p.during), clients(p.after), lock_hold(cell.summary), blocked,
-              p.normal_after ? figure(std::chrono::duration<double>(*p.normal_after).count()) + " s" : "-",
-              violations_of(cell.summary.verdict)});
+  return row(labels, {cell.cell.label, clients(p.before), clients(p.during), clients(p.after), lock_hold(cell.summary),
+                      blocked, violations_of(cell.summary.verdict)});
 }
 
 std::string details_of(const CellResult& cell) {
@@ -91,6 +96,9 @@ std::string details_of(const CellResult& cell) {
       if (figures.offered > 0) sides.push_back(region + " " + percent(figures.availability) + " %");
     }
     out += listed(name + ", available during:", sides);
+    if (cell.phases->normal_after) {
+      out += listed(name + ", back to normal:", {"after " + figure(to_seconds(*cell.phases->normal_after)) + " s"});
+    }
   }
   for (const auto& [how, gap] : cell.summary.write_gap) {
     if (how != "failover") {
@@ -114,32 +122,34 @@ std::string details_of(const CellResult& cell) {
 
 std::string fault_table(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
   const std::size_t labels = label_width(cells);
-  std::string out;
+  std::string rows;
+  std::string details;
   bool expected = false;
   for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
-    std::string rows;
-    std::string details;
+    const std::string swept = describe(plan.experiment.points[point]);
+    bool first = true;
     for (const CellResult& cell : cells) {
       if (cell.cell.point != point || cell.faults.empty()) continue;
+      if (std::exchange(first, false) && !swept.empty()) {
+        rows += paint(swept, Colour::bold, colour) + "\n";
+        details += paint(swept, Colour::bold, colour) + "\n";
+      }
       rows += row_of(labels, cell);
       expected |= cell.summary.verdict.expected;
       details += details_of(cell);
     }
-    if (rows.empty()) continue;
-    const std::string swept = describe(plan.experiment.points[point]);
-    if (!swept.empty()) out += paint(swept, Colour::bold, colour) + "\n";
-    out += rows + details + "\n";
   }
-  if (out.empty()) return out;
-  out +=
-      "lock hold: of every transaction, aborted ones too; blocked: past the decision timeout; >: at least,\n"
-      "as some had not ended, or clients never learned of them\n";
-  if (expected) out += "* expected: the protocol's fault model predicts it; split: transactions with both outcomes\n";
-  out += "\n";
+  if (rows.empty()) return "";
   return paint("Before, during and after the faults", Colour::bold, colour) + "\n" +
-         row(labels, {"", "client", "p50/p99 ms", "", "lock hold", "blocked,", "back to", "violations"}) +
-         row(labels, {"", "before", "during", "after", "p50/max ms", "longest", "normal", ""}) +
-         std::string(kWidth - 13 + labels, '-') + "\n" + out;
+         row(labels, {"", "client, p50/p99 ms", "", "", "lock hold,", "blocked,", "violations"}) +
+         row(labels, {"", "before", "during", "after", "p50/max ms", "longest", ""}) +
+         std::string(kWidth - 13 + labels, '-') + "\n" + rows +
+         "\nlock hold: of every transaction, aborted ones too; blocked: past the decision\n"
+         "timeout; >: at least, as some had not ended, or clients never learned of them\n" +
+         (expected ? "* expected: the protocol's fault model predicts it; split: transactions with\n"
+                     "both outcomes\n"
+                   : "") +
+         "\n" + paint("What the faults did", Colour::bold, colour) + "\n" + details + "\n";
 }
 
 }  // namespace geocommit

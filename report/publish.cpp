@@ -11,7 +11,7 @@
 namespace geocommit {
 namespace {
 
-constexpr std::size_t kTerminalWidth = 100;
+constexpr std::size_t kTerminalWidth = 80;
 
 std::string topology_json(const Plan& plan) {
   Json list = Json::array();

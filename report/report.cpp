@@ -10,10 +10,10 @@
 namespace geocommit {
 namespace {
 
-constexpr std::size_t kLabelWidth = 34;
-constexpr std::size_t kColumnWidth = 20;
-constexpr std::size_t kExamples = 3;  // of violations, per cell
-constexpr std::size_t kColumns = 3;   // 34 + 3 x 20 fit 100
+constexpr std::size_t kWidth = 80;  // Of a terminal that nobody has made wider.
+constexpr std::size_t kLabelWidth = 29;
+constexpr std::size_t kColumnWidth = 17;  // At least: three protocols side by side.
+constexpr std::size_t kExamples = 3;      // of violations, per cell
 
 /// The repetitions of one protocol at one sweep point.
 struct Column {
@@ -141,6 +141,8 @@ struct Verdicts {
   Colour colour{Colour::none};
 };
 
+constexpr const char* kExpected = "VIOLATION (expected)";
+
 Verdicts verdict_of(const Column& column) {
   bool violation = false;
   bool expected = true;
@@ -151,15 +153,22 @@ Verdicts verdict_of(const Column& column) {
     unknown = unknown || v.judgement == Judgement::unknown;
     if (v.judgement == Judgement::violation) expected = expected && v.expected;
   }
-  if (violation) return {expected ? "VIOLATION (expected)" : "VIOLATION", Colour::red};
+  if (violation) return {expected ? kExpected : "VIOLATION", Colour::red};
   if (unknown) return {"unknown", Colour::yellow};
   return {"pass", Colour::green};
+}
+
+/// As the table has room for it.
+Verdicts short_verdict_of(const Column& column) {
+  Verdicts verdict = verdict_of(column);
+  if (verdict.text == kExpected) verdict.text = "VIOLATION *";
+  return verdict;
 }
 
 Verdicts validity_of(const Column& column) {
   for (const CellResult* cell : column.cells) {
     if (cell->interrupted) return {"no: interrupted", Colour::yellow};
-    if (!cell->failure.empty()) return {"no: a process failed", Colour::red};
+    if (!cell->failure.empty()) return {"no: failed", Colour::red};
     if (overloaded(*cell)) return {"no: overloaded", Colour::red};
     if (!cell->valid()) return {"no: see below", Colour::yellow};
   }
@@ -168,12 +177,13 @@ Verdicts validity_of(const Column& column) {
 
 class Table {
  public:
-  Table(std::vector<Column> columns, bool colour) : columns_(std::move(columns)), colour_(colour) {}
+  Table(std::vector<Column> columns, std::size_t width, bool colour)
+      : columns_(std::move(columns)), width_(width), colour_(colour) {}
 
   template <class Text>
   void row(const std::string& label, Text cell_text) {
     std::string line = left(label, kLabelWidth);
-    for (const Column& column : columns_) line += left(cell_text(column), kColumnWidth);
+    for (const Column& column : columns_) line += left(cell_text(column), width_);
     add(line);
   }
   template <class Judge>
@@ -181,15 +191,15 @@ class Table {
     std::string line = left(label, kLabelWidth);
     for (const Column& column : columns_) {
       const Verdicts v = judge(column);
-      line += paint(left(v.text, kColumnWidth), v.colour, colour_);
+      line += paint(left(v.text, width_), v.colour, colour_);
     }
     add(line);
   }
   void head() {
-    std::string line(kLabelWidth, ' ');
-    for (const Column& column : columns_) line += left(column.protocol, kColumnWidth);
-    const std::size_t width = kLabelWidth + kColumnWidth * columns_.size();
-    out_ += paint(line, Colour::bold, colour_) + "\n" + std::string(width, '-') + "\n";
+    std::string line = left("p50 / p99, in ms", kLabelWidth);
+    for (const Column& column : columns_) line += left(column.protocol, width_);
+    while (line.back() == ' ') line.pop_back();
+    out_ += paint(line, Colour::bold, colour_) + "\n" + std::string(kLabelWidth + width_ * columns_.size(), '-') + "\n";
   }
   [[nodiscard]] const std::string& text() const { return out_; }
   [[nodiscard]] const std::vector<Column>& columns() const { return columns_; }
@@ -200,6 +210,7 @@ class Table {
     out_ += line + "\n";
   }
   std::vector<Column> columns_;
+  std::size_t width_;
   bool colour_;
   std::string out_;
 };
@@ -218,32 +229,40 @@ Verdicts thresholds_of(const Column& column, const std::vector<Threshold>& thres
   return {std::to_string(all - kept) + " of " + std::to_string(all) + " BROKEN", Colour::red};
 }
 
-std::string block(std::vector<Column> columns, const std::vector<Threshold>& thresholds, bool colour) {
-  Table table(std::move(columns), colour);
+std::string block(std::vector<Column> columns, std::size_t width, const std::vector<Threshold>& thresholds,
+                  bool colour) {
+  Table table(std::move(columns), width, colour);
   const auto any = [&](const std::string& name) {
     return std::any_of(table.columns().begin(), table.columns().end(),
                        [&](const Column& column) { return merged(column, name).count() > 0; });
   };
+  const auto predicted_row = [&](std::optional<Predicted> Prediction::*field) {
+    if (std::any_of(table.columns().begin(), table.columns().end(),
+                    [&](const Column& c) { return (c.cells.front()->summary.prediction.*field).has_value(); })) {
+      table.row("  predicted p50", [&](const Column& c) { return predicted(c, field); });
+    }
+  };
   table.head();
-  table.row("commit latency     p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "commit_latency")); });
-  table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::commit_latency); });
-  table.row("client latency     p50 / p99 ms",
+  table.row("commits measured", [](const Column& c) { return std::to_string(merged(c, "commit_latency").count()); });
+  table.row("commit latency", [](const Column& c) { return pair_of(merged(c, "commit_latency")); });
+  predicted_row(&Prediction::commit_latency);
+  table.row("client latency",
             [](const Column& c) { return pair_of(merged(c, "client_latency"), any_cell(c, clients_miss_outcomes)); });
-  table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::client_latency); });
+  predicted_row(&Prediction::client_latency);
   // Theory is of commits; who was aborted, or is in doubt to the end, may have held its locks for longer.
   const bool others = std::any_of(table.columns().begin(), table.columns().end(), [](const Column& c) {
     return merged(c, "lock_hold_all").count() > merged(c, "lock_hold").count();
   });
-  table.row("lock hold, commits p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "lock_hold")); });
-  table.row("  predicted        p50", [](const Column& c) { return predicted(c, &Prediction::lock_hold); });
+  table.row("lock hold, commits", [](const Column& c) { return pair_of(merged(c, "lock_hold")); });
+  predicted_row(&Prediction::lock_hold);
   if (others) {
-    table.row("  aborted too      p50 / p99 ms",
+    table.row("  aborted too",
               [](const Column& c) { return pair_of(merged(c, "lock_hold_all"), any_cell(c, open_at_end)); });
-    table.row("  longest          ms", [](const Column& c) { return longest(c, &CellSummary::lock_hold_all); });
+    table.row("  longest", [](const Column& c) { return longest(c, &CellSummary::lock_hold_all); });
   }
-  table.row("in doubt, commits  p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "in_doubt")); });
+  table.row("in doubt, commits", [](const Column& c) { return pair_of(merged(c, "in_doubt")); });
   if (others) {
-    table.row("  aborted too      p50 / p99 ms",
+    table.row("  aborted too",
               [](const Column& c) { return pair_of(merged(c, "in_doubt_all"), any_cell(c, open_at_end)); });
   }
   table.row("commits per second", [](const Column& c) { return rate(c, &OfferedLoad::committed_per_s); });
@@ -255,17 +274,17 @@ std::string block(std::vector<Column> columns, const std::vector<Threshold>& thr
   }
   table.row("aborted", abort_rate);
   table.row("  main cause", main_cause);
-  table.row("messages           per commit", [](const Column& c) { return cost(c, &CostSummary::messages); });
+  table.row("messages per commit", [](const Column& c) { return cost(c, &CostSummary::messages); });
   table.row("  across regions", [](const Column& c) { return cost(c, &CostSummary::wan_messages); });
-  table.row("forced writes      per commit", [](const Column& c) { return cost(c, &CostSummary::forced_writes); });
+  table.row("forced writes per commit", [](const Column& c) { return cost(c, &CostSummary::forced_writes); });
   table.row("blocked participants", blocked);
   if (std::any_of(table.columns().begin(), table.columns().end(), [](const Column& c) { return any_blocked(c); })) {
-    table.row("  longest          ms", longest_blocked);
+    table.row("  longest", longest_blocked);
     table.row("  lock-seconds lost", [](const Column& c) { return blocked_cost(c, lock_seconds_lost); });
-    table.row("  others in line   sum", [](const Column& c) { return blocked_cost(c, blast_radius); });
+    table.row("  others in line, sum", [](const Column& c) { return blocked_cost(c, blast_radius); });
   }
   if (any("staleness")) {
-    table.row("staleness          p50 / p99 ms", [](const Column& c) { return pair_of(merged(c, "staleness")); });
+    table.row("staleness", [](const Column& c) { return pair_of(merged(c, "staleness")); });
   }
   const auto lost = [](const Column& c) {
     return sum(c, [](const CellResult& r) { return r.summary.transactions.unknown; }) +
@@ -280,22 +299,27 @@ std::string block(std::vector<Column> columns, const std::vector<Threshold>& thr
     });
   }
   table.verdict_row("latencies valid", validity_of);
-  table.verdict_row("verdict", verdict_of);
+  table.verdict_row("verdict", short_verdict_of);
   if (!thresholds.empty()) {
     table.verdict_row("thresholds", [&](const Column& c) { return thresholds_of(c, thresholds); });
   }
   return table.text();
 }
 
-std::string how_to_read() {
-  return "How to read it: commit latency runs at the coordinator from the request to the durable decision;\n"
-         "client latency from the intended start to the outcome, so that waiting in line counts; lock hold\n"
-         "from the first lock to the last release, per participant: 1000 / lock hold is the most that one hot\n"
-         "key can do a second. Predicted is theory without load. In doubt is from a durable YES to the\n"
-         "outcome; blocked is past the decision timeout. Commits per second are those told within the\n"
-         "measurement window. >: at least, as some had not ended, or clients never learned of them. ~: a\n"
-         "process died with what it had counted. -: nothing of the kind was recorded. The verdict is from the\n"
-         "durable logs: every outcome agreed, nothing acknowledged lost, money conserved.\n";
+std::string how_to_read(const Experiment& experiment) {
+  return "How to read it: commit latency runs at the coordinator from the request to the\n"
+         "durable decision; client latency from the intended start to the outcome, so that\n"
+         "waiting in line counts; lock hold from the first lock to the last release, per\n"
+         "participant: 1000 / lock hold is the most that one hot key can do a second.\n"
+         "Predicted is theory without load. In doubt is from a durable YES to the outcome;\n"
+         "blocked is past the decision timeout. Commits per second are those told within\n"
+         "the measurement window. >: at least, as some had not ended, or clients never\n"
+         "learned of them. ~: a process died with what it had counted. -: nothing of the\n"
+         "kind was recorded. The verdict is from the durable logs: every outcome agreed,\n"
+         "nothing acknowledged lost, money conserved. *: the protocol's fault model\n"
+         "predicts it.\n" +
+         std::string(
+             experiment.repetitions > 1 ? "" : "Each cell was run once: --repetitions 3 shows how far figures vary.\n");
 }
 
 std::string problems(const std::vector<CellResult>& cells, const std::vector<Threshold>& thresholds, bool colour) {
@@ -374,7 +398,7 @@ std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, b
       out += "thresholds: " + paint(of_all.text, of_all.colour, colour) + "\n\n";
     }
     const std::string wrong = problems(cells, plan.experiment.thresholds, colour);
-    return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
+    return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read(plan.experiment);
   }
   for (std::size_t point = 0; point < plan.experiment.points.size(); ++point) {
     std::vector<Column> columns;
@@ -387,16 +411,19 @@ std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, b
     }
     const std::string swept = describe(plan.experiment.points[point]);
     if (!columns.empty() && !swept.empty()) out += paint(swept, Colour::bold, colour) + "\n";
-    for (std::size_t from = 0; from < columns.size(); from += kColumns) {
-      const std::size_t to = std::min(from + kColumns, columns.size());
+    std::size_t width = kColumnWidth;
+    for (const Column& column : columns) width = std::max(width, column.protocol.size() + 2);
+    const std::size_t most = std::max<std::size_t>((kWidth - kLabelWidth) / width, 1);
+    for (std::size_t from = 0; from < columns.size(); from += most) {
+      const std::size_t to = std::min(from + most, columns.size());
       out += block({columns.begin() + static_cast<std::ptrdiff_t>(from),
                     columns.begin() + static_cast<std::ptrdiff_t>(to)},
-                   plan.experiment.thresholds, colour) +
+                   width, plan.experiment.thresholds, colour) +
              "\n";
     }
   }
   const std::string wrong = problems(cells, plan.experiment.thresholds, colour);
-  return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read();
+  return out + (wrong.empty() ? "" : wrong + "\n") + how_to_read(plan.experiment);
 }
 
 int exit_status(const std::vector<CellResult>& cells, const std::vector<Threshold>& thresholds, bool allow_expected) {

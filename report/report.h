@@ -13,7 +13,7 @@ namespace geocommit {
 /// With --quiet, in place of the comparison: "verdict: pass", and of thresholds how many are kept.
 [[nodiscard]] std::string verdict_line(const Plan& plan, const std::vector<CellResult>& cells, bool colour);
 
-/// The comparison: a block per sweep point, a column per protocol (repetitions merged), at most 100 columns wide, and
+/// The comparison: a block per sweep point, a column per protocol (repetitions merged), at most 80 columns wide, and
 /// how to read it.
 [[nodiscard]] std::string comparison(const Plan& plan, const std::vector<CellResult>& cells, bool colour);
 

@@ -22,10 +22,11 @@ EngineStatus status_of(const WorldContext& world) {
 
 std::string why_not_quiet(const WorldContext& world) {
   std::string why;
+  const auto add = [&](const std::string& one) { why += (why.empty() ? "" : "; ") + one; };
   for (const auto& [region, client] : world.clients) {
     if (!client.finished()) {
-      why += world.spec.directory.find(client.self())->name + " waits for " +
-             std::to_string(client.counts().outstanding) + " outcomes; ";
+      add(world.spec.directory.find(client.self())->name + " waits for " + std::to_string(client.counts().outstanding) +
+          " outcomes");
     }
   }
   for (const auto& node : world.nodes) {
@@ -34,15 +35,15 @@ std::string why_not_quiet(const WorldContext& world) {
     }
     const std::string& name = world.spec.directory.find(node->id())->name;
     if (!node->engine) {
-      why += name + " is down; ";
+      add(name + " is down");
       continue;
     }
     const EngineStatus s = node->engine->status();
     if (s.open() + s.locks_held + s.lock_waiters + s.unshipped != 0) {
-      why += name + " coordinates " + std::to_string(s.open_coordinator) + ", participates in " +
-             std::to_string(s.open_participant) + ", accepts for " + std::to_string(s.open_acceptor) + ", holds " +
-             std::to_string(s.locks_held) + " locks, " + std::to_string(s.lock_waiters) + " wait, " +
-             std::to_string(s.unshipped) + " unshipped; ";
+      add(name + " coordinates " + std::to_string(s.open_coordinator) + ", participates in " +
+          std::to_string(s.open_participant) + ", accepts for " + std::to_string(s.open_acceptor) + ", holds " +
+          std::to_string(s.locks_held) + " locks, " + std::to_string(s.lock_waiters) + " wait, " +
+          std::to_string(s.unshipped) + " unshipped");
     }
   }
   return why;
@@ -99,6 +100,7 @@ History history_of(const WorldContext& world, bool drained) {
   history.protocol = world.spec.protocol->name;
   history.initial_balance = world.spec.initial_balance;
   history.drained = drained;
+  history.why_not_drained = drained ? "" : why_not_quiet(world);
   history.load_began = Instant{Duration{world.load_start_ns}};
   for (const auto& node : world.nodes) {
     if (!node) {

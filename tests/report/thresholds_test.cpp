@@ -178,7 +178,7 @@ TEST_CASE("thresholds: of one protocol, or of all; the table, the sentences and 
   CHECK(exit_status(cells, thresholds, false) == kThreshold);
   const std::string text = comparison(plan, cells, false);
   INFO(text);
-  CHECK(text.find("thresholds                        1 of 3 BROKEN       1 kept\n") != std::string::npos);
+  CHECK(text.find("thresholds                   1 of 3 BROKEN    1 kept\n") != std::string::npos);
   CHECK(text.find("2pc-r1: threshold client_p99_ms < 100: is 102\n") != std::string::npos);
   cells[1].summary.verdict.judgement = Judgement::unknown;
   CHECK(exit_status(cells, thresholds, false) == kUnknown);
