@@ -5,9 +5,9 @@
 // it gets none that could commit, whatever is still under way to it: a request is refused, a PREPARE is answered NO. A
 // home's log grows only by machines at its master; shipped everywhere, it is the same everywhere. Nor does it get
 // another master: no order comes any more, and a change that was begun and forgotten is taken up by nobody who is
-// quiesced (Resumption::stop). All of this holds from the moment at which the node says so until it starts anew, which
-// its epoch shows. Hence: once every node has said so, all is as it stays, and a report, or a log, of the same start
-// speaks of that state.
+// quiesced (Resumption::stop); one that somebody began before shows at that site until all follow it. Logs and balances
+// are so from the moment at which every node has said so until one starts anew, which its epoch shows; a report, or a
+// log, of the same start speaks of that state.
 #pragma once
 
 #include <map>

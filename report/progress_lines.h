@@ -19,7 +19,8 @@ struct LoadProgress {
   std::string cell;
   Duration elapsed{}, total{};  ///< Since the load began, warm-up included.
   double commits_per_s{};
-  double client_p50_ms{}, client_p99_ms{};  ///< Of the last whole second; 0, written as null: nothing came back in it.
+  double client_p50_ms{},
+      client_p99_ms{};  ///< The slowest client's, of the last whole second; 0, written as null: none.
   std::uint64_t in_doubt{}, blocked{};
   std::vector<std::string> faults;  ///< In force since the line before, in words.
 };

@@ -377,8 +377,13 @@ std::string one_line(const Plan& plan, const CellResult& result, bool colour) {
 std::string verdict_line(const Plan& plan, const std::vector<CellResult>& cells, bool colour) {
   Column all{"", {}};
   for (const CellResult& cell : cells) all.cells.push_back(&cell);
-  const Verdicts verdict = cells.empty() ? Verdicts{"unknown", Colour::yellow} : verdict_of(all);
+  Verdicts verdict = verdict_of(all);
+  const bool failed = any_cell(all, [](const CellResult& cell) { return !cell.failure.empty(); });
+  if (cells.empty() || (failed && verdict.text == "pass")) verdict = {"unknown", Colour::yellow};
   std::string out = "verdict: " + paint(verdict.text, verdict.colour, colour);
+  if (cells.size() < plan.cells.size()) {
+    out += " (" + std::to_string(cells.size()) + " of " + std::to_string(plan.cells.size()) + " cells)";
+  }
   if (const auto& thresholds = plan.experiment.thresholds; !thresholds.empty()) {
     const Verdicts kept = thresholds_of(all, thresholds);
     out += ", thresholds: " + paint(kept.text, kept.colour, colour);

@@ -74,7 +74,7 @@ class Sampler {
       all.add(status.value());
     }
     const double seconds = std::max(1e-3, to_seconds(elapsed - last_));
-    const double rate = static_cast<double>(all.committed - committed_[kAll]) / seconds;
+    const double rate = commits_since(kAll, all) / seconds;
     live(regions, all, elapsed, seconds, faults);
     for (const std::string& fault : faults) {
       if (std::find(recent_.begin(), recent_.end(), fault) == recent_.end()) recent_.push_back(fault);
@@ -84,10 +84,9 @@ class Sampler {
     const Settings& s = context_.plan.point(context_.cell).settings;
     const char* phase = elapsed < s.warmup ? "warmup" : elapsed < s.warmup + s.duration ? "measure" : "tail";
     for (const auto& [region, sample] : regions) {
-      const auto commits = static_cast<double>(sample.committed - committed_[region]);
       write(row(context_.cell.id, to_seconds(elapsed), phase, directory_.regions().at(region), sample,
-                commits / seconds, recent_));
-      committed_[region] = sample.committed;
+                commits_since(region, sample) / seconds, recent_));
+      committed_[region] = std::max(committed_[region], sample.committed);
     }
     write(row(context_.cell.id, to_seconds(elapsed), phase, "all", all, rate, recent_));
     context_.console.event(load_line({.cell = context_.cell.id,
@@ -100,17 +99,21 @@ class Sampler {
                                       .blocked = all.blocked,
                                       .faults = recent_}));
     recent_.clear();
-    committed_[kAll] = all.committed;
+    committed_[kAll] = std::max(committed_[kAll], all.committed);
     last_ = elapsed;
   }
 
  private:
   static constexpr std::uint32_t kAll = UINT32_MAX;
 
-  LiveRow live_row(const std::string& region, std::uint32_t key, const Sample& s, double seconds) const {
+  /// Since the last row. A client that does not answer in time is missing from the sum.
+  [[nodiscard]] double commits_since(std::uint32_t key, const Sample& s) const {
     const auto before = committed_.find(key);
-    const std::uint64_t since = s.committed - (before == committed_.end() ? 0 : before->second);
-    return {region,          static_cast<double>(since) / seconds,
+    const std::uint64_t known = before == committed_.end() ? 0 : before->second;
+    return s.committed > known ? static_cast<double>(s.committed - known) : 0.0;
+  }
+  LiveRow live_row(const std::string& region, std::uint32_t key, const Sample& s, double seconds) const {
+    return {region,          commits_since(key, s) / seconds,
             s.p50_ms,        s.p99_ms,
             s.in_doubt,      s.blocked,
             s.locks_held,    s.lock_waiters,

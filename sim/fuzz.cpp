@@ -110,7 +110,7 @@ FuzzResult run_case(const FuzzCase& one) {
   // As in a real run: first everybody is asked for balances, then the logs are read, and time passes in between.
   const History asked = world.history(drained);
   if (drained) {
-    world.run_for(2 * longest);
+    world.run_for(std::max<Duration>(2 * longest, world.under_way()));
     disturb(world);
     world.run_for(2 * longest);
   }

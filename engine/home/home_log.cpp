@@ -1,6 +1,7 @@
 #include "engine/home/home_log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/check.h"

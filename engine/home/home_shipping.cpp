@@ -105,7 +105,8 @@ void HomeShipping::adopt(NodeId home, HomeSite& site, const HomeHistory& history
   }
   context_.observer().forced_write();
   const ShipPlace place{home, record.epoch, site.log.last()};
-  homes_.force(std::move(record), ShippedForce{place});
+  ++site.adopting;
+  homes_.force(std::move(record), ShippedForce{place, true});
 }
 
 void HomeShipping::ship_to_successor(NodeId to, const HomeSite& site, const HomeMessage& asked) {
@@ -151,14 +152,14 @@ bool HomeShipping::take(NodeId from, const Ship& ship, HomeSite& site) {
     const ShipPlace place{ship.home, epoch, fresh[i].sequence};
     const ShippedRecord record{ship.home, std::move(fresh[i])};
     if (i + 1 == fresh.size()) {
-      homes_.force(record, ShippedForce{place});
+      homes_.force(record, ShippedForce{place, false});
     } else {
       context_.append(record);
     }
   }
   site.log.confirm(std::min(ship.confirmed, site.log.durable()));
   const bool nothing_new = fresh.empty() && !adopts;
-  if (nothing_new && !fetched) {
+  if (nothing_new && !fetched && site.adopting == 0) {  // What it confirms, it follows that master in, durably.
     confirm(from, ship.home, site);
   }
   return nothing_new && fetched;
@@ -170,6 +171,7 @@ void HomeShipping::confirm(NodeId to, NodeId home, HomeSite& site) {
 
 bool HomeShipping::forced(const ShippedForce& force) {
   HomeSite& site = *homes_.find(force.place.home);
+  site.adopting -= force.adopted ? 1 : 0;
   if (site.log.epoch() != force.place.epoch || site.mastership.is_master()) {
     return false;
   }

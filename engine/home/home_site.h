@@ -29,10 +29,11 @@ struct HomeSite {
   std::unique_ptr<ShippingHome> sender;  ///< As master.
   ShippingReplica receiver;
   std::uint64_t reported_confirmed{};
-  bool full{};            ///< As master: takes no writes for as long as some site is so far behind. Said once.
-  Instant last_commit{};  ///< As master.
-  Instant fenced_at{};    ///< A planned transfer was ordered.
-  Instant ordered_at{};   ///< A failover to this site was ordered; Instant{}: none under way.
+  std::uint32_t adopting{};  ///< Records that it follows another master and that are not durable yet.
+  bool full{};               ///< As master: takes no writes for as long as some site is so far behind. Said once.
+  Instant last_commit{};     ///< As master.
+  Instant fenced_at{};       ///< A planned transfer was ordered.
+  Instant ordered_at{};      ///< A failover to this site was ordered; Instant{}: none under way.
 };
 
 }  // namespace geocommit

@@ -17,6 +17,7 @@ namespace geocommit {
 /// A home's forced write: of what a replica applies ...
 struct ShippedForce {
   ShipPlace place;
+  bool adopted{};  ///< The record that this site follows another master.
 };
 /// ... or of its mastership.
 struct MastershipForce {

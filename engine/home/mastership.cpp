@@ -86,7 +86,7 @@ void Mastership::received(Instant now, NodeId from, const HomeMessage& message, 
 void Mastership::on_renew(Instant now, NodeId from, const HomeMessage& message, HomeEffects& out) {
   const bool of_its_master = from == standing_.sites.site_of(message.epoch);
   if (of_its_master && message.epoch == epoch()) {
-    resumption_.heard(now);
+    resumption_.heard(now, message.epoch);
   }
   if (!of_its_master || message.epoch < promised()) {
     return standing_.refuse(from, out);

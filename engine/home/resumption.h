@@ -17,8 +17,11 @@ class Resumption {
   void stop() { stopped_ = true; }
   /// Somebody is at work on it, or may be.
   void be_patient(const HomeStanding& at, Instant now);
-  /// The master of the term that is open asks for its lease.
-  void heard(Instant now) { heard_ = now; }
+  /// The master of `epoch`, the term that is open, asks for its lease.
+  void heard(Instant now, HomeEpoch epoch) {
+    heard_ = now;
+    heard_of_ = epoch;
+  }
   /// Asks the others, when it is time. `idle`: this site itself helps nobody.
   void tick(const HomeStanding& at, Instant now, bool idle, HomeEffects& out);
   /// Another asks.
@@ -28,7 +31,7 @@ class Resumption {
 
   /// The last master that was open is not heard of, and who is to follow is not settled.
   [[nodiscard]] bool awaits_master(const HomeStanding& at, Instant now) const {
-    return at.unfinished() && now > heard_ + at.rules.lease / 2;
+    return at.unfinished() && (heard_of_ != at.opened || now > heard_ + at.rules.lease / 2);
   }
   [[nodiscard]] std::optional<Instant> deadline(const HomeStanding& at) const {
     return at.unfinished() && !stopped_ ? std::optional(due_) : std::nullopt;
@@ -39,7 +42,8 @@ class Resumption {
   void answer(NodeId site, HomeEpoch promised);
 
   Instant due_{}, heard_{};
-  HomeEpoch highest_;  // That was promised anywhere, as far as the answers say.
+  HomeEpoch heard_of_;  // The term whose master was heard then; {}: none yet.
+  HomeEpoch highest_;   // That was promised anywhere, as far as the answers say.
   std::set<NodeId> idle_;
   bool stopped_{};
 };

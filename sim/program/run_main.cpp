@@ -168,8 +168,6 @@ int simulate(const Plan& plan, const std::filesystem::path& output, const Simula
   std::string timeseries = timeseries_columns() + "\n";
   std::string traces;
   MetricsSeries series(plan);
-  (void)std::signal(SIGINT, on_interrupt);
-  (void)std::signal(SIGTERM, on_interrupt);
   for (const Cell& cell : plan.cells) {
     if (interrupted != 0) {
       break;
@@ -229,6 +227,8 @@ int simulate(const Plan& plan, const std::filesystem::path& output, const Simula
 }  // namespace
 
 int run_simulation(const Plan& plan, const std::filesystem::path& output, const SimulationOptions& options) {
+  (void)std::signal(SIGINT, on_interrupt);
+  (void)std::signal(SIGTERM, on_interrupt);
   std::ostream nowhere(nullptr);
   std::ostream &events = options.events ? std::cout : nowhere, &text = options.events ? nowhere : std::cout;
   events << started_line(plan, "sim", output) << "\n" << std::flush;

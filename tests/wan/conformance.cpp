@@ -21,6 +21,7 @@
 #include <functional>
 #include <set>
 #include <thread>
+#include <tuple>
 
 #include "tests/wan/conformance_harness.h"
 #include "wan/echo.h"

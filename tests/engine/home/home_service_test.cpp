@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <catch2/catch.hpp>
+#include <iterator>
 #include <string>
 #include <utility>
 #include <vector>
@@ -372,6 +373,10 @@ TEST_CASE("home service: who follows another master takes back what that one nev
   CHECK(adopted.history == HomeHistory{{kFirstOfB, 0}, {kBAtC, 1}});
   REQUIRE(adopted.lost.size() == 2);
   CHECK(adopted.lost[0].sequence == 3);
+  Ship heartbeat = ship_of(kB, {}, {{kFirstOfB, 0}, {kBAtC, 1}});
+  heartbeat.heartbeat = heartbeat.through = 1;
+  node.hear(kC, heartbeat);
+  CHECK(node.sent<ShipAck>().empty());  // That it follows C is not durable yet.
   REQUIRE(node.events(HomeEventKind::writes_undone).size() == 1);
   CHECK(node.events(HomeEventKind::writes_undone)[0].writes == 2);
   CHECK(node.events(HomeEventKind::writes_lost).empty());
@@ -384,6 +389,8 @@ TEST_CASE("home service: who follows another master takes back what that one nev
   }
   CHECK(acks[0].second.applied == 1);
   CHECK(acks[1].second.applied == 3);
+  node.hear(kC, heartbeat);
+  CHECK(node.sent<ShipAck>().size() == 1);
   (void)node.sent<HomeMessage>();
   node.hear(kB, ship_of(kB, writes_of(4, 4)));                                // It does not know yet.
   node.hear(kA, ship_of(kB, writes_of(4, 4), {{kFirstOfB, 0}, {kBAtC, 1}}));  // Not the master of that term.

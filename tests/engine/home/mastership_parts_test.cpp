@@ -316,9 +316,12 @@ TEST_CASE("resumption: who comes next after the claimant asks first, and claims 
   CHECK_FALSE(resumption.deadline(site).has_value());
   site.promised = standing_of(kSecond).sites.next_forced(site.opened);
   resumption.be_patient(site, at(0s));
-  CHECK(resumption.deadline(site) == at(9s));  // Two leases, and one for its place.
+  CHECK(resumption.deadline(site) == at(9s));        // Two leases, and one for its place.
+  CHECK(resumption.awaits_master(site, Instant{}));  // Also when the host's clock has just begun.
   CHECK(resumption.awaits_master(site, at(0s)));
-  resumption.heard(at(0s));
+  resumption.heard(at(0s), HomeEpoch{site.opened.value - 1});  // Of an earlier term: that is no master now.
+  CHECK(resumption.awaits_master(site, at(0s)));
+  resumption.heard(at(0s), site.opened);
   CHECK_FALSE(resumption.awaits_master(site, at(1s)));
   resumption.tick(site, at(8s), true, out);
   CHECK(sent(out).empty());
