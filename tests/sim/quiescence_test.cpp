@@ -34,6 +34,23 @@ WorldSpec passed_on_in_vain() {
   return spec;
 }
 
+/// Once its run is at rest, nobody's log goes on.
+void rests_for_good(const WorldSpec& spec) {
+  World world(spec);
+  REQUIRE(world.become_ready());
+  world.start_load();
+  world.run_load();
+  world.heal();
+  INFO(world.why_not_quiet());
+  REQUIRE(world.drain(120s));
+  const History asked = world.history(true);
+  world.run_for(30s);
+  for (const auto& [node, history] : world.history(true).nodes) {
+    INFO(spec.directory.find(node)->name);
+    CHECK(history.facts.size() == asked.nodes.at(node).facts.size());
+  }
+}
+
 }  // namespace
 
 TEST_CASE("what was passed on and is in no machine does not begin between the balances and the logs") {
@@ -80,19 +97,7 @@ TEST_CASE("a change of masters that was begun and forgotten is not taken up betw
   Fault crash = at_node(FaultKind::crash, spec.directory.agent(RegionId{0}, 0), 150100us, kForever);
   crash.tail = Tail::kept;
   spec.faults = {order(FaultKind::failover, RegionId{2}, RegionId{0}, 150ms), crash};
-  World world(spec);
-  REQUIRE(world.become_ready());
-  world.start_load();
-  world.run_load();
-  world.heal();
-  INFO(world.why_not_quiet());
-  REQUIRE(world.drain(120s));
-  const History asked = world.history(true);
-  world.run_for(30s);
-  for (const auto& [node, history] : world.history(true).nodes) {
-    INFO(spec.directory.find(node)->name);
-    CHECK(history.facts.size() == asked.nodes.at(node).facts.size());
-  }
+  rests_for_good(spec);
 }
 
 TEST_CASE("a home whose master nobody helps any more stays as it is once all is at rest") {
@@ -106,17 +111,5 @@ TEST_CASE("a home whose master nobody helps any more stays as it is once all is 
   spec.faults = {at_node(FaultKind::crash, master, 100ms, 300ms),
                  order(FaultKind::failover, RegionId{2}, RegionId{1}, 150ms),
                  at_node(FaultKind::crash, successor, 250ms, 100ms)};
-  World world(spec);
-  REQUIRE(world.become_ready());
-  world.start_load();
-  world.run_load();
-  world.heal();
-  INFO(world.why_not_quiet());
-  REQUIRE(world.drain(120s));
-  const History asked = world.history(true);
-  world.run_for(30s);
-  for (const auto& [node, history] : world.history(true).nodes) {
-    INFO(spec.directory.find(node)->name);
-    CHECK(history.facts.size() == asked.nodes.at(node).facts.size());
-  }
+  rests_for_good(spec);
 }
