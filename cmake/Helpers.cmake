@@ -29,6 +29,21 @@ function(geocommit_library name)
   target_link_libraries(geocommit_${name} PUBLIC geocommit_options ${ARG_LINK})
 endfunction()
 
+# What reads files and writes pages, and nobody waits for, is optimised less where all else is optimised: a quarter less to compile. Not what runs
+# while something is measured, nor what goes through every record of every log.
+function(geocommit_optimise_less)
+  foreach(folder ${ARGN})
+    get_property(targets DIRECTORY ${folder} PROPERTY BUILDSYSTEM_TARGETS)
+    foreach(target ${targets})
+      get_target_property(type ${target} TYPE)
+      if(CMAKE_CXX_FLAGS MATCHES "-O2" AND type MATCHES "STATIC_LIBRARY|EXECUTABLE")
+        # At -Og GCC 12 sees uninitialised optionals where there are none; preset dev keeps the warning.
+        target_compile_options(${target} PRIVATE -Og -Wno-maybe-uninitialized)
+      endif()
+    endforeach()
+  endforeach()
+endfunction()
+
 # geocommit_test(NAME SOURCES ... [LINK ...] [LABELS ...]): a Catch2 program and one CTest entry.
 function(geocommit_test name)
   cmake_parse_arguments(ARG "" "TIMEOUT" "SOURCES;LINK;LABELS" ${ARGN})
