@@ -4,7 +4,7 @@
 
 _geocommit_options() {
   case "$1" in
-    run) echo "--dry-run --output --set --emulation --seed --protocols --repetitions --quick --allow-expected --junit --base-port --prometheus --prometheus-port --progress --quiet --verbose" ;;
+    run) echo "--dry-run --output --set --emulation --seed --protocols --repetitions --quick --allow-expected --no-twin --junit --base-port --prometheus --prometheus-port --progress --quiet --verbose" ;;
     sim) echo "--output --logs --set --seed --protocols --repetitions --quick --allow-expected --junit --progress --quiet" ;;
     predict) echo "--topology --set --seed --protocols" ;;
     probe) echo "--emulation --backend --duration --load --json --check" ;;
@@ -15,6 +15,7 @@ _geocommit_options() {
     trace) echo "--cell --txn --slowest --blocked --violations --perfetto --most --all --width" ;;
     fuzz) echo "--seeds --protocol --option --faults --duration --regions --participants --jobs --verbose --no-shrink" ;;
     check) echo "--allow-expected" ;;
+    twin) echo "--apart" ;;
     export) echo "--history --format --cell" ;;
     explore) echo "--option --writes --replicas --late-rounds --checkpoint-records --participants --read-only --crashes --partitions --duplicates --drops --early-timers --early-firings --denials --wounds --restarts --lost-tail --depth --states --seconds --memory-mib --threads --show --no-reduction --no-symmetry --save --replay --failover --no-fencing --sites --failovers --transfers --renewals --half-leases --heartbeats --conflict --checkpoints --losses --no-wait --sent-arrives --sent-lost" ;;
   esac
@@ -32,7 +33,7 @@ _geocommit_names() {
 
 _geocommit() {
   local current=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD-1]} command=${COMP_WORDS[1]}
-  local commands="run sim predict probe topology protocols validate clean version replay list init results report compare trace fuzz check export explore schema completion"
+  local commands="run sim predict probe topology protocols validate clean version replay list init results report compare trace fuzz check twin export explore schema completion"
   local protocols="@PROTOCOLS@"
   COMPREPLY=()
   if [ "$COMP_CWORD" = 1 ]; then

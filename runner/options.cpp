@@ -86,6 +86,7 @@ void add_run_options(CLI::App& app, RunOptions& run, Raw& raw) {
   app.add_option("--emulation", raw.emulation, "As emulation: in the file: auto, netem, tun, loopback, deployed, sim");
   app.add_flag("--allow-expected", run.allow_expected,
                "Exit 0 when all violations are what the protocol's fault model predicts");
+  app.add_flag("--no-twin", run.no_twin, "Do not simulate the same besides, to hold against it");
   app.add_option("--junit", run.junit, "Also write verdicts and thresholds to this file, as JUnit XML");
   app.add_option("--base-port", run.base_port, "With loopback: consecutive ports from here, instead of free ones")
       ->check(CLI::Range(1024, 60000));
@@ -139,6 +140,7 @@ constexpr std::array kElsewhere{
     Elsewhere{kUnderstand, "compare", "Runs or cells side by side: what differs, and is it noise?"},
     Elsewhere{kUnderstand, "trace", "Draw single transactions as space-time diagrams"},
     Elsewhere{kUnderstand, "check", "Judge a results folder again from its durable logs"},
+    Elsewhere{kUnderstand, "twin", "Simulate a run again, and hold measured, theory and simulated side by side"},
     Elsewhere{kUnderstand, "export", "Write a run's figures as a table to paste, or its history for other checkers"},
     Elsewhere{kFiles, "list", "List shipped experiments and topologies, and the protocols"},
     Elsewhere{kFiles, "init", "Write an experiment to begin with, every key explained"},

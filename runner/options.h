@@ -26,6 +26,7 @@ struct RunOptions {
   bool allow_expected{}, quiet{}, verbose{};
   bool events{};  ///< --progress json
   bool quick{};
+  bool no_twin{};  ///< Not simulated besides.
   std::optional<std::uint16_t> base_port;
   bool prometheus{};  ///< A Prometheus scrapes the run.
   std::optional<std::uint16_t> prometheus_port;

@@ -28,6 +28,7 @@
 #include "runner/network.h"
 #include "runner/prometheus/monitor.h"
 #include "runner/prometheus/server.h"
+#include "runner/simulator.h"
 #include "wan/run_state.h"
 
 namespace geocommit {
@@ -287,10 +288,21 @@ class Run {
                       to_junit(plan_, results_->cells(), results_->failures(), options_.allow_expected));
   }
 
+  /// What there is to say of it: nothing where there can be none, or none is wanted.
+  std::string simulated_twin() {
+    if (options_.no_twin || failed_ || interrupted() || network_ == nullptr || network_->emulation() == nullptr)
+      return "";
+    console_.live("simulating the same ...");
+    const auto said = simulate_twin(paths_.results);
+    console_.end_live("");
+    return "Simulated twin\n" + (said ? *said : "none: " + said.error().message + "\n");
+  }
+
   Result<int> finish() {
     for (const auto& written : {results_->write(), write_junit()}) {
       if (!written) return written.error();
     }
+    const std::string twin = simulated_twin();
     const auto found = publish(plan_, results_->cells(), paths_.results, console_.coloured());
     if (!found) console_.warn("no report.html: " + found.error().message);
     if (options_.quiet) {
@@ -298,6 +310,7 @@ class Run {
     } else {
       console_.result("\n" + comparison(plan_, results_->cells(), console_.coloured()));
       if (found) console_.result("What this run found\n" + *found);
+      if (!twin.empty()) console_.result(twin);
     }
     const std::string near = std::filesystem::proximate(paths_.results).string();
     console_.result("Results: " + (near.starts_with("..") ? paths_.results.string() : near) +
@@ -351,29 +364,6 @@ int fail(Console& console, const Error& error) {
   return kFailed;
 }
 
-/// `emulation: sim`: becomes the simulator, which reads the file again. Started by ./geocommit, by way of it, which
-/// builds the simulator when it is first asked for.
-int become_simulator(const RunOptions& options, Console& console) {
-  std::error_code ignored;
-  const char* command = std::getenv("GEOCOMMIT_COMMAND");
-  std::filesystem::path program = std::filesystem::read_symlink("/proc/self/exe", ignored).parent_path().parent_path();
-  program = command != nullptr ? std::filesystem::path(command) : program / "sim" / "geocommit-sim";
-  std::vector<std::string> words{program.string()};
-  if (command != nullptr) words.emplace_back("sim");
-  words.push_back(options.file.string());
-  if (!options.output.empty()) words.insert(words.end(), {"--output", options.output.string()});
-  for (const Override& o : options.overrides) words.insert(words.end(), {"--set", o.key + "=" + o.value});
-  if (options.allow_expected) words.emplace_back("--allow-expected");
-  if (options.quiet) words.emplace_back("--quiet");
-  if (options.events) words.insert(words.end(), {"--progress", "json"});
-  if (!options.junit.empty()) words.insert(words.end(), {"--junit", options.junit.string()});
-  std::vector<char*> argv;
-  for (std::string& word : words) argv.push_back(word.data());
-  argv.push_back(nullptr);
-  ::execv(program.c_str(), argv.data());
-  return fail(console, Error{"emulation sim: cannot start " + program.string() + ": " + std::strerror(errno)});
-}
-
 }  // namespace
 
 int run_experiment(const RunOptions& asked, const std::string& command_line) {
@@ -404,7 +394,7 @@ int run_experiment(const RunOptions& asked, const std::string& command_line) {
     console.say(plan->experiment.name + ": emulation sim: in virtual time, no process is started");
     if (options.prometheus)
       console.warn("--prometheus: a simulation is over too soon to watch; ./geocommit replay shows it");
-    return become_simulator(options, console);
+    return fail(console, become_simulator(options));
   }
   auto choice = choose_network(plan->experiment.emulation);
   if (!choice) return fail(console, choice.error());

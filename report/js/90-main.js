@@ -44,6 +44,7 @@ drawLatency();
 drawTimeline();
 drawBlocking();
 drawPrediction();
+drawTwin();
 drawTopology();
 drawTransactions();
 drawCosts();

@@ -9,6 +9,7 @@
 #include "sim/program/export_main.h"
 #include "sim/program/fuzz_main.h"
 #include "sim/program/run_main.h"
+#include "sim/program/twin_main.h"
 
 namespace {
 
@@ -36,6 +37,9 @@ int main(int argc, char** argv) {
   }
   if (verb == "export") {
     return geocommit::export_main(argc - 1, argv + 1);
+  }
+  if (verb == "twin") {
+    return geocommit::sim::twin_main(argc - 1, argv + 1);
   }
   return geocommit::sim::run_main(argc, argv);
 }

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 BUILD, SOURCE = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
-PROGRAMS = {"sim": BUILD / "sim/geocommit-sim", "fuzz": BUILD / "sim/geocommit-sim", "check": BUILD / "sim/geocommit-sim", "export": BUILD / "sim/geocommit-sim",
+PROGRAMS = {"sim": BUILD / "sim/geocommit-sim", "fuzz": BUILD / "sim/geocommit-sim", "check": BUILD / "sim/geocommit-sim", "twin": BUILD / "sim/geocommit-sim", "export": BUILD / "sim/geocommit-sim",
             "trace": BUILD / "report/geocommit-trace", "explore": BUILD / "sim/explore/geocommit-explore",
             **{c: BUILD / "report/geocommit-report" for c in ("report", "compare", "results", "list", "init", "schema", "completion")}}
 OWN_WORDS = ("sim", "trace", "explore")  # Programs that are not told the command that they are.
@@ -35,8 +35,9 @@ def with_few_seeds(words):
 
 # The first that matches the whole line counts.
 RULES = [
-    (r"\./geocommit (check|clean|explore|replay|trace|init|list|results|protocols)|\./geocommit --help", BARE),
+    (r"\./geocommit (check|twin|clean|explore|replay|trace|init|list|results|protocols)|\./geocommit --help", BARE),
     (r"\./geocommit run .*--prometheus", ELSEWHERE),  # dashboards_live
+    (r"\./geocommit twin .*", ELSEWHERE),  # sim_twin
     (r"\./geocommit replay .*", ELSEWHERE),  # dashboards_replay
     (r"\./geocommit probe .*", ELSEWHERE),  # probe_cli; e2e_tun_*
     (r"\./geocommit run .*--dry-run", AS_IS),

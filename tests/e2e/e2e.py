@@ -9,13 +9,14 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
 import time
 import urllib.request
 import xml.etree.ElementTree
 from urllib.parse import quote
 
-from harness import (HOME, PATIENCE, QUICK, Daemons, Running, check, equal, folder, gone, need_tun, run, run_tests,
+from harness import (BUILD, HOME, PATIENCE, QUICK, Daemons, Running, check, equal, folder, gone, need_tun, run, run_tests,
                      summary, write)
 
 
@@ -293,6 +294,11 @@ def shipped_experiments():
         check(status == 0, f"{file}: {err}")
 
 
+def run_simulator(*words):
+    done = subprocess.run([BUILD / "sim" / "geocommit-sim", *words], capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL, check=False)
+    return done.returncode, done.stdout, done.stderr
+
+
 def tun_low_load():
     need_tun()
     with folder() as place:
@@ -307,7 +313,22 @@ def tun_low_load():
             # Delay is added, never taken away: no timing on a busy machine can break this bound.
             predicted = cell["prediction_ms"]["commit_latency"]
             check(cell["commit_latency_ms"]["p50"] >= predicted * 0.98, f"slower than light: {cell['commit_latency_ms']}")
+            # The simulated twin: what does not depend on time is equal, and light is no faster there.
+            twin = {one["name"]: one for one in cell["twin"]["figures"]}
+            for name, exact in (("messages a commit", messages), ("forced writes a commit", forced)):
+                equal((twin[name]["measured"], twin[name]["simulated"]), (exact, exact), f"{name}: measured and simulated")
+            p50 = twin["commit latency p50, ms"]
+            equal((p50["measured"], p50["theory"]), (cell["commit_latency_ms"]["p50"], predicted), "the twin's figures are the cell's")
+            check(abs(p50["simulated"] / predicted - 1) < 0.01, f"simulated as in theory: {p50}")
+            check(p50["apart"] is None or p50["measured"] > 1.03 * p50["simulated"], f"apart: {p50}")
             print(f"{cell['cell']}: commit p50 {cell['commit_latency_ms']['p50']} ms, predicted {predicted} ms")
+        check("Simulated twin\n" in out, out)
+        before = (place / "results" / "summary.json").read_text()
+        status, out, err = run_simulator("twin", place / "results")
+        check(status == 0 and "commit latency p50, ms" in out, f"by hand: {status}\n{out}\n{err}")
+        equal((place / "results" / "summary.json").read_text(), before, "the same again")
+        status, out, err = run("run", file, "--output", place / "without", "--no-twin", cwd=place)
+        check(status == 0 and "twin" not in out and "twin" not in summary(place / "without")["cells"][0], out)
 
 
 def tun_run(place):

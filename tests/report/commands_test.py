@@ -14,7 +14,7 @@ import tempfile
 import time
 
 BUILD, SOURCE = (pathlib.Path(p).resolve() for p in sys.argv[1:3])
-PROGRAMS = {"sim": BUILD / "sim/geocommit-sim", "fuzz": BUILD / "sim/geocommit-sim", "check": BUILD / "sim/geocommit-sim",
+PROGRAMS = {"sim": BUILD / "sim/geocommit-sim", "fuzz": BUILD / "sim/geocommit-sim", "check": BUILD / "sim/geocommit-sim", "twin": BUILD / "sim/geocommit-sim",
             **{c: BUILD / "report/geocommit-report" for c in ("report", "compare", "results", "list", "init", "schema")}}
 bad = []
 
@@ -63,6 +63,7 @@ def names(at):
     check(status == 0, f"what a run wrote is valid from elsewhere: {out}{err}")
     status, out, err = run("check", "kept", at=at)
     check(status == 3 and out.count("\n") == 1 and "without its logs" in out, f"a simulation without logs is one line: {out}{err}")
+    one_error(*run("twin", "kept", at=at), "it is its own twin")
     one_error(*run("compare", "kept", "kept/", at=at), "kept/ stands twice")
     shutil.copytree(at / "kept", at / "old/kept")
     status, out, err = run("compare", "old/kept", "kept", "--fail-on", "regression", at=at)
@@ -98,7 +99,7 @@ def suggestions(at):
     one_error(*run("validate", "tab.yaml", at=at), "tab.yaml:3:1: expected spaces, found a tab")
     status, out, _ = run("--help", at=at)
     listed = re.findall(r"(?m)^  ([a-z]+) {2,}\S", out)
-    check(status == 0 and {"run", "sim", "fuzz", "explore", "report", "results", "list", "init", "check", "clean"} <= set(listed), f"one page has all: {listed}")
+    check(status == 0 and {"run", "sim", "fuzz", "explore", "report", "results", "list", "init", "check", "twin", "clean"} <= set(listed), f"one page has all: {listed}")
 
 
 def first_experiment(at):

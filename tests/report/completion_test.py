@@ -11,7 +11,7 @@ import sys
 BUILD, SOURCE = (pathlib.Path(p) for p in sys.argv[1:3])
 RUNNER, REPORT, SIM = BUILD / "runner/geocommit-runner", BUILD / "report/geocommit-report", BUILD / "sim/geocommit-sim"
 # Where each command's help is: the words that ./geocommit turns it into.
-OWN = {"sim": [SIM, "x.yaml"], "fuzz": [SIM, "fuzz"], "check": [SIM, "check"], "export": [SIM, "export"], "explore": [BUILD / "sim/explore/geocommit-explore"], "trace": [BUILD / "report/geocommit-trace"],
+OWN = {"sim": [SIM, "x.yaml"], "fuzz": [SIM, "fuzz"], "check": [SIM, "check"], "twin": [SIM, "twin"], "export": [SIM, "export"], "explore": [BUILD / "sim/explore/geocommit-explore"], "trace": [BUILD / "report/geocommit-trace"],
        **{c: [REPORT, c] for c in ("report", "compare", "results", "list", "init", "schema", "completion")}}
 
 
