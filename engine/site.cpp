@@ -147,12 +147,13 @@ void Site::receive_orphan(const Message& message, const Protocol& protocol) {
   if (!rule.note.empty()) {
     context_.observer().alarm(rule.note);
   }
+  if (rule.action != OrphanAction::make_machine && message.to_role == Role::participant &&
+      message.outcome == Outcome::abort && !remembered.below_watermark && remembered.state == SiteState::unknown &&
+      protocol.kind_class(message.kind) == MessageClass::decision) {
+    memory_.remember({message.txn, Outcome::abort, false});  // A late PREPARE is refused (pitfall 4).
+  }
   switch (rule.action) {
     case OrphanAction::ignore:
-      if (message.to_role == Role::participant && message.outcome == Outcome::abort && !remembered.below_watermark &&
-          remembered.state == SiteState::unknown && protocol.kind_class(message.kind) == MessageClass::decision) {
-        memory_.remember({message.txn, Outcome::abort, false});  // A late PREPARE is refused (pitfall 4).
-      }
       break;
     case OrphanAction::reply: {
       Message reply = rule.reply;

@@ -123,15 +123,16 @@ class MachineBase : public CommitMachine {
   bool forgotten_{};
 };
 
-/// The machine that its engine has: Rules, which a protocol wrote, and that it can be copied.
-template <class Rules>
-std::unique_ptr<CommitMachine> make_machine(const TxnContext& context) {
+/// The machine that its engine has: Rules, which a protocol wrote, and that it can be copied. `more`: what its
+/// constructor takes besides.
+template <class Rules, class... More>
+std::unique_ptr<CommitMachine> make_machine(const TxnContext& context, const More&... more) {
   class Machine final : public Rules {
    public:
     using Rules::Rules;
     [[nodiscard]] std::unique_ptr<CommitMachine> clone() const override { return std::make_unique<Machine>(*this); }
   };
-  return std::make_unique<Machine>(context);
+  return std::make_unique<Machine>(context, more...);
 }
 
 /// The participants, without this node.

@@ -12,7 +12,7 @@ namespace geocommit {
 namespace {
 
 /// As each says of itself; a router says nothing of machines.
-constexpr std::array<Protocol, 4> kRows{{
+constexpr std::array<Protocol, 6> kRows{{
     {
         .name = "2pc",
         .title = "Two-phase commit, presumed abort",
@@ -28,12 +28,12 @@ constexpr std::array<Protocol, 4> kRows{{
         .options = two_phase_commit::kOptions,
         .route = route_everywhere<two_phase_commit::kWireId>,
         .roles = kTwoRoles,
-        .make = two_phase_commit::make,
-        .orphan = two_phase_commit::orphan,
-        .commit_cost = two_phase_commit::commit_cost,
-        .timing = two_phase_commit::timing,
-        .kinds = two_phase_commit::kKinds,
-        .records = two_phase_commit::kRecords,
+        .make = two_phase_commit::make<two_phase_commit::kPresumedAbort>,
+        .orphan = two_phase_commit::orphan<two_phase_commit::kPresumedAbort>,
+        .commit_cost = two_phase_commit::commit_cost<two_phase_commit::kPresumedAbort>,
+        .timing = two_phase_commit::timing<two_phase_commit::kPresumedAbort>,
+        .kinds = two_phase_commit::kKindsOf<two_phase_commit::kPresumedAbort>,
+        .records = two_phase_commit::kRecordsOf<two_phase_commit::kPresumedAbort>,
         .timers = two_phase_commit::kTimers,
         .points = two_phase_commit::kPoints,
     },
@@ -94,6 +94,56 @@ constexpr std::array<Protocol, 4> kRows{{
         .timers = easy_commit::kTimers,
         .points = easy_commit::kPoints,
     },
+    {
+        .name = "2pc-presumed-nothing",
+        .title = "Two-phase commit, presumed nothing",
+        .source = "Mohan, Lindsay, Obermarck: Transaction Management in the R* Distributed Database Management System, "
+                  "ACM TODS 11(4), 1986, section 2 (the basic protocol); Bernstein, Hadzilacos, Goodman: Concurrency "
+                  "Control and Recovery in Database Systems, 1987, section 7.4 (cooperative termination)",
+        .folder = "two_phase_commit/presumed_nothing",
+        .wire_id = 9,
+        .guarantee = Guarantee::atomic,
+        .safe_under = FaultModel::crashes_and_partitions,
+        .commit_point = CommitPoint::forced,
+        .presumes = two_phase_commit::kPresumedNothing.presumes,
+        .ships_to_replicas = false,
+        .options = two_phase_commit::kOptions,
+        .route = route_everywhere<9>,
+        .roles = kTwoRoles,
+        .make = two_phase_commit::make<two_phase_commit::kPresumedNothing>,
+        .orphan = two_phase_commit::orphan<two_phase_commit::kPresumedNothing>,
+        .commit_cost = two_phase_commit::commit_cost<two_phase_commit::kPresumedNothing>,
+        .timing = two_phase_commit::timing<two_phase_commit::kPresumedNothing>,
+        .kinds = two_phase_commit::kKindsOf<two_phase_commit::kPresumedNothing>,
+        .records = two_phase_commit::kRecordsOf<two_phase_commit::kPresumedNothing>,
+        .timers = two_phase_commit::kTimers,
+        .points = two_phase_commit::kPoints,
+    },
+    {
+        .name = "2pc-presumed-commit",
+        .title = "Two-phase commit, presumed commit",
+        .source = "Mohan, Lindsay, Obermarck: Transaction Management in the R* Distributed Database Management System, "
+                  "ACM TODS 11(4), 1986, section 3.2 (presumed commit); Bernstein, Hadzilacos, Goodman: Concurrency "
+                  "Control and Recovery in Database Systems, 1987, section 7.4 (cooperative termination)",
+        .folder = "two_phase_commit/presumed_commit",
+        .wire_id = 10,
+        .guarantee = Guarantee::atomic,
+        .safe_under = FaultModel::crashes_and_partitions,
+        .commit_point = CommitPoint::forced,
+        .presumes = two_phase_commit::kPresumedCommit.presumes,
+        .ships_to_replicas = false,
+        .options = two_phase_commit::kOptions,
+        .route = route_everywhere<10>,
+        .roles = kTwoRoles,
+        .make = two_phase_commit::make<two_phase_commit::kPresumedCommit>,
+        .orphan = two_phase_commit::orphan<two_phase_commit::kPresumedCommit>,
+        .commit_cost = two_phase_commit::commit_cost<two_phase_commit::kPresumedCommit>,
+        .timing = two_phase_commit::timing<two_phase_commit::kPresumedCommit>,
+        .kinds = two_phase_commit::kKindsOf<two_phase_commit::kPresumedCommit>,
+        .records = two_phase_commit::kRecordsOf<two_phase_commit::kPresumedCommit>,
+        .timers = two_phase_commit::kTimers,
+        .points = two_phase_commit::kPoints,
+    },
 }};
 
 /// A router has the machines of the row that it routes over, and all that is said of them.
@@ -105,6 +155,7 @@ constexpr std::array<Protocol, kCount> with_machines(std::array<Protocol, kCount
     });
     if (base != rows.end()) {
       row.commit_point = base->commit_point;
+      row.presumes = base->presumes;
       row.roles = base->roles;
       row.make = base->make;
       row.orphan = base->orphan;
@@ -165,6 +216,11 @@ MessageClass Protocol::kind_class(std::uint8_t kind) const {
 Meaning Protocol::sent_after(std::uint8_t kind) const {
   const KindRow* row = row_of(kinds, kind);
   return row == nullptr ? Meaning::none : row->after;
+}
+
+Outcome Protocol::acknowledged_by(std::uint8_t kind) const {
+  const KindRow* row = row_of(kinds, kind);
+  return row == nullptr ? Outcome::commit : row->acknowledges;
 }
 
 std::string_view Protocol::record_name(std::uint8_t kind) const { return name_in(records, kind); }

@@ -85,6 +85,8 @@ struct KindRow {
   /// What its sender must have on stable storage before it leaves; of a vote, before a YES; of an acknowledgement by a
   /// site that only read, nothing. none: nothing.
   Meaning after{Meaning::none};
+  /// Of an acknowledgement (after: outcome): of which. Of an abort, a site with no record of a YES needs none.
+  Outcome acknowledges{Outcome::commit};
 };
 /// A kind of record. In logs: never renumber.
 struct RecordRow {
@@ -107,6 +109,9 @@ struct Protocol {
   Guarantee guarantee{Guarantee::atomic};
   FaultModel safe_under{FaultModel::crashes_and_partitions};  ///< Under what it never splits.
   CommitPoint commit_point{CommitPoint::forced};
+  /// Of a transaction that its coordinator has nothing of: it forgets any other outcome only when that is durable with
+  /// who voted YES (ADR 46). undecided: nothing.
+  Outcome presumes{Outcome::abort};
   bool ships_to_replicas{};    ///< Replicated placement: writes go to the home only and are shipped outward in order.
   std::uint8_t routes_over{};  ///< A router: wire_id of the row whose machines commit its transactions. 0: its own do.
   OptionTable options{};       ///< What an experiment may set; of machines the row's own, not of what routes over it.
@@ -130,7 +135,8 @@ struct Protocol {
   // By number, of the row that it commits as; "?" and the like if there is no such number.
   [[nodiscard]] std::string_view kind_name(std::uint8_t kind) const;
   [[nodiscard]] MessageClass kind_class(std::uint8_t kind) const;
-  [[nodiscard]] Meaning sent_after(std::uint8_t kind) const;  ///< KindRow::after
+  [[nodiscard]] Meaning sent_after(std::uint8_t kind) const;       ///< KindRow::after
+  [[nodiscard]] Outcome acknowledged_by(std::uint8_t kind) const;  ///< KindRow::acknowledges
   [[nodiscard]] std::string_view record_name(std::uint8_t kind) const;
   [[nodiscard]] Meaning record_meaning(std::uint8_t kind) const;
   [[nodiscard]] std::string_view record_name(Meaning meaning) const;  ///< The first that says so.

@@ -18,10 +18,12 @@ void send_decisions(Effects effects, std::uint8_t kind, const std::vector<NodeId
   }
 }
 
-void Announcement::begin(Effects effects, std::vector<NodeId> sites, bool retry) {
+void Announcement::begin(Effects effects, std::vector<NodeId> sites, bool retry, Outcome outcome, Reason reason) {
   waiting_ = std::move(sites);
   begun_ = true;
-  send_decisions(effects, words_.decision, waiting_, Outcome::commit, Reason::none, retry, "decision-sent-to-one");
+  outcome_ = outcome;
+  reason_ = reason;
+  send_decisions(effects, words_.decision, waiting_, outcome_, reason_, retry, "decision-sent-to-one");
   effects.arm(words_.timer, resend_.next());
 }
 
@@ -29,7 +31,7 @@ void Announcement::timer(Effects effects, std::uint8_t timer) {
   if (waiting_.empty() || timer != words_.timer) {
     return effects.ignored();
   }
-  send_decisions(effects, words_.decision, waiting_, Outcome::commit, Reason::none, true);
+  send_decisions(effects, words_.decision, waiting_, outcome_, reason_, true);
   effects.arm(words_.timer, resend_.next());
 }
 
@@ -47,13 +49,14 @@ bool Announcement::acknowledged(Effects effects, NodeId site) {
 }
 
 void Announcement::asked(Effects effects, std::uint8_t answer, const Message& in) const {
-  begun_ ? send_answer(effects, answer, in.from, SiteState::committed, Outcome::commit, in.retry)
+  begun_ ? send_answer(effects, answer, in.from, phase().seen, outcome_, in.retry)
          : effects.note("inquiry-before-decision");
 }
 
 void Announcement::encode(std::string& out) const {
   put(out, waiting_);
   put(out, static_cast<std::uint32_t>(resend_.factor()) << 1U | (begun_ ? 1U : 0U));
+  put_all(out, outcome_, reason_);
 }
 
 }  // namespace geocommit

@@ -1,5 +1,6 @@
 // A coordinator's part: what is told until everybody has acknowledged it (Mohan, Lindsay, Obermarck 1986, section 3:
-// a coordinator forgets a commit only when every prepared site has acknowledged it).
+// a coordinator that presumes abort forgets a commit only when every prepared site has acknowledged it; one that
+// presumes commit, an abort).
 #pragma once
 
 #include <algorithm>
@@ -33,9 +34,10 @@ class Announcement {
   /// Told again after 1, 2, 4, ... 16 times `resend`.
   Announcement(Words words, Duration resend) : words_(words), resend_(resend) {}
 
-  /// Tells commit to `sites`; "decision-sent-to-one" stands between the first and the others. `retry`: they may have
-  /// been told before.
-  void begin(Effects effects, std::vector<NodeId> sites, bool retry);
+  /// Tells the outcome to `sites`; "decision-sent-to-one" stands between the first and the others. `retry`: they may
+  /// have been told before.
+  void begin(Effects effects, std::vector<NodeId> sites, bool retry, Outcome outcome = Outcome::commit,
+             Reason reason = Reason::none);
   /// Its own: those who have not acknowledged are told again.
   void timer(Effects effects, std::uint8_t timer);
   /// True: it was the last one, and that is noted. False also: nobody waited for that.
@@ -48,14 +50,19 @@ class Announcement {
     return std::find(waiting_.begin(), waiting_.end(), site) != waiting_.end();
   }
   [[nodiscard]] std::size_t unacknowledged() const { return waiting_.size(); }
+  [[nodiscard]] Outcome outcome() const { return outcome_; }
   [[nodiscard]] Phase phase() const {
-    return {"announcing commit", SiteState::committed, "unacknowledged", waiting_.size()};
+    const bool commit = outcome_ == Outcome::commit;
+    return {commit ? "announcing commit" : "announcing abort", commit ? SiteState::committed : SiteState::aborted,
+            "unacknowledged", waiting_.size()};
   }
   void encode(std::string& out) const;
 
  private:
   Words words_;
   bool begun_{};
+  Outcome outcome_{Outcome::commit};
+  Reason reason_{Reason::none};
   std::vector<NodeId> waiting_;
   Backoff resend_;
 };

@@ -35,6 +35,10 @@ constexpr KindRow ack(E kind) {
   return {raw(kind), "ACK", MessageClass::ack, Meaning::outcome};
 }
 template <class E>
+constexpr KindRow ack_abort(E kind) {
+  return {raw(kind), "ACK_ABORT", MessageClass::ack, Meaning::outcome, Outcome::abort};
+}
+template <class E>
 constexpr KindRow inquiry(E kind) {
   return {raw(kind), "INQUIRY", MessageClass::inquiry};
 }

@@ -77,6 +77,9 @@ bool Voter::forced(Effects effects, std::uint8_t record) {
       send_vote(effects, Vote::no, Reason::terminated, false);
     }
     aborted(effects);
+  } else if (record == words_.abort && state_ == State::undoing) {
+    send_acknowledgement(effects, words_.ack_abort, false);
+    aborted(effects);
   } else if (record == words_.commit && is_committing()) {
     if (state_ == State::transmitted) {
       take_effect(effects, Outcome::commit, Reason::none);
@@ -104,8 +107,8 @@ bool Voter::recovered(Effects effects, const std::vector<LogRecord>& durable) {
   }
   state_ = outcome == Outcome::commit ? State::committed : State::aborted;
   effects.decide(outcome, reason);
-  if (outcome == Outcome::commit) {
-    send_acknowledgement(effects, words_.ack, true);
+  if (const std::uint8_t ack = outcome == Outcome::commit ? words_.ack : words_.ack_abort; ack != 0) {
+    send_acknowledgement(effects, ack, true);
   }
   effects.forget();
   return false;
@@ -119,7 +122,7 @@ void Voter::asked(Effects effects, const Asker& asker, bool retry) {
   if (std::find(askers_.begin(), askers_.end(), asker) == askers_.end()) {
     askers_.push_back(asker);
   }
-  if (state_ != State::aborting) {
+  if (state_ != State::aborting && state_ != State::undoing) {
     state_ = State::aborting;
     effects.force(make_record(words_.abort, Outcome::abort, Reason::terminated));
   }
@@ -127,22 +130,39 @@ void Voter::asked(Effects effects, const Asker& asker, bool retry) {
 
 /// A commit is nonsense to who is not bound, and so is an abort if it never heard of the transaction.
 void Voter::told(Effects effects, Outcome outcome, Reason reason) {
-  if (outcome != Outcome::abort || state_ == State::initial || is_committing()) {
+  if (outcome != Outcome::abort || state_ == State::initial || state_ == State::undoing || is_committing()) {
     return effects.note(outcome == Outcome::abort && is_committing() ? "split-outcome" : "ignored");
   }
   if (state_ != State::aborting) {
-    effects.append(make_record(words_.abort, Outcome::abort, reason));
+    record_abort(effects, reason);
   }
   effects.decide(Outcome::abort, reason);
   if (prepare_seen_) {
     effects.release();
   }
-  aborted(effects);
+  if (words_.ack_abort == 0) {
+    return aborted(effects);
+  }
+  state_ = State::undoing;
+}
+
+void Voter::record_abort(Effects effects, Reason reason) const {
+  const LogRecord record = make_record(words_.abort, Outcome::abort, reason);
+  words_.ack_abort == 0 ? effects.append(record) : effects.force(record);
 }
 
 void Voter::carry_out(Effects effects, Outcome outcome, Reason reason, Takes takes) {
   if (outcome == Outcome::abort) {
-    effects.append(make_record(words_.abort, Outcome::abort, reason));
+    record_abort(effects, reason);
+    take_effect(effects, outcome, reason);
+    if (words_.ack_abort == 0) {
+      return effects.forget();
+    }
+    state_ = State::undoing;
+    return;
+  }
+  if (words_.ack == 0) {
+    effects.append(make_record(words_.commit, Outcome::commit));
     take_effect(effects, outcome, reason);
     return effects.forget();
   }
@@ -186,6 +206,8 @@ Phase Voter::phase() const {
       return {"forcing prepared", SiteState::working};
     case State::aborting:
       return {"forcing abort", SiteState::working};
+    case State::undoing:
+      return {"undone, forcing abort", SiteState::aborted};
     case State::prepared:
       return {"prepared", SiteState::prepared};
     case State::committing:

@@ -23,8 +23,11 @@ class Voter {
  public:
   /// What its messages and records are called in the protocol at hand.
   struct Words {
-    std::uint8_t prepare{}, vote{}, decision{}, ack{}, inquiry{}, answer{};
+    std::uint8_t prepare{}, vote{}, decision{};
+    std::uint8_t ack{};  ///< Of a commit, once it is durable. 0: it is noted only, and nobody waits for it.
+    std::uint8_t inquiry{}, answer{};
     std::uint8_t prepared{}, commit{}, abort{};
+    std::uint8_t ack_abort{};  ///< As `ack`, of an abort.
   };
   /// Of a protocol that calls them what all do.
   template <class Kind, class Record>
@@ -52,7 +55,7 @@ class Voter {
   [[nodiscard]] bool forced(Effects effects, std::uint8_t record);
   /// True: bound again, in doubt.
   [[nodiscard]] bool recovered(Effects effects, const std::vector<LogRecord>& durable);
-  /// Of a site that is bound. A commit is forced, and acknowledged then; an abort is noted.
+  /// Of a site that is bound. What is acknowledged is forced, and acknowledged then; else it is noted.
   void carry_out(Effects effects, Outcome outcome, Reason reason, Takes takes = Takes::effect_at_once);
   /// Of a site that is bound, and whose machine has made an outcome durable by its own rules.
   void take_effect(Effects effects, Outcome outcome, Reason reason);
@@ -72,6 +75,7 @@ class Voter {
     executing,
     preparing,  ///< `prepared` is being forced.
     aborting,   ///< Somebody asked; `abort` is being forced.
+    undoing,    ///< Told so, and in effect; `abort` is being forced, and acknowledged then.
     prepared,
     committing,   ///< In effect; `commit` is being forced.
     transmitted,  ///< ... and takes effect then.
@@ -82,6 +86,7 @@ class Voter {
 
   void prepare(Effects effects);
   void told(Effects effects, Outcome outcome, Reason reason);
+  void record_abort(Effects effects, Reason reason) const;
   void aborted(Effects effects);
   void send_vote(Effects effects, Vote vote, Reason reason, bool retry) const;
 

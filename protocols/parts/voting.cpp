@@ -38,7 +38,9 @@ Voting::End Voting::vote(Effects effects, const Message& in) {
     return End::yes;
   }
   state_ = State::read_only;  // Nothing to make durable, nobody to tell.
-  effects.decide(Outcome::commit);
+  if (ends_ == Ends::here) {
+    effects.decide(Outcome::commit);
+  }
   return End::read_only;
 }
 
@@ -62,9 +64,11 @@ Voting::End Voting::abort(Effects effects, Reason reason) {
   if (is_open()) {
     effects.cancel(words_.timer);
   }
-  effects.decide(Outcome::abort, reason);
-  send_decisions(effects, words_.decision, votes_.yes_or_silent(effects.context()), Outcome::abort, reason,
-                 state_ == State::closed);
+  if (ends_ == Ends::here) {
+    effects.decide(Outcome::abort, reason);
+    send_decisions(effects, words_.decision, votes_.yes_or_silent(effects.context()), Outcome::abort, reason,
+                   state_ == State::closed);
+  }
   state_ = State::aborted;
   reason_ = reason;
   return End::aborted;

@@ -26,11 +26,18 @@ class Voting {
   enum class End : std::uint8_t {
     none,       ///< It goes on, or the input was nothing to it.
     yes,        ///< All votes are in, none is NO: whom the outcome concerns, yes() says.
-    read_only,  ///< ... and it concerns nobody: decided.
-    aborted,    ///< Decided, and told.
+    read_only,  ///< ... and it concerns nobody: decided (Ends::here).
+    aborted,    ///< Decided, and told (Ends::here).
   };
 
-  Voting(Words words, const TxnContext& context) : words_(words), votes_(context) {}
+  /// What comes of an end without a YES, and of an abort.
+  enum class Ends : std::uint8_t {
+    here,         ///< It is decided and told.
+    with_machine  ///< Nothing, but that Voting says so: its machine decides, records and tells it.
+  };
+
+  Voting(Words words, const TxnContext& context, Ends ends = Ends::here)
+      : words_(words), ends_(ends), votes_(context) {}
 
   [[nodiscard]] End begin(Effects effects);
   [[nodiscard]] End vote(Effects effects, const Message& in);
@@ -45,8 +52,13 @@ class Voting {
 
   /// Of its abort.
   [[nodiscard]] Reason reason() const { return reason_; }
+  [[nodiscard]] bool is_new() const { return state_ == State::initial; }
   [[nodiscard]] bool is_open() const { return state_ == State::collecting; }
   [[nodiscard]] std::vector<NodeId> yes(const TxnContext& context) const { return votes_.yes(context); }
+  /// Who may have voted YES: whom an abort concerns.
+  [[nodiscard]] std::vector<NodeId> yes_or_silent(const TxnContext& context) const {
+    return votes_.yes_or_silent(context);
+  }
   /// The first record, of `kind`: with the descriptor, and whom the outcome concerns.
   [[nodiscard]] LogRecord record(const TxnContext& context, std::uint8_t kind,
                                  Outcome outcome = Outcome::undecided) const;
@@ -57,6 +69,7 @@ class Voting {
   enum class State : std::uint8_t { initial, collecting, yes, read_only, aborted, closed };
 
   Words words_;
+  Ends ends_;
   State state_{State::initial};
   Reason reason_{Reason::none};
   BallotBox votes_;

@@ -6,11 +6,19 @@
 namespace geocommit::two_phase_commit {
 namespace {
 
+Voter::Words words_by(const Rules& rules) {
+  Voter::Words words = Voter::words<Kind, Record>();
+  words.ack = rules.acknowledged(Outcome::commit) ? words.ack : std::uint8_t{0};
+  words.ack_abort = rules.acknowledged(Outcome::abort) ? raw(Kind::ack_abort) : std::uint8_t{0};
+  return words;
+}
+
 /// Invariants: YES leaves only after `prepared` is durable, ACK only after `commit` is; a site that voted YES never
 /// decides alone; a site that answers "aborted" to a peer without having been told has forced it first.
 class Participant : public MachineBase {
  public:
-  using MachineBase::MachineBase;
+  Participant(const TxnContext& context, const Rules& rules)
+      : MachineBase(context), voter_(words_by(rules), context.options.on(kReadOnly)) {}
 
  protected:
   [[nodiscard]] Phase phase() const override {
@@ -55,7 +63,7 @@ class Participant : public MachineBase {
   }
 
  private:
-  Voter voter_{Voter::words<Kind, Record>(), context().options.on(kReadOnly)};
+  Voter voter_;
   /// Never asked rarer than the decision timeout: whoever could answer is back or reachable again at some moment, and
   /// from then on the site stays blocked for at most so long.
   Inquiry inquiry_{raw(Kind::inquiry), raw(Timer::decision), context().timeouts.resend, context().timeouts.decision};
@@ -63,8 +71,8 @@ class Participant : public MachineBase {
 
 }  // namespace
 
-std::unique_ptr<CommitMachine> make_participant(const TxnContext& context) {
-  return make_machine<Participant>(context);
+std::unique_ptr<CommitMachine> make_participant(const Rules& rules, const TxnContext& context) {
+  return make_machine<Participant>(context, rules);
 }
 
 }  // namespace geocommit::two_phase_commit

@@ -7,6 +7,7 @@ class Row:
         self.text = text
         self.name, self.title, self.folder = (re.search(rf'\.{key} = "([^"]+)"', text).group(1) for key in ("name", "title", "folder"))
         self.is_router = ".routes_over" in text
+        self.is_variant = "/" in self.folder  # Of the machines of the folder around its own.
 
 
 def rows(registry):

@@ -263,7 +263,11 @@ void NodeModel::Life::check_send(const Message& message, Outcome heard) {
       }
       break;
     case Meaning::outcome:
-      if (!durable_outcome(Outcome::commit) && !model_.only_reads(node_)) {
+      if (model_.row_.acknowledged_by(message.kind) == Outcome::abort) {
+        if (durable(Meaning::yes) && !durable_outcome(Outcome::abort)) {
+          violate(kind + " of an abort that is not durable there");
+        }
+      } else if (!durable_outcome(Outcome::commit) && !model_.only_reads(node_)) {
         violate(kind + " of a commit that is not durable there");
       }
       break;

@@ -70,8 +70,11 @@ NodeModel::NodeModel(const Options& options, std::set<std::string> not_inert)
       rows_.push_back(other);
     }
   }
-  phantom_ = &rows_.back();
-  GC_CHECK(rows_.size() > 1);
+  // Of its abort nothing may be left to do, so that nothing of it is left.
+  const auto phantom = std::find_if(rows_.rbegin(), rows_.rend() - 1,
+                                    [](const Protocol& other) { return other.presumes == Outcome::abort; });
+  GC_CHECK(phantom != rows_.rend() - 1);
+  phantom_ = &*phantom;
   for (const KindRow& kind : phantom_->kinds) {
     phantom_decision_ = kind.message_class == MessageClass::decision ? kind.number : phantom_decision_;
   }

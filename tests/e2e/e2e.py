@@ -76,6 +76,11 @@ def loopback_easy_commit():
     one_protocol("easy-commit", 18, 8)  # N^2+3N, 2N+2
 
 
+def loopback_presumptions():
+    one_protocol("2pc-presumed-nothing", 12, 7)  # 4N, 2N+1
+    one_protocol("2pc-presumed-commit", 9, 5)  # 3N, N+2
+
+
 def options_and_labels():
     """One protocol twice: told apart in table, files, metrics, summary and thresholds, and each does what its options say."""
     with folder() as place:
@@ -373,7 +378,7 @@ def tun_router_stops():
 
 
 TESTS = [
-    loopback_2pc, loopback_3pc, loopback_home_region, loopback_easy_commit, options_and_labels, loopback_replicated, sweep_and_repetitions, closed_loop, daemon_dies,
+    loopback_2pc, loopback_3pc, loopback_home_region, loopback_easy_commit, loopback_presumptions, options_and_labels, loopback_replicated, sweep_and_repetitions, closed_loop, daemon_dies,
     interrupt, interrupt_twice, wrong_file, taken_port, deployed, command_line, shipped_experiments, tun_low_load,
     tun_metrics, tun_router_dies, tun_router_stops]
 

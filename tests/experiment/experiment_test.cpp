@@ -214,8 +214,8 @@ TEST_CASE("every mistake is named with its place") {
         "x.yaml:3:12: emulation: expected auto | netem | tun | loopback | deployed | sim, found \"tunn\", did you mean "
         "\"tun\"?");
   CHECK(refusal(with_line("protocols", "protocols: [2pc, 3cp]")) ==
-        "x.yaml:4:18: protocols[1]: expected 2pc | 3pc | home-region | easy-commit, found \"3cp\", did you mean "
-        "\"3pc\"?");
+        "x.yaml:4:18: protocols[1]: expected 2pc | 3pc | home-region | easy-commit | 2pc-presumed-nothing | "
+        "2pc-presumed-commit, found \"3cp\", did you mean \"3pc\"?");
   CHECK(refusal(with_line("protocols", "protocols: [2pc, 2pc]")) ==
         "x.yaml:4:18: protocols[1]: expected each protocol once, or with other options, found it again");
   CHECK(refusal(with_line("protocols", "protocols: [home-region, home-region]")) ==
@@ -269,8 +269,8 @@ TEST_CASE("mistakes in a sweep point at the sweep") {
 TEST_CASE("several mistakes are reported together") {
   const std::string all = refusal("name: a\ntopology: aws-3\nprotocols: [4pc]\nwarmup: 3\n");
   CHECK(all ==
-        "x.yaml:3:13: protocols[0]: expected 2pc | 3pc | home-region | easy-commit, found \"4pc\", did you mean "
-        "\"2pc\"?\n"
+        "x.yaml:3:13: protocols[0]: expected 2pc | 3pc | home-region | easy-commit | 2pc-presumed-nothing | "
+        "2pc-presumed-commit, found \"4pc\", did you mean \"2pc\"?\n"
         "x.yaml:4:9: warmup: expected a duration with its unit, such as 10s, 5ms or 100us, from 0ms to 3600s, found "
         "\"3\"");
 }

@@ -124,6 +124,35 @@ TEST_CASE("INQUIRY without a machine") {
   }
 }
 
+TEST_CASE("what is presumed of a transaction without a machine, and what is acknowledged, goes by the variant") {
+  const Protocol& nothing = *find_protocol("2pc-presumed-nothing");
+  const Protocol& commit = *find_protocol("2pc-presumed-commit");
+  for (const Protocol* row : {&nothing, &commit}) {
+    CAPTURE(row->name);
+    const auto told = [&](Outcome outcome, const Memory& m, NodeId from = NodeId{1001}) {
+      return reply(*row, ask(*row, "DECISION", Role::participant, m, outcome, from));
+    };
+    for (const Memory& m : {kNothing, kAborted, kReadOnly, kBelow, kRestarted}) {
+      CHECK(told(Outcome::abort, m) == "ACK_ABORT");
+    }
+    CHECK(told(Outcome::abort, kCommitted) == "alarm");
+    CHECK(told(Outcome::abort, kNothing, NodeId{2}) == "ignore");  // Not its coordinator.
+    const bool acknowledged = row == &nothing;
+    for (const Memory& m : {kCommitted, kReadOnly, kBelow}) {
+      CHECK(told(Outcome::commit, m) == (acknowledged ? "ACK" : "ignore"));
+    }
+    CHECK(told(Outcome::commit, kNothing) == "alarm");
+    CHECK(told(Outcome::commit, kAborted) == "alarm");
+    const auto asked = [&](const Memory& m) {
+      return reply(*row, ask(*row, "INQUIRY", Role::coordinator, m, Outcome::undecided, NodeId{1}));
+    };
+    CHECK(asked(kOwn) == (acknowledged ? "ANSWER abort" : "ANSWER commit"));
+    CHECK(asked(kNothing) == "ignore");  // Somebody else's transaction.
+    CHECK(reply(*row, ask(*row, "INQUIRY", Role::participant, kNothing, Outcome::undecided, NodeId{1})) == "machine");
+    CHECK(reply(*row, ask(*row, "ACK_ABORT", Role::coordinator, kOwn)) == "ignore");
+  }
+}
+
 TEST_CASE("answers, votes and acknowledgements without a machine are ignored") {
   for (const char* name : {"2pc", "3pc"}) {
     const Protocol& row = *find_protocol(name);

@@ -1,5 +1,6 @@
 #include "protocols/registry.h"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <map>
 #include <set>
@@ -52,6 +53,14 @@ TEST_CASE("every row of the table is complete and unique") {
     CHECK(row.record_name(Meaning::none) == "?");
     // What is told before it is durable anywhere is lost with who told it.
     CHECK((machines.commit_point == CommitPoint::forced || !row.safe_under.survives(Failure::lost_sends)));
+    // What is not presumed is forgotten when it is acknowledged: there is a kind for it.
+    for (const Outcome outcome : {Outcome::commit, Outcome::abort}) {
+      const bool acknowledged = std::any_of(
+          machines.kinds.begin(), machines.kinds.end(),
+          [outcome](const KindRow& kind) { return kind.after == Meaning::outcome && kind.acknowledges == outcome; });
+      CHECK((acknowledged || row.presumes == outcome));
+    }
+    CHECK(row.presumes == machines.presumes);
     CHECK(row.record_meaning(255) == Meaning::none);
     CHECK(row.timer_name(0) == "?");
     CHECK(row.kind_name(0) == "?");
@@ -68,10 +77,15 @@ TEST_CASE("wire ids and guarantees are what is on the wire and in reports") {
   CHECK(find_protocol("3pc")->wire_id == 2);
   CHECK(find_protocol("home-region")->wire_id == 3);
   CHECK(find_protocol("easy-commit")->wire_id == 4);
+  CHECK(find_protocol("2pc-presumed-nothing")->wire_id == 9);
+  CHECK(find_protocol("2pc-presumed-commit")->wire_id == 10);
   CHECK(find_protocol("2pc")->safe_under == FaultModel::crashes_and_partitions);
   CHECK(find_protocol("3pc")->safe_under == FaultModel::crashes);
   CHECK(find_protocol("easy-commit")->safe_under == FaultModel::crashes_where_sent_arrives);
   CHECK(find_protocol("easy-commit")->commit_point == CommitPoint::sent);
+  CHECK(find_protocol("2pc")->presumes == Outcome::abort);
+  CHECK(find_protocol("2pc-presumed-nothing")->presumes == Outcome::undecided);
+  CHECK(find_protocol("2pc-presumed-commit")->presumes == Outcome::commit);
   CHECK(&find_protocol("home-region")->commits_as() == find_protocol("2pc"));
   CHECK(find_protocol("home-region")->ships_to_replicas);
 }

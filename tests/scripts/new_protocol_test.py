@@ -46,6 +46,7 @@ def names_are_refused(tree):
                       ("parts", "is there already"), ("commit", "names a protocol"), ("quick-commit", "no row with machines")):
         base = ("--from", "home-region") if name == "quick-commit" else ("--no-build",)
         expect_refused(tree, before, why, *base, "--", name)
+    expect_refused(tree, before, "no row with machines", "quick-commit", "--from", "2pc-presumed-commit", "--no-build")
     expect_refused(tree, before, "see scripts/new-protocol --help", "easy", "--nonsense")
     expect_refused(tree, before, "--title", "easy", "--title", 'a "b"', "--no-build")
     code, output = new_protocol(tree, "--help")

@@ -27,11 +27,47 @@ TEST_CASE("the happy path costs what the table says") {
   }
 }
 
+TEST_CASE("an abort when all are prepared costs what the presumption says") {
+  struct Cost {
+    const char* protocol;
+    std::uint32_t messages, forced_writes;  // With three sites.
+  };
+  for (const Cost& cost :
+       {Cost{"2pc", 9, 3}, Cost{"2pc-presumed-nothing", 12, 7}, Cost{"2pc-presumed-commit", 12, 7}}) {
+    CAPTURE(cost.protocol);
+    World world(*find_protocol(cost.protocol), 3);
+    world.set_timeouts({100ms, 10s, 10s});
+    for (const NodeId node : {world.nodes().front().id, NodeId{1}, NodeId{2}, NodeId{3}}) {
+      world.crash(node);
+      world.recover(node);  // Timeouts are of nodes that start from now on.
+    }
+    world.add_rule({LinkRule::Action::drop, "VOTE", NodeId{3}, world.nodes().front().id, 1});
+    world.begin();
+    REQUIRE(world.run_until_quiet(60s));
+    REQUIRE(world.violations().empty());
+    for (const Node& node : world.nodes()) {
+      REQUIRE(node.decided == Outcome::abort);
+      REQUIRE_FALSE(node.machine().has_value());
+    }
+    CHECK(world.cost().messages == cost.messages);
+    CHECK(world.cost().forced_writes == cost.forced_writes);
+  }
+}
+
 TEST_CASE("the closed forms are the published ones") {
   const CostRow two = find_protocol("2pc")->commit_cost(3);
   CHECK(two.messages == 12);
   CHECK(two.forced_writes == 7);
   CHECK(two.delays_to_decision == 2);
+  const CostRow nothing =
+      find_protocol("2pc-presumed-nothing")->commit_cost(3);  // Mohan et al. 1986: presumed abort's.
+  CHECK(nothing.messages == 12);
+  CHECK(nothing.forced_writes == 7);
+  CHECK(nothing.delays_to_decision == 2);
+  const CostRow presumed = find_protocol("2pc-presumed-commit")->commit_cost(3);
+  CHECK(presumed.messages == 9);
+  CHECK(presumed.forced_writes == 5);
+  CHECK(presumed.delays_to_decision == 2);
   const CostRow three = find_protocol("3pc")->commit_cost(3);
   CHECK(three.messages == 18);
   CHECK(three.forced_writes == 11);

@@ -41,6 +41,20 @@ bool promised(const Node& node) {
   return node.role == Role::coordinator || node.voted == Vote::yes || node.voted == Vote::read_only;
 }
 
+/// What is acknowledged may be forgotten. A site that is not bound by a YES has nothing of an abort to make durable.
+bool may_acknowledge(const World& world, const Node& node, Outcome outcome) {
+  const bool unbound =
+      outcome == Outcome::commit ? node.voted == Vote::read_only : !durable_record(world, node, Meaning::yes);
+  return unbound || durable_outcome(node, outcome);
+}
+
+/// A presumed commit in answer to a late question: it has been answered, the abort is durable there, and forgotten.
+bool is_void(const World& world, const Message& message) {
+  return world.protocol().presumes == Outcome::commit && message.from == world.nodes().front().id &&
+         std::any_of(world.nodes().begin(), world.nodes().end(),
+                     [&](const Node& node) { return node.id == message.to && durable_outcome(node, Outcome::abort); });
+}
+
 std::string in_quotes(const World& world, Meaning meaning) {
   return "`" + std::string(world.protocol().record_name(meaning)) + "`";
 }
@@ -56,13 +70,15 @@ void check_send(World& world, const Node& node, const Message& message) {
   if (message.vote == Vote::yes && node.voted == Vote::no) {
     world.violation(node.name + " votes YES after NO");
   }
-  if (after == Meaning::outcome && !durable_outcome(node, Outcome::commit) && node.voted != Vote::read_only) {
-    world.violation(node.name + " acknowledges a commit that is not durable there");
+  if (after == Meaning::outcome && !may_acknowledge(world, node, world.protocol().acknowledged_by(message.kind))) {
+    world.violation(node.name + " acknowledges a" +
+                    (world.protocol().acknowledged_by(message.kind) == Outcome::commit ? " commit" : "n abort") +
+                    " that is not durable there");
   }
   if (after == Meaning::precommit && !durable_record(world, node, Meaning::precommit)) {
     world.violation(node.name + " sends " + kind + " before " + in_quotes(world, Meaning::precommit) + " is durable");
   }
-  if (message.outcome == Outcome::commit) {
+  if (message.outcome == Outcome::commit && !is_void(world, message)) {
     const bool durable = std::any_of(world.nodes().begin(), world.nodes().end(),
                                      [](const Node& n) { return durable_outcome(n, Outcome::commit); });
     if (world.protocol().commit_point == CommitPoint::forced && !durable) {
@@ -113,14 +129,16 @@ void check_release(World& world, const Node& node) {
 }
 
 void check_forget(World& world, const Node& node) {
-  if (node.role != Role::coordinator || node.decided != Outcome::commit) {
+  if (node.role != Role::coordinator || !node.decided || node.decided == world.protocol().presumes) {
     return;
   }
+  const bool commit = node.decided == Outcome::commit;
   for (const Node& other : world.nodes()) {
-    const bool split = other.decided == Outcome::abort;  // Reported as such.
-    const bool sent = world.protocol().commit_point == CommitPoint::sent && told_all(world, node);
-    if (other.voted == Vote::yes && !split && !sent && !durable_outcome(other, Outcome::commit)) {
-      world.violation("C forgets a commit that " + other.name + " has not made durable");
+    const bool split = other.decided && other.decided != node.decided;  // Reported as such.
+    const bool sent = commit && world.protocol().commit_point == CommitPoint::sent && told_all(world, node);
+    if (other.voted == Vote::yes && !split && !sent && !durable_outcome(other, *node.decided)) {
+      world.violation(std::string("C forgets a") + (commit ? " commit" : "n abort") + " that " + other.name +
+                      " has not made durable");
     }
   }
 }
@@ -152,8 +170,9 @@ void check_end(World& world, bool blocked) {
       world.violation(node.name + " voted YES and never learnt the outcome");
     }
     // Any commit => in the end all commit (pitfall 33); a site on the other side of a split is reported as such.
-    if (committed && !still_asked && node.voted == Vote::yes && node.decided != Outcome::abort &&
-        !durable_outcome(node, Outcome::commit)) {
+    const bool durable = durable_outcome(node, Outcome::commit) ||
+                         (applied && world.protocol().presumes == Outcome::commit);  // Or it can ask for it again.
+    if (committed && !still_asked && node.voted == Vote::yes && node.decided != Outcome::abort && !durable) {
       world.violation(node.name + " has no durable commit of a committed transaction");
     }
   }
