@@ -140,6 +140,26 @@ TEST_CASE("voting: a NO, the timer or a wound aborts, and whoever may have voted
   CHECK(desk.take() == "decide abort, 3->1 abort again, 3->2 abort again, 3->3 abort again");
 }
 
+TEST_CASE("voting: an end that its machine decides, it only says") {
+  Desk desk(kCoordinator);
+  Voting readers(kVoting, desk.context(), Voting::Ends::with_machine);
+  CHECK(readers.is_new());
+  (void)readers.begin(desk.effects());
+  CHECK_FALSE(readers.is_new());
+  (void)readers.vote(desk.effects(), vote_from(1, Vote::read_only));
+  (void)readers.vote(desk.effects(), vote_from(2, Vote::read_only));
+  (void)desk.take();
+  CHECK(readers.vote(desk.effects(), vote_from(3, Vote::read_only)) == Voting::End::read_only);
+  CHECK(desk.take() == "votes-collected, no timer 7");
+  Voting refused(kVoting, desk.context(), Voting::Ends::with_machine);
+  (void)refused.begin(desk.effects());
+  (void)desk.take();
+  CHECK(refused.vote(desk.effects(), vote_from(1, Vote::no, Reason::constraint)) == Voting::End::aborted);
+  CHECK(desk.take() == "no timer 7");
+  CHECK(refused.reason() == Reason::constraint);
+  CHECK(refused.yes_or_silent(desk.context()) == std::vector{NodeId{2}, NodeId{3}});
+}
+
 TEST_CASE("voting: nobody to ask is an invalid request") {
   TxnContext nobody = context_of(kCoordinator);
   nobody.cohort.clear();
@@ -180,6 +200,22 @@ TEST_CASE("announcement: the first alone before its point, then again at growing
   CHECK_FALSE(announcement.waits_for(NodeId{1}));
   CHECK(announcement.acknowledged(desk.effects(), NodeId{3}));
   CHECK(desk.take() == "no timer 7, append 5");
+}
+
+TEST_CASE("announcement: an abort is told, told again and answered for as a commit is") {
+  Desk desk(kCoordinator);
+  Announcement announcement(kAnnouncement, 10ms);
+  announcement.begin(desk.effects(), {NodeId{1}, NodeId{3}}, true, Outcome::abort, Reason::constraint);
+  CHECK(desk.take() == "3->1 abort again, decision-sent-to-one, 3->3 abort again, timer 7 in 10");
+  CHECK(announcement.outcome() == Outcome::abort);
+  CHECK(announcement.phase().seen == SiteState::aborted);
+  CHECK_FALSE(announcement.acknowledged(desk.effects(), NodeId{3}));
+  announcement.timer(desk.effects(), kTimer);
+  CHECK(desk.take() == "3->1 abort again, timer 7 in 20");
+  Message question;
+  question.from = NodeId{1};
+  announcement.asked(desk.effects(), kAnswer, question);
+  CHECK(desk.take() == "6->1 aborted abort");
 }
 
 TEST_CASE("a decision told once: its point behind the first, and none without a name or with nobody to tell") {

@@ -184,4 +184,56 @@ TEST_CASE("voter: what its log says after a crash") {
   CHECK(desk.take() == "decide abort, forget");
 }
 
+TEST_CASE("voter: where an abort is acknowledged, it is forced first, whoever tells it, and whenever") {
+  Voter::Words words = kVoter;
+  words.ack_abort = 30;
+  Desk desk(NodeId{2});
+  Voter doubtful(words);
+  CHECK(doubtful.recovered(desk.effects(), {make_first_record(kPrepared)}));
+  (void)desk.take();
+  doubtful.carry_out(desk.effects(), Outcome::abort, Reason::terminated);
+  CHECK(desk.take() == "force 3, decide abort, release");
+  CHECK_FALSE(doubtful.is_bound());
+  CHECK(doubtful.phase().seen == SiteState::aborted);
+  hear(desk, doubtful, kDecision, kCoordinator, Outcome::abort);  // Told again meanwhile.
+  CHECK(desk.take() == "decision-received, ignored");
+  hear(desk, doubtful, kPrepare);
+  CHECK(desk.take() == "ignored");
+  hear(desk, doubtful, kInquiry, NodeId{3});  // Answered when it is durable.
+  CHECK(desk.take().empty());
+  CHECK_FALSE(doubtful.forced(desk.effects(), kAbort));
+  CHECK(desk.take() == "30->1000, 6->3 aborted abort, forget");
+
+  Voter working(words);
+  hear(desk, working, kPrepare);
+  (void)desk.take();
+  hear(desk, working, kDecision, kCoordinator, Outcome::abort);
+  CHECK(desk.take() == "decision-received, force 3, decide abort, release");
+  CHECK_FALSE(working.forced(desk.effects(), kAbort));
+  CHECK(desk.take() == "30->1000, forget");
+
+  Voter asked(words);
+  hear(desk, asked, kPrepare);
+  hear(desk, asked, kInquiry, NodeId{3});
+  (void)desk.take();
+  hear(desk, asked, kDecision, kCoordinator, Outcome::abort);  // The record is on its way already.
+  CHECK(desk.take() == "decision-received, decide abort, release");
+  CHECK_FALSE(asked.forced(desk.effects(), kAbort));
+  CHECK(desk.take() == "30->1000, 6->3 aborted abort, forget");
+}
+
+TEST_CASE("voter: a commit that nobody waits for is noted") {
+  Voter::Words words = kVoter;
+  words.ack = 0;
+  Desk desk(NodeId{2});
+  Voter voter(words);
+  CHECK(voter.recovered(desk.effects(), {make_first_record(kPrepared)}));
+  (void)desk.take();
+  voter.carry_out(desk.effects(), Outcome::commit, Reason::none);
+  CHECK(desk.take() == "append 2, decide commit, release, forget");
+  Voter again(words);
+  CHECK_FALSE(again.recovered(desk.effects(), {make_first_record(kPrepared), make_record(kCommit, Outcome::commit)}));
+  CHECK(desk.take() == "decide commit, forget");
+}
+
 }  // namespace geocommit::parts_test
