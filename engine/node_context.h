@@ -57,6 +57,10 @@ class NodeContext {
   [[nodiscard]] const Protocol* row(std::uint8_t wire_id) const;
   /// Its requests may be another coordinator's to execute, and which may change: homes.
   [[nodiscard]] bool routes_homes() const { return options_.protocol->ships_to_replicas; }
+  /// Restarted, it may have begun what has committed without a record of it here (ADR 45).
+  [[nodiscard]] bool may_have_lost_commits() const {
+    return options_.protocol->commit_point == CommitPoint::accepted && options_.epoch > Epoch{1};
+  }
   [[nodiscard]] bool quiesced() const { return quiesced_; }
   void quiesce() { quiesced_ = true; }
 

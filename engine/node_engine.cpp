@@ -161,8 +161,11 @@ void NodeEngine::Impl::on_message(const PeerMessage& message) {
 }
 
 void NodeEngine::Impl::receive(NodeId from, const Hello& hello) {
+  if (hello.settled == context_.options().epoch) {
+    peers_.settled(from);
+  }
   if (hello.answer) {
-    peers_.answer(from);
+    peers_.answer(from, site_.settled(from));
     for (Service* service : services_) {
       service->greeted(from);
     }

@@ -31,6 +31,8 @@ struct ProtocolMessage {
 /// First message to every peer, repeated until answered: makes the epochs known.
 struct Hello {
   bool answer{};  ///< True: please send yours back.
+  /// An agent's, to a coordinator: of its starts before this one nothing is open here, nor will be. 0: not said.
+  Epoch settled{};
 };
 /// A participant asks a coordinator to abort a prepared transaction that an older one waits for (wound-wait).
 struct Wound {

@@ -15,6 +15,10 @@ Peers::Peers(NodeContext& context) : context_(context), epochs_(context.director
   for (const NodeInfo& node : context.directory().nodes()) {
     if (node.id != context.self() && node.kind != NodeKind::client) {
       peers_.push_back(node.id);
+      if (context.info().kind == NodeKind::coordinator && context.may_have_lost_commits() &&
+          node.kind == NodeKind::agent) {
+        unsettled_.push_back(node.id);
+      }
     } else if (node.id == context.self()) {
       first_hello_ = peers_.size();  // Everybody begins with another: who is greeted need not greet.
     }
@@ -38,7 +42,7 @@ void Peers::say_hello() {
   std::size_t sent = 0;
   for (; next_hello_ < peers_.size() && sent < kHelloBatch; ++next_hello_) {
     const NodeId peer = peers_[(first_hello_ + next_hello_) % peers_.size()];
-    if (!epochs_.knows(peer)) {
+    if (!epochs_.knows(peer) || std::find(unsettled_.begin(), unsettled_.end(), peer) != unsettled_.end()) {
       ++sent;
       context_.send(peer, Hello{true}, Traffic::hello, "HELLO");
     }
@@ -85,6 +89,9 @@ void Peers::hash_state(std::string& out) const {
     canonical::put(out, node.value);
     canonical::put(out, epoch.value);
   });
+  for (const NodeId agent : unsettled_) {
+    canonical::put(out, agent.value);
+  }
 }
 
 }  // namespace geocommit

@@ -2,6 +2,7 @@
 // has been silent.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -19,7 +20,11 @@ class Peers {
   void say_hello();
   /// NodeTimer::ping: greets everybody, for their answers' sake: so silence says something.
   void ping();
-  void answer(NodeId to) { context_.send(to, Hello{false}, Traffic::hello, "HELLO"); }
+  void answer(NodeId to, Epoch settled) { context_.send(to, Hello{false, settled}, Traffic::hello, "HELLO"); }
+  /// An agent has said that nothing which this start's predecessors began is open there, nor will be.
+  void settled(NodeId agent) { std::erase(unsettled_, agent); }
+  /// All have; at once where nobody needs to say so (ADR 45).
+  [[nodiscard]] bool all_settled() const { return unsettled_.empty(); }
   /// A message came from `node`, which is of the directory.
   void heard(const NodeInfo& node, Epoch epoch);
   void prefetch(const NodeInfo& node) const { epochs_.prefetch(&node); }
@@ -42,6 +47,7 @@ class Peers {
   NodeContext& context_;
   std::vector<NodeId> peers_;
   PeerEpochs epochs_;
+  std::vector<NodeId> unsettled_;             // A restarted coordinator's: agents that have not said so.
   std::vector<Instant> heard_;                // By index in the directory; empty: nobody wants to know.
   std::size_t first_hello_{}, next_hello_{};  // Where a round through peers_ begins, and how far it has got.
   bool unanswered_hello_{};                   // Somebody was not known in this round.

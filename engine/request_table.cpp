@@ -15,6 +15,10 @@ ClientReply RequestTable::presume(RequestId id) {
   if (forgotten(id)) {
     return answer_of({id, {}, Outcome::undecided});
   }
+  if (context_.may_have_lost_commits()) {  // The start before this one may have begun it.
+    remember({id, {}, Outcome::undecided});
+    return answer_of({id, {}, Outcome::undecided});
+  }
   remember({id, {}, Outcome::abort});
   return answer_of({id, {}, Outcome::abort});
 }

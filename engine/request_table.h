@@ -7,6 +7,8 @@
 //   (RequestMemory::forgotten), and is not begun again in either case.
 // - A commit is remembered from its durable record on, across restarts, or has been dropped. So what a coordinator does
 //   not remember and has not dropped, none of its starts has committed, and "abort" is true; else it is forgotten.
+//   Under a protocol whose commits are the acceptors' to know, only a first start can say so: a later one says
+//   "forgotten".
 #pragma once
 
 #include <string>

@@ -10,6 +10,9 @@
 namespace geocommit {
 namespace {
 
+/// More than are on their way at any time; what is dropped is as if lost.
+constexpr std::size_t kEarlyMax = 10'000;
+
 /// What came with the vote of `site`; it replaces what came with an earlier one.
 void take_reads(TxnEntry& entry, NodeId site, const std::vector<ReadValue>& reads) {
   std::erase_if(entry.reads, [&](const ReadValue& read) { return read.site == site; });
@@ -104,8 +107,9 @@ void Site::receive(const PeerMessage& from, const ProtocolMessage& wire) {
 void Site::receive_prepare(const ProtocolMessage& wire, const Protocol& protocol) {
   const Message& message = wire.message;
   const FinishedTxn* finished = memory_.find(message.txn);
-  if (!wire.descriptor || message.to_role != Role::participant || wire.descriptor->txn != message.txn ||
-      memory_.below_watermark(message.txn) || (finished != nullptr && finished->outcome == Outcome::commit)) {
+  if (is_superseded(message.txn, protocol) || !wire.descriptor || message.to_role != Role::participant ||
+      wire.descriptor->txn != message.txn || memory_.below_watermark(message.txn) ||
+      (finished != nullptr && finished->outcome == Outcome::commit)) {
     context_.observer().alarm("a PREPARE from the past, or without a descriptor");  // Nobody waits for the answer.
     return;
   }
@@ -129,6 +133,38 @@ void Site::receive_prepare(const ProtocolMessage& wire, const Protocol& protocol
     entry.refused = Reason::unavailable;
   }
   transactions_.feed({message.txn, Role::participant}, Received{message});
+  std::erase_if(early_, [&](const Message& early) {
+    const bool its = early.txn == message.txn;
+    if (its) {
+      transactions_.feed({message.txn, Role::participant}, Received{early});
+    }
+    return its || memory_.below_watermark(early.txn);
+  });
+}
+
+bool Site::is_superseded(const TxnId& txn, const Protocol& protocol) const {
+  return protocol.commit_point == CommitPoint::accepted && txn.coordinator != context_.self() &&
+         txn.epoch < peers_.epoch_of(txn.coordinator);
+}
+
+void Site::keep_for_prepare(const Message& message) {
+  if (early_.size() >= kEarlyMax) {
+    early_.pop_front();
+  }
+  if (std::find(early_.begin(), early_.end(), message) == early_.end()) {
+    early_.push_back(message);
+  }
+}
+
+Epoch Site::settled(NodeId coordinator) const {
+  const Epoch start = peers_.epoch_of(coordinator);
+  bool open = false;
+  for (const TxnTable& table : transactions_.tables()) {
+    table.for_each([&](const TxnEntry& entry) {
+      open = open || (entry.descriptor.txn.coordinator == coordinator && entry.descriptor.txn.epoch < start);
+    });
+  }
+  return open ? Epoch{} : start;
 }
 
 void Site::receive_orphan(const Message& message, const Protocol& protocol) {
@@ -167,6 +203,11 @@ void Site::receive_orphan(const Message& message, const Protocol& protocol) {
       context_.observer().message_out(message.to_role, reply, bytes);
       break;
     }
+    case OrphanAction::keep_for_prepare:
+      if (!is_superseded(message.txn, protocol)) {
+        keep_for_prepare(message);
+      }
+      break;
     case OrphanAction::make_machine: {
       TxnDescriptor descriptor;
       descriptor.txn = message.txn;
@@ -184,6 +225,9 @@ void Site::receive_orphan(const Message& message, const Protocol& protocol) {
 Watermark Site::watermark() const {
   if (context_.info().kind != NodeKind::coordinator) {
     return {};
+  }
+  if (!peers_.all_settled()) {
+    return {};  // It may have begun what is committed, and still open at some site (ADR 45).
   }
   if (transactions_.coordinators().empty()) {
     return {context_.options().epoch, next_counter_};
@@ -251,6 +295,11 @@ void Site::hash_transactions(std::string& out) const {
   using canonical::put;
   transactions_.hash_state(out);
   put(out, next_counter_ << 1U | (context_.quiesced() ? 1U : 0U));
+  for (const Message& early : early_) {
+    put(out, early.txn);
+    put(out, early.from.value);
+    put(out, early.kind);
+  }
   const std::vector<FinishedTxn> finished = memory_.all();
   put(out, finished.size());
   for (const FinishedTxn& f : finished) {

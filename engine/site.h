@@ -2,6 +2,7 @@
 // all of it again after a crash, from one log.
 #pragma once
 
+#include <deque>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,8 @@ class Site {
   [[nodiscard]] ResourceManager& resources() const { return execution_.resources(); }
   [[nodiscard]] const TxnTable& participants() const { return transactions_.participants(); }
   [[nodiscard]] Watermark watermark() const;
+  /// The start of `coordinator` before whose beginning nothing of it is open here, nor will be; 0: something is.
+  [[nodiscard]] Epoch settled(NodeId coordinator) const;
   [[nodiscard]] std::vector<OpenInDoubt> open_in_doubt() const;
   [[nodiscard]] std::string describe() const { return transactions_.describe(); }
   void add_to(EngineStatus& status) const;
@@ -47,6 +50,10 @@ class Site {
  private:
   void receive_prepare(const ProtocolMessage& message, const Protocol& protocol);
   void receive_orphan(const Message& message, const Protocol& protocol);
+  /// Of a start of its coordinator that was over before a later one was heard of, of a row by which that one asks what
+  /// is still open (ADR 45).
+  [[nodiscard]] bool is_superseded(const TxnId& txn, const Protocol& protocol) const;
+  void keep_for_prepare(const Message& message);
 
   NodeContext& context_;
   const Peers& peers_;
@@ -56,6 +63,7 @@ class Site {
   Machines machines_;
   Recovery recovery_;
   std::uint64_t next_counter_{1};
+  std::deque<Message> early_;  // They have overtaken PREPARE; in the order in which they came.
 };
 
 }  // namespace geocommit

@@ -25,6 +25,8 @@ std::string_view text_of(CommitPoint point) {
       return "irrevocable once its record is forced";
     case CommitPoint::sent:
       return "irrevocable once it is sent to every site";
+    case CommitPoint::accepted:
+      return "irrevocable once a majority of acceptors has accepted it";
   }
   GC_CHECK(false);
 }

@@ -84,7 +84,12 @@ class Predictor {
         route.sites.size() == 1 && std::all_of(request.operations.begin(), request.operations.end(),
                                                [](const Operation& operation) { return operation.read; });
     for (const SiteWork& work : route.sites) {
-      geometry.round_trips.push_back(round_trip(route.coordinator_region, directory_.region_of(work.site)));
+      const RegionId region = directory_.region_of(work.site);
+      geometry.round_trips.push_back(round_trip(route.coordinator_region, region));
+      std::vector<Duration>& to_others = geometry.between.emplace_back();
+      for (const SiteWork& other : route.sites) {
+        to_others.push_back(round_trip(region, directory_.region_of(other.site)));
+      }
     }
     if (!in_.protocol->is_router()) {  // A router's machines are as standard.
       geometry.options = in_.options;

@@ -49,6 +49,10 @@ enum class CommitPoint : std::uint8_t {
   /// Its having been sent to every site that has to know: who is first to commit has sent it to all others before, or
   /// has it durable. Holds only where what a dead process has sent still arrives.
   sent,
+  /// Its having been accepted, durably, by a majority of acceptors. No record of the outcome need exist when it is
+  /// told, and a coordinator that finds none of its own may conclude nothing of that
+  /// (docs/adr/0045-chosen-by-acceptors.md).
+  accepted,
 };
 
 }  // namespace geocommit

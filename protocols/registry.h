@@ -29,6 +29,8 @@ enum class OrphanAction : std::uint8_t {
   ignore,
   reply,         ///< Send `reply` (from/to/txn filled by the engine when left empty).
   make_machine,  ///< Make a machine for the addressed role and step it with the message.
+  /// Participant: it has overtaken PREPARE. Kept, within bounds, for the machine that PREPARE makes.
+  keep_for_prepare,
 };
 struct OrphanRule {
   OrphanAction action{OrphanAction::ignore};
@@ -48,10 +50,11 @@ struct CostRow {
 
 /// Where one transaction's sites are, as its closed form sees them.
 struct Geometry {
-  std::vector<Duration> round_trips;  ///< Between the coordinator and each participant; never empty.
-  Duration force{};                   ///< W: one forced write.
-  bool read_at_one_site{};            ///< It only reads, at one site, which may let go with its vote.
-  ProtocolOptions options{};          ///< Of the row.
+  std::vector<Duration> round_trips;             ///< Between the coordinator and each participant; never empty.
+  std::vector<std::vector<Duration>> between{};  ///< Round trips among the participants, by their places.
+  Duration force{};                              ///< W: one forced write.
+  bool read_at_one_site{};                       ///< It only reads, at one site, which may let go with its vote.
+  ProtocolOptions options{};                     ///< Of the row.
 };
 /// A fault-free transaction without load: no queueing, no jitter, no processing time.
 struct Timing {

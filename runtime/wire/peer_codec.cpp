@@ -85,7 +85,10 @@ struct ItemWriter {
       write_reads(payload.reads, *out.mutable_reads());
     }
   }
-  void operator()(const Hello& in) const { item.mutable_hello()->set_answer(in.answer); }
+  void operator()(const Hello& in) const {
+    item.mutable_hello()->set_answer(in.answer);
+    item.mutable_hello()->set_settled(in.settled.value);
+  }
   void operator()(const Wound& in) const { write_txn(in.txn, *item.mutable_wound()->mutable_txn()); }
   void operator()(const ClientRequest& in) const { write_addressed(in, *item.mutable_client_request()); }
   void operator()(const ClientReply& in) const { write_reply(in, *item.mutable_client_reply()); }
@@ -220,7 +223,7 @@ bool read_item(const wire::Item& in, NodeId from, NodeId self, PeerPayload& out)
     case wire::Item::kProtocol:
       return read_protocol(in.protocol(), from, self, out.emplace<ProtocolMessage>());
     case wire::Item::kHello:
-      out.emplace<Hello>().answer = in.hello().answer();
+      out = Hello{in.hello().answer(), Epoch{in.hello().settled()}};
       return true;
     case wire::Item::kWound:
       out.emplace<Wound>().txn = read_txn(in.wound().txn());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "engine/resource_manager.h"
 
 namespace geocommit::explore {
@@ -226,6 +227,9 @@ bool NodeModel::Life::commit_is_irrevocable() const {
   if (durable_outcome(Outcome::commit)) {
     return true;
   }
+  if (model_.row_.commit_point == CommitPoint::accepted) {
+    return durable(Meaning::precommit);  // Its own part in it; the others' its messages have told it.
+  }
   bool told_all = model_.row_.commit_point == CommitPoint::sent;
   for (std::size_t site = 0; site < model_.nodes(); ++site) {
     told_all = told_all &&
@@ -235,7 +239,15 @@ bool NodeModel::Life::commit_is_irrevocable() const {
 }
 
 std::string NodeModel::Life::commit_point() const {
-  return model_.row_.commit_point == CommitPoint::forced ? "durable" : "durable, or sent to every site";
+  switch (model_.row_.commit_point) {
+    case CommitPoint::forced:
+      return "durable";
+    case CommitPoint::sent:
+      return "durable, or sent to every site";
+    case CommitPoint::accepted:
+      return "durable, or accepted here";
+  }
+  GC_CHECK(false);
 }
 
 void NodeModel::Life::check_told(const ClientReply& reply) {

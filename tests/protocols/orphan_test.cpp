@@ -47,6 +47,8 @@ std::string reply(const Protocol& row, const OrphanRule& rule) {
   switch (rule.action) {
     case OrphanAction::ignore:
       return rule.note.empty() ? "ignore" : "alarm";
+    case OrphanAction::keep_for_prepare:
+      return "keep for PREPARE";
     case OrphanAction::make_machine:
       return "machine";
     case OrphanAction::reply:

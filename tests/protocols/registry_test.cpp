@@ -52,7 +52,9 @@ TEST_CASE("every row of the table is complete and unique") {
     CHECK(row.record_name(Meaning::yes) != "?");
     CHECK(row.record_name(Meaning::none) == "?");
     // What is told before it is durable anywhere is lost with who told it.
-    CHECK((machines.commit_point == CommitPoint::forced || !row.safe_under.survives(Failure::lost_sends)));
+    CHECK((machines.commit_point != CommitPoint::sent || !row.safe_under.survives(Failure::lost_sends)));
+    // Acceptors, each of which says by a record that all have voted YES.
+    CHECK((machines.commit_point != CommitPoint::accepted || row.record_name(Meaning::precommit) != "?"));
     // What is not presumed is forgotten when it is acknowledged: there is a kind for it.
     for (const Outcome outcome : {Outcome::commit, Outcome::abort}) {
       const bool acknowledged = std::any_of(

@@ -79,6 +79,7 @@ inline std::vector<PeerPayload> payloads(NodeId from, NodeId to) {
   return {prepare(from, to),
           bare,
           Hello{true},
+          Hello{false, Epoch{7}},
           Wound{txn()},
           ClientRequest{request(), Epoch{3}},
           reply(),

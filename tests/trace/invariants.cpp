@@ -15,6 +15,12 @@ bool durable_record(const World& world, const Node& node, Meaning meaning) {
                      [&](const MachineRecord& r) { return world.protocol().record_meaning(r.record.kind) == meaning; });
 }
 
+/// By some site, as far as any that looks at one record can tell.
+bool accepted(const World& world) {
+  return std::any_of(world.nodes().begin(), world.nodes().end(),
+                     [&](const Node& node) { return durable_record(world, node, Meaning::precommit); });
+}
+
 bool anybody_decided(const World& world, Outcome outcome) {
   return std::any_of(world.nodes().begin(), world.nodes().end(),
                      [outcome](const Node& node) { return node.decided == outcome; });
@@ -84,6 +90,9 @@ void check_send(World& world, const Node& node, const Message& message) {
     if (world.protocol().commit_point == CommitPoint::forced && !durable) {
       world.violation(node.name + " tells commit, which is durable nowhere");
     }
+    if (world.protocol().commit_point == CommitPoint::accepted && !durable && !accepted(world)) {
+      world.violation(node.name + " tells commit, which nobody has accepted durably");
+    }
     if (!std::all_of(world.nodes().begin(), world.nodes().end(), promised)) {
       world.violation(node.name + " tells commit without every YES");
     }
@@ -112,7 +121,9 @@ void check_decide(World& world, const Node& node, Outcome outcome) {
       }
     }
     const bool sent = world.protocol().commit_point == CommitPoint::sent && told_all(world, node);
-    if (node.role == Role::coordinator && !durable_outcome(node, Outcome::commit) && !sent && !all_read_only(world)) {
+    const bool chosen = world.protocol().commit_point == CommitPoint::accepted && accepted(world);
+    if (node.role == Role::coordinator && !durable_outcome(node, Outcome::commit) && !sent && !chosen &&
+        !all_read_only(world)) {
       world.violation(node.name + " answers the client before commit is irrevocable");
     }
   }
