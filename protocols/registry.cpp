@@ -5,6 +5,7 @@
 
 #include "protocols/easy_commit/easy_commit.h"
 #include "protocols/home_region/home_region.h"
+#include "protocols/paxos_commit/paxos_commit.h"
 #include "protocols/three_phase_commit/three_phase_commit.h"
 #include "protocols/two_phase_commit/two_phase_commit.h"
 
@@ -12,7 +13,7 @@ namespace geocommit {
 namespace {
 
 /// As each says of itself; a router says nothing of machines.
-constexpr std::array<Protocol, 6> kRows{{
+constexpr std::array<Protocol, 7> kRows{{
     {
         .name = "2pc",
         .title = "Two-phase commit, presumed abort",
@@ -143,6 +144,28 @@ constexpr std::array<Protocol, 6> kRows{{
         .records = two_phase_commit::kRecordsOf<two_phase_commit::kPresumedCommit>,
         .timers = two_phase_commit::kTimers,
         .points = two_phase_commit::kPoints,
+    },
+    {
+        .name = "paxos-commit",
+        .title = "Paxos Commit",
+        .source = "Gray, Lamport: Consensus on Transaction Commit, ACM TODS 31(1), 2006, section 4",
+        .folder = "paxos_commit",
+        .wire_id = paxos_commit::kWireId,
+        .guarantee = Guarantee::atomic,
+        .safe_under = FaultModel::crashes_and_partitions,
+        .commit_point = CommitPoint::accepted,
+        .ships_to_replicas = false,
+        .options = paxos_commit::kOptions,
+        .route = route_everywhere<paxos_commit::kWireId>,
+        .roles = kTwoRoles,
+        .make = paxos_commit::make,
+        .orphan = paxos_commit::orphan,
+        .commit_cost = paxos_commit::commit_cost,
+        .timing = paxos_commit::timing,
+        .kinds = paxos_commit::kKinds,
+        .records = paxos_commit::kRecords,
+        .timers = paxos_commit::kTimers,
+        .points = paxos_commit::kPoints,
     },
 }};
 

@@ -215,7 +215,7 @@ TEST_CASE("every mistake is named with its place") {
         "\"tun\"?");
   CHECK(refusal(with_line("protocols", "protocols: [2pc, 3cp]")) ==
         "x.yaml:4:18: protocols[1]: expected 2pc | 3pc | home-region | easy-commit | 2pc-presumed-nothing | "
-        "2pc-presumed-commit, found \"3cp\", did you mean \"3pc\"?");
+        "2pc-presumed-commit | paxos-commit, found \"3cp\", did you mean \"3pc\"?");
   CHECK(refusal(with_line("protocols", "protocols: [2pc, 2pc]")) ==
         "x.yaml:4:18: protocols[1]: expected each protocol once, or with other options, found it again");
   CHECK(refusal(with_line("protocols", "protocols: [home-region, home-region]")) ==
@@ -270,7 +270,7 @@ TEST_CASE("several mistakes are reported together") {
   const std::string all = refusal("name: a\ntopology: aws-3\nprotocols: [4pc]\nwarmup: 3\n");
   CHECK(all ==
         "x.yaml:3:13: protocols[0]: expected 2pc | 3pc | home-region | easy-commit | 2pc-presumed-nothing | "
-        "2pc-presumed-commit, found \"4pc\", did you mean \"2pc\"?\n"
+        "2pc-presumed-commit | paxos-commit, found \"4pc\", did you mean \"2pc\"?\n"
         "x.yaml:4:9: warmup: expected a duration with its unit, such as 10s, 5ms or 100us, from 0ms to 3600s, found "
         "\"3\"");
 }

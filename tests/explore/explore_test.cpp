@@ -78,10 +78,14 @@ TEST_CASE("a row with acceptors is refused in words, not searched without them")
   const std::string why = not_driven(row) + "\n";
   CHECK(why.find("2pc has acceptors") == 0);
   CHECK(out.str() == why + why);
+  CHECK(not_driven(*find_protocol("paxos-commit")).find("paxos-commit leads ballot after ballot") == 0);
 }
 
 TEST_CASE("every protocol: all orders of few sites and crashes") {
   for (const Protocol& protocol : rows_under_test()) {
+    if (!not_driven(protocol).empty()) {
+      continue;
+    }
     for (const auto& [sites, crashes] : {std::pair{1U, 0U}, {1U, 2U}, {2U, 0U}, {2U, 1U}, {3U, 0U}}) {
       CAPTURE(protocol.name, sites, crashes);
       Options options = options_of(protocol.name, sites);
@@ -105,6 +109,9 @@ TEST_CASE("every protocol: all orders of few sites and crashes") {
 
 TEST_CASE("every protocol: the first states of larger searches") {
   for (const Protocol& protocol : rows_under_test()) {
+    if (!not_driven(protocol).empty()) {
+      continue;
+    }
     for (const auto& [sites, crashes] : {std::pair{2U, 3U}, {3U, 2U}, {3U, 3U}, {4U, 1U}}) {
       CAPTURE(protocol.name, sites, crashes);
       Options options = options_of(protocol.name, sites);
@@ -119,6 +126,9 @@ TEST_CASE("every protocol: the first states of larger searches") {
 
 TEST_CASE("every protocol: early timers split what claims crashes alone, and nothing else") {
   for (const Protocol& protocol : rows_under_test()) {
+    if (!not_driven(protocol).empty()) {
+      continue;
+    }
     CAPTURE(protocol.name);
     Options options = options_of(protocol.name, 2);
     options.bounds.early_timers = 1;

@@ -88,6 +88,9 @@ TEST_CASE("wire ids and guarantees are what is on the wire and in reports") {
   CHECK(find_protocol("2pc")->presumes == Outcome::abort);
   CHECK(find_protocol("2pc-presumed-nothing")->presumes == Outcome::undecided);
   CHECK(find_protocol("2pc-presumed-commit")->presumes == Outcome::commit);
+  CHECK(find_protocol("paxos-commit")->wire_id == 7);
+  CHECK(find_protocol("paxos-commit")->safe_under == FaultModel::crashes_and_partitions);
+  CHECK(find_protocol("paxos-commit")->commit_point == CommitPoint::accepted);
   CHECK(&find_protocol("home-region")->commits_as() == find_protocol("2pc"));
   CHECK(find_protocol("home-region")->ships_to_replicas);
 }
