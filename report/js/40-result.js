@@ -27,8 +27,8 @@ function drawResult() {
   notices.push(...(summary.insecure || []).map((what) => "insecure: " + what), ...failures, ...cells.filter((c) => c.failure).map((c) => c.cell + ": " + c.failure), ...data.limits);
   section("result", "Found", "What this run found",
     groups.length ? el("ul", {class: "verdicts", "aria-label": "Verdicts"}, badges) : null,
-    el("ul", {class: "findings"}, data.findings.map((f) => el("li", {class: f.kind}, f.text))),
-    notices.map((text) => el("p", {class: "notice"}, text)));
+    notices.map((text) => el("p", {class: "notice"}, text)),
+    el("div", {class: "opening"}, picture(), el("ul", {class: "findings"}, data.findings.map(finding))));
 }
 
 function comparisonTable(point) {
@@ -94,7 +94,6 @@ function comparisonTable(point) {
 
 /** All points on one table: what most readers came for. With faults: before, during and after them. */
 function overview() {
-  const phased = groups.some((g) => cellsOf(g).some((c) => c.phases));
   const single = (g, text, value, ...path) => valueCell(text, value, placeOf(g, ...path));
   const phase = (g, when, name) => { const v = middle(g, "phases", when, "client_latency_ms", name), mark = v !== null && cellsOf(g).some((c) => at(c, "phases", when, "client_latency_ms", "percentiles_are_lower_bounds")) ? ">" : ""; return single(g, mark + figure(v), v, "phases", when, "client_latency_ms", name); };
   const of = (g, metric, name) => { const q = quantile(g, metric, name); return valueCell((q.value === null ? "" : atLeast(g, metric)) + figure(q.value), q.value, q.path); };
@@ -138,29 +137,10 @@ function mainCause(group) {
   return el("td", {}, most ? most[0].replaceAll("_", " ") : "-");
 }
 
-/** With a sweep: a figure of each protocol over the points. */
-function sweepCharts() {
-  // Scenarios have no order that a line could follow.
-  if (points.length < 2 || groups.some((g) => Object.hasOwn(g.sweep, "scenario"))) return null;
-  const xs = points.map((_, i) => i + 1);
-  const one = (title, unit, value) => {
-    const series = protocols.map((p, i) => ({name: p, style: i, values: points.map((point) => {
-      const g = groups.find((c) => c.protocol === p && c.point === point);
-      return g ? value(g) : null;
-    })}));
-    return chart({title, x: {label: "point of the sweep", range: (u, min, max) => [min - 0.2, max + 0.2], splits: xs}, y: {unit}, xs, series,
-      table: () => table(title, ["", ...protocols], points.map((point, k) => [point, ...series.map((s) => figure(s.values[k]))]), true)});
-  };
-  return [one("Commit latency p99 over the sweep, ms", " ms", (g) => quantile(g, "commit_latency", "p99").value),
-    one("Commits per second over the sweep", "/s", (g) => total(g, "goodput_per_s") / g.cells.length),
-    el("ol", {class: "soft"}, points.map((p) => el("li", {}, p)))];
-}
-
 function drawComparison() {
   if (groups.length === 0) return;
-  const faulted = groups.some((g) => cellsOf(g).some((c) => c.phases));
   const first = points.length > 2 ? points.map((point) => lazyDetails("Every figure: " + point, () => comparisonTable(point))) : points.map(comparisonTable);
-  section("comparison", "Comparison", "The protocols compared", points.length > 2 || faulted ? overview() : null, homes(), first, sweepCharts(),
+  section("comparison", "Comparison", "The protocols compared", points.length > 2 || phased ? overview() : null, homes(), first, sweepCharts(),
     el("p", {class: "soft"}, "Commit latency runs at the coordinator from the request to the durable decision; client latency from the intended start to the outcome, so that waiting in line counts; " +
       "lock hold from the first lock to the last release, per participant. Predicted is theory without load, of commits. In doubt is from a durable YES to the outcome; blocked is past the decision timeout. " +
       "Commits per second are those that clients were told within the measurement window. >: at least, as some had not ended, or clients never learned of them; ~: a process died with what it had counted. " +

@@ -29,7 +29,8 @@ class Document(html.parser.HTMLParser):
 
     def __init__(self, text):
         super().__init__()
-        self.tags, self.values, self.ids, self._open, self.raw = [], [], set(), None, []
+        self.tags, self.values, self.ids, self._open, self._tag, self.raw = [], [], set(), None, None, []
+        self.curves = []  # lines of each figure over a quantity
         self.tables, self._text = [], None  # [{caption, rows: [[(text, path or None), ...]]}]
         self.feed(text)
 
@@ -38,6 +39,10 @@ class Document(html.parser.HTMLParser):
         self.tags.append((tag, attributes))
         if "id" in attributes:
             self.ids.add(attributes["id"])
+        if attributes.get("class") == "plot":
+            self.curves.append(0)
+        elif tag == "polyline":
+            self.curves[-1] += 1
         if tag == "table":
             self.tables.append({"caption": "", "rows": []})
         elif tag == "tr" and self.tables:
@@ -45,7 +50,7 @@ class Document(html.parser.HTMLParser):
         elif tag in ("td", "th", "caption"):
             self._text = ["", attributes.get("data-path")]
         if "data-path" in attributes:
-            self._open = [attributes["data-path"], attributes.get("data-value"), ""]
+            self._open, self._tag = [attributes["data-path"], attributes.get("data-value"), ""], tag
 
     def handle_data(self, data):
         if self._text:
@@ -60,6 +65,6 @@ class Document(html.parser.HTMLParser):
             else:
                 self.tables[-1]["rows"][-1].append(tuple(self._text))
             self._text = None
-        if tag == "td" and self._open:
+        if self._open and tag == self._tag:
             self.values.append(tuple(self._open))
             self._open = None

@@ -111,9 +111,9 @@ def hard(folder):
 
 
 def repeated(folder):
-    """A sweep of two points, five repetitions."""
+    """A sweep of two points, five repetitions; at the second as many commits, twice as late."""
     rng = random.Random(2)
-    cells = [cell(rng, f"{p}-p{i}-r{r}", p, r, {"workload.rate": rate}, base * (1 + 0.01 * r), ["us-east-1"])
+    cells = [cell(rng, f"{p}-p{i}-r{r}", p, r, {"workload.rate": rate}, i * base * (1 + 0.01 * r), ["us-east-1"])
              for p, base in (("2pc", 150.0), ("3pc", 300.0)) for i, rate in ((1, "50/s"), (2, "100/s")) for r in range(1, 6)]
     for c in cells:  # so that what weighs by commits differs from what does not
         c["transactions"]["committed"] -= 100 * c["repetition"]

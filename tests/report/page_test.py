@@ -200,6 +200,9 @@ def several(folder):
     equal(rows["Committed"], str(sum(c["transactions"]["committed"] for c in cells)), "commits of repetitions")
     equal(rows["Aborted"], figure(100 * sum(map(aborted, cells)) / sum(c["transactions"]["offered"] for c in cells)) + " %", "aborts of repetitions")
     equal(rows["main cause"], "lock conflict", "the cause of most aborts of repetitions")
+    check(len(document.curves) == 4, f"{len(document.curves)} figures over the rate, instead of throughput, two latencies and commits")
+    check(all(lines == 2 for lines in document.curves), "a protocol's line is missing")
+    check(text.count('class="knee"') == 2 and text.count("knee 50/s") == 2, "each protocol's knee is at the first of the two rates: as many commits at half the latency")
     weight = sum(c["transactions"]["committed"] for c in cells)
     equal(rows["Messages per commit"], figure(sum(c["transactions"]["committed"] * c["costs_per_commit"]["messages"] for c in cells) / weight), "costs of repetitions, by their commits")
 
