@@ -27,7 +27,7 @@ const charts = new Set();
 function shadeFaults(faults) {
   return (u) => {
     if (faults.length === 0) return;
-    const {ctx} = u, {left, top, width, height} = u.bbox, ratio = devicePixelRatio;
+    const {ctx} = u, {left, top, width, height} = u.bbox, ratio = devicePixelRatio, names = faults.map((f) => f.text);
     ctx.save();
     ctx.beginPath();
     ctx.rect(left, top, width, height);
@@ -43,7 +43,9 @@ function shadeFaults(faults) {
       ctx.fillStyle = css("--fault-line");
       ctx.font = `${11 * ratio}px system-ui, sans-serif`;
       ctx.textBaseline = "top";
-      ctx.fillText(String(i + 1), x0 + 4 * ratio, top + 3 * ratio);
+      // Its name stands at the first band that has it, each name on a line of its own; bands that come again have their number.
+      const line = [...new Set(names)].indexOf(f.text) % 4;
+      ctx.fillText(names.indexOf(f.text) === i ? `${i + 1} ${f.text}` : String(i + 1), x0 + 4 * ratio, top + (3 + 13 * line) * ratio);
     });
     ctx.restore();
   };
@@ -100,7 +102,7 @@ function decades(low, high, width) {
  */
 function chart(spec) {
   const holder = el("div", {class: "chart", tabindex: "0", role: "img",
-    "aria-label": spec.title + ": " + spec.series.map((s) => s.name).join(", ") + ". Arrow keys move along the x axis; the table below has the numbers."});
+    "aria-label": spec.title + ": " + spec.series.map((s) => s.name).join(", ") + ". " + ((spec.faults || []).length ? "Shaded: " + [...new Set(spec.faults.map((f) => f.text))].slice(0, 8).join(", ") + ". " : "") + "Arrow keys move along the x axis; the table below has the numbers."});
   const readout = el("div", {class: "readout", "aria-live": "polite"});
   const legend = el("div", {class: "legend", role: "group", "aria-label": "Lines shown"});
   const shown = spec.series.map(() => true);

@@ -10,7 +10,7 @@ function drawTransactions() {
   section("transactions", "Transactions", "Transactions worth a look",
     examples.length ? table("Violations, as the checker saw them" + (examples.length > 12 ? `; the first 12 of ${examples.length}` : ""), ["cell", "class", "transaction", "what"], examples.slice(0, 12), true) : null,
     examples.length > 12 ? lazyDetails("All that were kept", () => table("Violations", ["cell", "class", "transaction", "what"], examples, true)) : null,
-    traces.length ? el("p", {}, "Each line is a node and time runs down: a slanted arrow is a message, a dot what a node did at that moment; a thick line is a participant in doubt. The clocks of the nodes are those of one host.") : null,
+    traces.length ? el("p", {}, "Each line is a node and time runs down: a slanted arrow is a message, a dot what a node did at that moment; a thick line is a participant in doubt. Time is not to scale: what is close is drawn apart, and silences are folded; the milliseconds at the left are true. The clocks of the nodes are those of one host.") : null,
     traces.map((t, i) => {
       const cell = cells.find((c) => c.cell === t.cell), point = cell && points.length > 1 ? ` (${pointName(cell.sweep)})` : "";
       const title = `${t.cell}${point}: transaction ${t.transaction}, ${t.why}`;

@@ -146,7 +146,7 @@ def simulated(folder):
 
 def faulted(folder):
     """Scenarios with faults: the table of all points, what a change of masters took, and who was blocked."""
-    for name, least, words in (("partitions", 500, ("region-cut-off, aws-5 (the worst of 2): 2pc blocked", "as its fault model predicts", "Before, during and after the faults", "which violates")),
+    for name, least, words in (("partitions", 500, ("region-cut-off, aws-5 (the worst of 2): 2pc blocked", "as its fault model predicts", "Before, during and after the faults", "which violates", "Shaded: crash coordinator@us-east-1.")),
                                ("home-region-failover", 60, ("Homes that changed their master", "handed a home over as planned", "left behind (RPO)"))):
         place = folder / name
         done = subprocess.run([SIM, SOURCE / f"experiments/{name}.yaml", "--output", place, "--quiet", "--allow-expected"], capture_output=True, text=True, cwd=SOURCE)
