@@ -115,7 +115,7 @@ def what_fails_leaves_nothing(tree, scratch):
     git(tree, "clean", "-fdq", "protocols")
     for order in (signal.SIGINT, signal.SIGTERM):
         began = scratch / f"pid{order}"
-        made_up_build(build, command=f"echo $$$$ > {began}; exec sleep 600")
+        made_up_build(build, command=f"echo $$$$ > {began}.new; mv {began}.new {began}; exec sleep 600")
         code, output = interrupt([str(tree / "scripts/new-protocol"), "quick-commit"], began, {"GEOCOMMIT_BUILD": str(build)}, order)
         check(code == 130 and "interrupted" in output, f"interrupted: status {code}\n{output}")
         check(snapshot(tree) == before, "interrupted, it leaves something")

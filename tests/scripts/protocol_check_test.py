@@ -90,7 +90,7 @@ def interruption(build, scratch):
         for during in ("build", "part"):
             began = scratch / f"{during}{order}"
             if during == "build":
-                made_up_build(build, command=f"echo $$$$ > {began}; exec sleep 600")
+                made_up_build(build, command=f"echo $$$$ > {began}.new; mv {began}.new {began}; exec sleep 600")
             else:
                 made_up_build(build, programs=f"echo $$ > {began}; exec sleep 600")
             code, output = interrupt([CHECK, "2pc", "--only", "traces"], began, {"GEOCOMMIT_BUILD": str(build)}, order)
