@@ -40,7 +40,7 @@ function kneeOf(list) {
 function throughputCurve() {
   if (!swept || !swept.rate || phased) return null;
   const lines = sweptLines(), knees = lines.map((l) => kneeOf(l.groups)), at99 = (g) => quantile(g, "client_latency", "p99").value;
-  const over = (value, title) => plot({title, note: "ringed: the knee, the most commits per second for a millisecond of median latency" + (knees.includes(null) ? "; a line without it was not driven past it" : ""),
+  const over = (value, title) => plot({title, note: "ringed: the knee, the most commits per second for a millisecond of median latency" + (knees.includes(null) ? "; a line without one has none below its last point" : ""),
     x: {label: "commits per second", log: 20}, y: {label: "ms", log: 8},
     lines: lines.map((l, i) => ({...l, points: l.groups.map((g) => ({x: goodput(g), y: value(g), knee: g === knees[i] ? "knee " + g.sweep[swept.key] : "", says: `${g.point}: ${figure(goodput(g))} commits/s, ${figure(value(g))} ms${overloaded(g) ? ", overloaded" : ""}`}))})),
     table: () => table(title, ["", swept.label, "commits/s", "client p50, ms", "client p99, ms", "knee"], lines.flatMap((l, i) => l.groups.map((g) => [l.name, g.sweep[swept.key], figure(goodput(g)), figure(quantile(g, "client_latency", "p50").value), figure(at99(g)), g === knees[i] ? "yes" : ""])), true)});
