@@ -21,11 +21,13 @@ _geocommit_options() {
   esac
 }
 
-# Names of the files NAME.yaml in a folder beside the program.
+# Names of the files NAME.yaml in a folder beside the program, or where an installed one has it.
 _geocommit_names() {
   local program folder file
   program=$(type -P "${COMP_WORDS[0]}" 2>/dev/null || echo "${COMP_WORDS[0]}")
-  folder=$(dirname "$(readlink -f "$program" 2>/dev/null || echo .)")/$1
+  folder=$(dirname "$(readlink -f "$program" 2>/dev/null || echo .)")
+  [ -d "$folder/$1" ] || folder=$folder/../share/geocommit
+  folder=$folder/$1
   for file in "$folder"/*.yaml; do
     [ -e "$file" ] && basename "$file" .yaml
   done

@@ -34,8 +34,9 @@ std::string whole(const std::filesystem::path& file) {
   return text;
 }
 
-/// The commit that the tree is at now: HEAD of the source tree, without running git.
+/// The commit that the tree is at now: HEAD of the source tree, without running git. Installed: what it was built from.
 std::string commit() {
+  if (const std::string built_from = whole(home() / "COMMIT"); !built_from.empty()) return built_from;
   const auto git = home() / ".git";
   std::string head = whole(git / "HEAD");
   if (head.rfind("ref: ", 0) != 0) return head;

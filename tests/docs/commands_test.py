@@ -46,7 +46,7 @@ RULES = [
     (r"\./geocommit explore .*", with_words("--seconds", "20", "--save", "")),
     (r"\./geocommit report .*--open", ELSEWHERE),  # report_commands
     (r"\./geocommit (list|init|predict|protocols|topology|schema|validate|compare|check|export|report|results|trace|sim|completion) .*", AS_IS),
-    (r"scripts/.*", ELSEWHERE),  # Their own tests: mutate, new_protocol, sim_agrees, and this one is run by scripts/test.
+    (r"scripts/.*", ELSEWHERE),  # Their own tests: installed, mutate, new_protocol, sim_agrees; this one is run by scripts/test. By hand: scripts/package.
 ]
 STATUS = {"explore": (0, 2, 3), "trace": (0, 1)}  # A search may find what is expected, or not come to its end; a transaction may not have been kept.
 
