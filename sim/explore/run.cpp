@@ -61,9 +61,8 @@ bool sent_arrives(std::optional<bool> asked, const Protocol& protocol) {
 std::string not_driven(const Protocol& protocol) {
   if (protocol.commit_point == CommitPoint::accepted) {
     return std::string(protocol.name) +
-           " leads ballot after ballot while acceptors are missing, and no search bounds these yet. ./geocommit fuzz "
-           "runs "
-           "them.";
+           " leads ballot after ballot while acceptors are missing, and no search bounds these yet; ./geocommit fuzz "
+           "runs it";
   }
   for (const Role role : protocol.roles) {
     if (role != Role::coordinator && role != Role::participant) {
